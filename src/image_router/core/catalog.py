@@ -1,0 +1,186 @@
+"""What each model can do and when it lives; which model serves a tier on a day.
+
+Text is parsed elsewhere (config reads the files); here are the values and the questions asked of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from image_router.core.types import (
+    AspectRatio,
+    Dialect,
+    Grounding,
+    PersonGeneration,
+    Pixels,
+    ReferenceRole,
+    Size,
+    ThinkingLevel,
+    Tier,
+)
+
+
+class Grade(StrEnum):
+    """How well a model renders text, lowest first."""
+
+    FAIR = "fair"
+    GOOD = "good"
+    EXCELLENT = "excellent"
+    BEST = "best"
+
+
+class Confidence(StrEnum):
+    """How sure a shutdown date is."""
+
+    CONFIRMED = "confirmed"
+    ANNOUNCED = "announced"
+    CONFLICTING = "conflicting"
+
+
+class ModelState(StrEnum):
+    """The life of a model id on a day."""
+
+    UNRELEASED = "unreleased"
+    ALIVE = "alive"
+    DEPRECATED = "deprecated"
+    """Alive, with a shutdown date announced."""
+    UNCERTAIN = "uncertain"
+    """Past a date whose sources conflict: used only when configuration or a probe says it lives."""
+    RETIRED = "retired"
+
+    @property
+    def serves(self) -> bool:
+        return self in (ModelState.ALIVE, ModelState.DEPRECATED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    released: date
+    deprecated: date | None = None
+    """Day the shutdown was announced."""
+    shutdown: date | None = None
+    confidence: Confidence = Confidence.CONFIRMED
+    uncertain_from: date | None = None
+    """First day on which sources conflict, when earlier than the shutdown."""
+    replacement: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceLimits:
+    """How many reference images a model takes; a kind without an entry is bounded by `total` alone."""
+
+    total: int
+    by_role: Mapping[ReferenceRole, int] = field(default_factory=dict)
+    tokens: int = 0
+    """Input tokens of one reference, as expected in a quote."""
+    tokens_ceiling: int = 0
+    """The most one reference has been seen or documented to take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overhead:
+    """Output tokens beyond the image's own, in one call: text, hidden and thinking tokens.
+
+    `expected` is typical, `allowance` at least twice the largest seen in recordings.
+    """
+
+    expected: int
+    allowance: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeTolerance:
+    """When a picture counts as the size asked for. Percent of the model's own row."""
+
+    ratio_percent: int = 5
+    area_percent: int = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One model id and what it can do. Sources and the day they were checked stand beside the facts."""
+
+    id: str
+    name: str
+    dialect: Dialect
+    aliases: tuple[str, ...] = ()
+    pixels: Mapping[AspectRatio, Mapping[Size, Pixels]]
+    sizes: tuple[Size, ...]
+    default_size: Size
+    sends_size: bool
+    """Whether the API takes an imageSize for this model."""
+    default_pixels: Pixels | None
+    """Shape when no ratio is asked and no reference given; None: the model chooses."""
+    default_media_type: str
+    tokens_per_image: Mapping[Size, int] = field(default_factory=dict)
+    """Output tokens of one picture; empty for a model priced per image."""
+    references: ReferenceLimits
+    prompt_tokens: int
+    """Input token limit."""
+    output_tokens: int
+    languages: tuple[str, ...] | None = None
+    """BCP 47 prompt languages; None: no limit stated."""
+    thinking: tuple[ThinkingLevel, ...] = ()
+    """Levels that may be sent; empty: no level control."""
+    default_thinking: ThinkingLevel | None = None
+    overheads: Mapping[str, Overhead] = field(default_factory=dict)
+    """By thinking level, or 'default' for a model without level control."""
+    grounding: tuple[Grounding, ...] = ()
+    batch: bool
+    system_instruction: bool
+    seed: bool
+    safety_settings: bool
+    person_generation: tuple[PersonGeneration, ...] = ()
+    conversation: bool
+    """Whether it continues an earlier conversation."""
+    family: str
+    """Models of one family can read each other's thought signatures."""
+    text_rendering: Grade
+    context: str
+    """Contextual understanding, as the seed's matrix names it."""
+    watermark: str
+    claimed_size: Size | None = None
+    """Largest size the seed's article claims, where it differs from the truth."""
+    tolerance: SizeTolerance = SizeTolerance()
+    life: Life
+    source: str
+    checked: date
+    notes: tuple[str, ...] = ()
+
+    def overhead(self, level: ThinkingLevel | None) -> Overhead:
+        """The overhead of a call at this thinking level (None: the model's default)."""
+        chosen = level or self.default_thinking
+        return self.overheads.get(chosen or "default", Overhead(expected=0, allowance=0))
+
+    def pixels_for(self, aspect: AspectRatio | None, size: Size) -> Pixels | None:
+        """The documented shape, or None when it is the model's own choice."""
+        if aspect is None:
+            return self.default_pixels
+        return self.pixels.get(aspect, {}).get(size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageEntry:
+    """One model's time in a tier: from inclusive, until exclusive."""
+
+    model: str
+    since: date
+    until: date | None
+    confidence: Confidence
+    thinking: ThinkingLevel | None = None
+    """The tier's use of the model."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """All models and lineages, and what the operator knows better about some of them."""
+
+    models: Mapping[str, Model]
+    lineages: Mapping[Tier, tuple[LineageEntry, ...]]
+    overrides: Mapping[str, ModelState] = field(default_factory=dict)
+    """Model id → ALIVE or RETIRED: settles an uncertain state, from configuration or a probe."""

@@ -1,0 +1,134 @@
+"""The answer of routing as a value: candidates in order, what was dropped and why, what it will cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from image_router.core.catalog import Model
+from image_router.core.money import Nanos
+from image_router.core.rates import Quote
+from image_router.core.types import (
+    Adaptation,
+    AspectRatio,
+    ImageRequest,
+    Size,
+    ThinkingLevel,
+    Tier,
+)
+
+
+class DropReason(StrEnum):
+    """Why a tier or model is no candidate."""
+
+    NO_LIVING_MODEL = "no_living_model"
+    NO_PRICE = "no_price"
+    SAME_MODEL = "same_model"
+    PINNED_ELSEWHERE = "pinned_elsewhere"
+    SIZE = "size"
+    RATIO = "ratio"
+    REFERENCES = "references"
+    PROMPT_LENGTH = "prompt_length"
+    LANGUAGE = "language"
+    BATCH = "batch"
+    SEED = "seed"
+    SAFETY = "safety"
+    PERSON_GENERATION = "person_generation"
+    SYSTEM_INSTRUCTION = "system_instruction"
+    GROUNDING = "grounding"
+    THINKING = "thinking"
+    CONVERSATION = "conversation"
+    QUALITY = "quality"
+    MAX_COST = "max_cost"
+    DEARER_THAN_ALLOWED = "dearer_than_allowed"
+    NOT_A_FALLBACK = "not_a_fallback"
+    GUARD = "guard"
+    CIRCUIT_OPEN = "circuit_open"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """How the model is used: sent as they stand, part of what makes candidates distinct."""
+
+    thinking: ThinkingLevel | None
+    size: Size
+    aspect: AspectRatio | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapted:
+    """A deliberate change the request or policy allowed."""
+
+    kind: Adaptation
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    tier: Tier | None
+    """None for a pinned model that serves no tier on the day."""
+    model: Model
+    parameters: Parameters
+    quote: Quote
+    reason: str
+    adapted: tuple[Adapted, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    tier: Tier | None
+    model: str | None
+    reason: DropReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardAction:
+    """What the budget guard did: from the tier the rule chose to the one that serves."""
+
+    pressure_percent: int
+    chosen: Tier
+    served: Tier
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    request: ImageRequest
+    rule: str
+    """Name of the rule that fired; 'pinned tier' and 'pinned model' for pins."""
+    reason: str
+    candidates: tuple[Candidate, ...]
+    dropped: tuple[Dropped, ...]
+    as_of: date
+    rate_card: date
+    policy: str
+    """Name and version of the policy, part of what explains a decision."""
+    guard: GuardAction | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def head(self) -> Candidate:
+        """The first choice."""
+        return self.candidates[0]
+
+    @property
+    def ceiling(self) -> Nanos:
+        """The most the request can cost: its dearest candidate, all n images."""
+        return max(candidate.quote.ceiling for candidate in self.candidates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All that deciding may know of the moment."""
+
+    pressure: Mapping[str, int] = field(default_factory=dict)
+    """Scope or window → percent of its cap that is settled or held."""
+    open_circuits: frozenset[str] = frozenset()
+    """Model ids that must not be called now."""
+
+    @property
+    def highest_pressure(self) -> int:
+        return max(self.pressure.values(), default=0)

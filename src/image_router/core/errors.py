@@ -1,0 +1,244 @@
+"""Every error the product raises, grouped by who must act.
+
+ImageRouterError
+├─ RequestError            the caller
+│   ├─ InvalidRequest
+│   ├─ NoEligibleTier      .dropped .nearest
+│   ├─ ModelRetired        .model .successor
+│   ├─ CostLimitExceeded   .limit .asked
+│   ├─ LaneUnavailable
+│   └─ IdempotencyConflict
+├─ BudgetExceeded          the owner of the money
+├─ ProviderError           .tier .model .retry_after .usage .billed .attempts
+│   ├─ RateLimited · QuotaExhausted · ProviderUnavailable · ProviderTimeout · ModelUnavailable
+│   ├─ NoImageReturned · ContentRefused
+│   ├─ InvalidCredentials · RegionBlocked · BillingRequired
+│   ├─ RequestRejected     the provider's 400: our capability data or the caller's bytes are wrong
+│   ├─ AmbiguousOutcome    .at_risk
+│   └─ AllAttemptsFailed   .failures
+├─ ChainError · BatchError
+├─ AssetError              a file or a stored picture
+└─ ConfigError             the operator
+
+No error knows HTTP or exit codes: each surface has one table, looked up along the class's ancestors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from image_router.core.decision import Dropped
+    from image_router.core.results import Attempt
+
+
+class ImageRouterError(Exception):
+    """Base of every expected error; its text is meant for people."""
+
+    code: ClassVar[str] = "error"
+
+
+class RequestError(ImageRouterError):
+    """The caller asked for something that cannot be done as asked."""
+
+    code = "request_error"
+
+
+class InvalidRequest(RequestError):
+    """A value is missing, malformed or out of range; nothing was spent."""
+
+    code = "invalid_request"
+
+
+class NoEligibleTier(RequestError):
+    """No tier can serve the request; every reason is listed, with the nearest request that would work."""
+
+    code = "no_eligible_tier"
+
+    def __init__(self, message: str, *, dropped: Sequence[Dropped] = (), nearest: str | None = None) -> None:
+        super().__init__(message)
+        self.dropped = tuple(dropped)
+        self.nearest = nearest
+
+
+class ModelRetired(RequestError):
+    """A pinned model id is past its shutdown date, or its state is uncertain and not confirmed."""
+
+    code = "model_retired"
+
+    def __init__(self, message: str, *, model: str, successor: str | None, shutdown: date | None) -> None:
+        super().__init__(message)
+        self.model = model
+        self.successor = successor
+        self.shutdown = shutdown
+
+
+class CostLimitExceeded(RequestError):
+    """The quote is above the caller's own limit; nothing was spent. Amounts in nano-dollars."""
+
+    code = "cost_limit_exceeded"
+
+    def __init__(self, message: str, *, limit: int, asked: int) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.asked = asked
+
+
+class LaneUnavailable(RequestError):
+    """The lane was decided and quoted, but this call cannot run it."""
+
+    code = "lane_unavailable"
+
+
+class IdempotencyConflict(RequestError):
+    """The same key named a different request before."""
+
+    code = "idempotency_conflict"
+
+
+class BudgetExceeded(ImageRouterError):
+    """A budget or its guard does not allow the spending; nothing was spent."""
+
+    code = "budget_exceeded"
+
+
+class ProviderError(ImageRouterError):
+    """The provider did not make the image. `attempts` lists every try with its cost."""
+
+    code = "provider_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        model: str | None = None,
+        retry_after: float | None = None,
+        attempts: Sequence[Attempt] = (),
+    ) -> None:
+        super().__init__(message)
+        self.model = model
+        self.retry_after = retry_after
+        self.attempts = tuple(attempts)
+
+    @property
+    def cost(self) -> int:
+        """What the failed attempts are known to have cost, in nano-dollars."""
+        return sum(attempt.cost.total for attempt in self.attempts)
+
+    @property
+    def at_risk(self) -> int:
+        """What attempts of unknown outcome may have cost on top, in nano-dollars."""
+        return sum(attempt.at_risk for attempt in self.attempts)
+
+
+class RateLimited(ProviderError):
+    """A short-term limit (requests, tokens or spend per minute) was hit; waiting helps."""
+
+    code = "rate_limited"
+
+
+class QuotaExhausted(ProviderError):
+    """A daily limit is used up; it resets at midnight Pacific time."""
+
+    code = "quota_exhausted"
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider is overloaded, broken or cannot be reached."""
+
+    code = "provider_unavailable"
+
+
+class ProviderTimeout(ProviderError):
+    """The deadline passed before an image came."""
+
+    code = "provider_timeout"
+
+
+class ModelUnavailable(ProviderError):
+    """The model does not exist for this key: retired, closed to new users, or not served."""
+
+    code = "model_unavailable"
+
+
+class NoImageReturned(ProviderError):
+    """The provider answered without an image; `text` is what it said instead."""
+
+    code = "no_image"
+    text: str = ""
+
+
+class ContentRefused(ProviderError):
+    """The provider refused the content; `reason` and `words` are its own."""
+
+    code = "content_refused"
+    reason: str = ""
+    words: str = ""
+
+
+class InvalidCredentials(ProviderError):
+    """The API key is wrong, expired, leaked or restricted."""
+
+    code = "invalid_credentials"
+
+
+class RegionBlocked(ProviderError):
+    """The provider does not serve this server's location; no other model helps."""
+
+    code = "region_blocked"
+
+
+class BillingRequired(ProviderError):
+    """The project has no billing, or its prepaid credits are used up."""
+
+    code = "billing_required"
+
+
+class RequestRejected(ProviderError):
+    """The provider calls the request invalid."""
+
+    code = "request_rejected"
+
+
+class AmbiguousOutcome(ProviderError):
+    """The request was sent and its outcome is unknown; it may have been billed (`at_risk`)."""
+
+    code = "ambiguous_outcome"
+
+
+class AllAttemptsFailed(ProviderError):
+    """Attempts failed for different reasons; `failures` holds one error for each image or model tried."""
+
+    code = "all_attempts_failed"
+
+    def __init__(
+        self, message: str, *, failures: Sequence[ProviderError], attempts: Sequence[Attempt] = ()
+    ) -> None:
+        super().__init__(message, attempts=attempts)
+        self.failures = tuple(failures)
+
+
+class ChainError(ImageRouterError):
+    """A character chain cannot go on: its reference failed, or its run folder holds another chain."""
+
+    code = "chain_error"
+
+
+class BatchError(ImageRouterError):
+    """A batch job failed as a whole."""
+
+    code = "batch_error"
+
+
+class AssetError(ImageRouterError):
+    """A picture or file cannot be read, written or found."""
+
+    code = "asset_error"
+
+
+class ConfigError(ImageRouterError):
+    """The installation is set up wrongly: settings, keys, policy, catalog or rate card files."""
+
+    code = "config_error"

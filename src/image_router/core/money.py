@@ -1,0 +1,59 @@
+"""Money as whole nano-dollars (1 USD = 1,000,000,000): integers inside, Decimal at the edges.
+
+Every Gemini rate is a whole number of nano-dollars per token ($0.125 per million tokens = 125),
+so no sum here is ever rounded. Nothing in this package uses a float for money.
+"""
+
+from decimal import Decimal, InvalidOperation
+from typing import TypeAlias
+
+from image_router.core.errors import InvalidRequest
+
+Nanos: TypeAlias = int
+"""An amount in nano-dollars."""
+
+USD: Nanos = 1_000_000_000
+_LARGEST = Decimal(1_000_000_000)
+
+
+def parse_usd(value: str | int | Decimal, *, name: str = "amount") -> Nanos:
+    """Dollars as text, whole number or Decimal → nano-dollars.
+
+    Raises InvalidRequest for a float, NaN, infinity, a negative amount, more than a billion dollars, or
+    a fraction finer than one nano-dollar.
+    """
+    if isinstance(value, (bool, float)):
+        raise InvalidRequest(f"{name} must be exact: pass text or Decimal, such as '0.134', not {value!r}")
+    try:
+        dollars = Decimal(value.strip().removeprefix("$") if isinstance(value, str) else value)
+    except InvalidOperation:
+        raise InvalidRequest(f"{name} {value!r} is not an amount in dollars; write it like 0.134") from None
+    if not dollars.is_finite() or dollars < 0 or dollars > _LARGEST:
+        raise InvalidRequest(f"{name} {value} must be between $0 and ${_LARGEST:,}")
+    nanos = dollars * USD
+    if nanos != nanos.to_integral_value():
+        raise InvalidRequest(f"{name} {value} is finer than a nano-dollar (nine decimals)")
+    return int(nanos)
+
+
+def to_usd(nanos: Nanos) -> Decimal:
+    """Nano-dollars → exact dollars."""
+    return Decimal(nanos).scaleb(-9)
+
+
+def usd_text(nanos: Nanos) -> str:
+    """Exact dollars without trailing zeros, as JSON and files carry them: '0.1344'."""
+    text = f"{to_usd(nanos):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def show_usd(nanos: Nanos, *, decimals: int | None = None) -> str:
+    """Dollars for people: '$0.1344', '$436.70'. Exact by default, at least two decimals; a stated number
+    of decimals rounds half up, here and nowhere else."""
+    sign, nanos = ("-", -nanos) if nanos < 0 else ("", nanos)
+    if decimals is None:
+        whole, _, fraction = usd_text(nanos).partition(".")
+        return f"{sign}${int(whole):,}.{fraction:0<2}"
+    step = 10 ** (9 - decimals)
+    rounded = to_usd((nanos + step // 2) // step * step)
+    return f"{sign}${rounded:,.{decimals}f}"

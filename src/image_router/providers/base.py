@@ -1,0 +1,78 @@
+"""The one seam to the outside: something that makes images.
+
+A provider never raises for what the network or the API does: it returns a Reply that says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from image_router.core.catalog import Model
+from image_router.core.decision import Parameters
+from image_router.core.reply import ApiError, Reply
+from image_router.core.types import ImageRequest, Lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call for one image."""
+
+    request: ImageRequest
+    model: Model
+    parameters: Parameters
+    max_output_tokens: int | None
+    """None for a model priced per image."""
+    lane: Lane = Lane.INTERACTIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedModel:
+    """One entry of the provider's models.list: no proof of entitlement."""
+
+    id: str
+    methods: tuple[str, ...]
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+class Entitlement(StrEnum):
+    """What a free probe says about a model id."""
+
+    ENTITLED = "entitled"
+    NOT_FOUND = "not_found"
+    KEY_REFUSED = "key_refused"
+    UNKNOWN = "unknown"
+
+
+class ModelsUnavailable(Exception):
+    """The provider's list of models could not be read."""
+
+    def __init__(self, reason: str, error: ApiError | None = None) -> None:
+        super().__init__(reason)
+        self.error = error
+
+
+class Provider(Protocol):
+    """Makes images. Implementations: rest.RestProvider, sdk.SdkProvider, testing.ScriptedProvider."""
+
+    name: str
+    real: bool
+    """False when nothing it does can cost money (the emulator, a script)."""
+
+    async def generate(self, call: Call, *, timeout: float) -> Reply:
+        """One call for one image; `timeout` in seconds covers everything."""
+        ...
+
+    async def models(self) -> tuple[ListedModel, ...]:
+        """All pages of models.list. Raises ModelsUnavailable."""
+        ...
+
+    async def probe(self, model: Model) -> Entitlement:
+        """Ask for nothing (an empty body): 400 says entitled, 404 says not; costs nothing."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        ...
