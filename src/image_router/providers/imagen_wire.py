@@ -1,0 +1,69 @@
+"""Values ⇄ the JSON of Imagen's :predict. Pure: no network, no clock, no judgement.
+
+Format: https://ai.google.dev/gemini-api/docs/imagen, read 2026-09-18, and recorded traffic. The Gemini API
+takes no seed, language, negative prompt or output type here, and only BLOCK_LOW_AND_ABOVE as a filter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+
+from image_router.core.prompting import final_prompt
+from image_router.core.reply import FaultKind, Reply, TransportFault
+from image_router.core.types import Usage
+from image_router.providers.base import Call
+from image_router.providers.error_wire import error_of, parse_error
+from image_router.providers.gemini_wire import broken_body, image_of
+from image_router.providers.lenient import JsonObject, obj, objs, some_text, text
+
+METHOD = "predict"
+_ONLY_FILTER = "BLOCK_LOW_AND_ABOVE"
+
+
+def request_body(call: Call) -> JsonObject:
+    """The body of one :predict call for one picture (the API's own default is four)."""
+    request, parameters = call.request, call.parameters
+    wanted: JsonObject = {"sampleCount": 1, "includeRaiReason": True}
+    if parameters.aspect is not None:
+        wanted["aspectRatio"] = parameters.aspect.value
+    if call.model.sends_size:
+        wanted["imageSize"] = parameters.size.value
+    if request.person_generation is not None:
+        wanted["personGeneration"] = request.person_generation.value
+    if any(setting.threshold == _ONLY_FILTER for setting in request.safety):
+        wanted["safetySetting"] = _ONLY_FILTER
+    return {"instances": [{"prompt": final_prompt(request)}], "parameters": wanted}
+
+
+def parse_reply(http_status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+    """Make a Reply of one whole answer. `usage.images` counts the pictures made, stored ones included.
+
+    An empty object means that nothing was made. Never raises.
+    """
+    if http_status != 200:
+        return Reply(http_status=http_status, error=parse_error(http_status, headers, body))
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return Reply(http_status=http_status, fault=broken_body(body, str(error)))
+    if not isinstance(answer, dict) or (answer and not {"predictions", "error"} & answer.keys()):
+        fault = TransportFault(kind=FaultKind.MALFORMED, sent=True, detail="JSON without predictions")
+        return Reply(http_status=200, fault=fault)
+    if "error" in answer:
+        return Reply(http_status=200, error=error_of(obj(answer["error"])))
+    return _reply_of(objs(answer.get("predictions")))
+
+
+def _reply_of(predictions: list[JsonObject]) -> Reply:
+    pictures = [entry for entry in predictions if some_text(entry.get("bytesBase64Encoded"))]
+    stored = [entry for entry in predictions if some_text(entry.get("gcsUri"))]
+    reasons = (some_text(entry.get("raiFilteredReason")) for entry in predictions)
+    return Reply(
+        http_status=200,
+        parts=tuple(image_of(entry["bytesBase64Encoded"], text(entry.get("mimeType"))) for entry in pictures),
+        has_candidates=bool(predictions),
+        filtered=tuple(reason for reason in reasons if reason),
+        usage=Usage(images=len(pictures) + len(stored)),
+    )
