@@ -31,8 +31,8 @@ def long_functions(text: str) -> Iterator[str]:
 
 
 def crowded_signatures(text: str) -> Iterator[str]:
-    """Too many parameters, or too many by position. Methods like __exit__ and click commands are exempt:
-    others wrote their signatures."""
+    """Too many parameters, or, in what other modules call, too many by position. Methods like __exit__ and
+    click commands are exempt: others wrote their signatures."""
     for function in _functions(text):
         if _is_dunder(function.name) or _is_command(function):
             continue
@@ -42,7 +42,9 @@ def crowded_signatures(text: str) -> Iterator[str]:
         count = len(positional) + len(function.args.kwonlyargs)
         if count > PARAMETERS:
             yield f"{function.name} takes {count} parameters; the ceiling is {PARAMETERS}"
-        if len(positional) > POSITIONAL:
+        if len(positional) > POSITIONAL and (
+            function.name == "__init__" or not function.name.startswith("_")
+        ):
             yield f"{function.name} takes {len(positional)} by position; from the third on, by keyword only"
 
 
