@@ -39,6 +39,8 @@ class ReplyImage:
     facts: ImageFacts | None = None
     defect: str | None = None
     """Why the bytes are no complete image."""
+    notes: tuple[str, ...] = ()
+    """What had to be done to read the bytes, for the warnings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ def request_body(call: Call) -> JsonObject:
 
 def user_turn(request: ImageRequest) -> Turn:
     """The new turn: pictures first, then the words about them, as vendors advise
-    (https://ai.google.dev/gemini-api/docs/image-understanding, "place the text prompt after the image")."""
+    (https://ai.google.dev/gemini-api/docs/image-understanding)."""
     images = [TurnPart(data=ref.data, media_type=ref.media_type) for ref in request.references]
     return Turn(role="user", parts=(*images, TurnPart(text=final_prompt(request))))
 
