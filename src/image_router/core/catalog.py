@@ -1,6 +1,6 @@
 """What each model can do and when it lives; which model serves a tier on a day.
 
-Text is parsed elsewhere (config reads the files); here are the values and the questions asked of them.
+Text is parsed in catalog_toml; here are the values and the questions asked of them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from image_router.core.errors import InvalidRequest
 from image_router.core.types import (
     AspectRatio,
     Dialect,
@@ -130,6 +131,8 @@ class Model:
     overheads: Mapping[str, Overhead] = field(default_factory=dict)
     """By thinking level, or 'default' for a model without level control."""
     grounding: tuple[Grounding, ...] = ()
+    search_ceiling: int = 0
+    """The most searches one grounded call is quoted for."""
     batch: bool
     system_instruction: bool
     seed: bool
@@ -153,14 +156,36 @@ class Model:
 
     def overhead(self, level: ThinkingLevel | None) -> Overhead:
         """The overhead of a call at this thinking level (None: the model's default)."""
-        chosen = level or self.default_thinking
-        return self.overheads.get(chosen or "default", Overhead(expected=0, allowance=0))
+        if not self.overheads:
+            return Overhead(expected=0, allowance=0)
+        return self.overheads[level or self.default_thinking or "default"]
 
     def pixels_for(self, aspect: AspectRatio | None, size: Size) -> Pixels | None:
-        """The documented shape, or None when it is the model's own choice."""
-        if aspect is None:
+        """The documented shape, or None when it is the model's own choice.
+
+        Without a ratio: at the default size the default shape; at another size the same row of the table,
+        if the default shape is one of its rows.
+        """
+        if aspect is not None:
+            return self.pixels.get(aspect, {}).get(size)
+        if size is self.default_size:
             return self.default_pixels
-        return self.pixels.get(aspect, {}).get(size)
+        rows = (row for row in self.pixels.values() if row.get(self.default_size) == self.default_pixels)
+        return next(rows, {}).get(size)
+
+    def state(self, day: date) -> ModelState:
+        """The life of the model on a day, by its own dates alone."""
+        life = self.life
+        if day < life.released:
+            return ModelState.UNRELEASED
+        if life.shutdown and day >= life.shutdown:
+            sure = life.confidence is not Confidence.CONFLICTING
+            return ModelState.RETIRED if sure else ModelState.UNCERTAIN
+        if life.uncertain_from and day >= life.uncertain_from:
+            return ModelState.UNCERTAIN
+        if life.deprecated and day >= life.deprecated:
+            return ModelState.DEPRECATED
+        return ModelState.ALIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,3 +209,65 @@ class Catalog:
     lineages: Mapping[Tier, tuple[LineageEntry, ...]]
     overrides: Mapping[str, ModelState] = field(default_factory=dict)
     """Model id → ALIVE or RETIRED: settles an uncertain state, from configuration or a probe."""
+
+    def find(self, name: str) -> Model | None:
+        """The model with this id or alias; Google's `models/` prefix is allowed."""
+        name = name.removeprefix("models/")
+        if name in self.models:
+            return self.models[name]
+        return next((model for model in self.models.values() if name in model.aliases), None)
+
+    def resolve(self, name: str) -> Model:
+        """As `find`; raises InvalidRequest, naming the ids there are, for an unknown name."""
+        model = self.find(name)
+        if model is None:
+            raise InvalidRequest(f"no model {name!r} in the catalog; it knows {', '.join(self.models)}")
+        return model
+
+    def state(self, model_id: str, day: date) -> ModelState:
+        """The life of a model on a day. An override to RETIRED ends any life that has begun; an override to
+        ALIVE settles an uncertain one, never one that has surely ended."""
+        model = self.resolve(model_id)
+        natural, override = model.state(day), self.overrides.get(model.id)
+        if override is ModelState.RETIRED and natural is not ModelState.UNRELEASED:
+            return ModelState.RETIRED
+        if override is ModelState.ALIVE and natural is ModelState.UNCERTAIN:
+            return ModelState.ALIVE
+        return natural
+
+    def serving(self, tier: Tier, day: date) -> LineageEntry | None:
+        """Who serves a tier on a day: the first entry of its lineage whose life covers the day.
+
+        An entry whose end is conflicting goes on past it while an override says that the model lives.
+        """
+        return next((entry for entry in self.lineages.get(tier, ()) if self._covers(entry, day)), None)
+
+    def _covers(self, entry: LineageEntry, day: date) -> bool:
+        if day < entry.since or not self.state(entry.model, day).serves:
+            return False
+        prolonged = (
+            entry.confidence is Confidence.CONFLICTING and self.overrides.get(entry.model) is ModelState.ALIVE
+        )
+        return entry.until is None or day < entry.until or prolonged
+
+    def tiers_served_by(self, model_id: str, day: date) -> tuple[Tier, ...]:
+        """The tiers a model serves on a day."""
+        entries = ((tier, self.serving(tier, day)) for tier in Tier)
+        return tuple(tier for tier, entry in entries if entry and entry.model == model_id)
+
+    def successor(self, model_id: str, day: date) -> Model | None:
+        """The model to use instead: along the replacements to the first that serves on the day, else the
+        one that serves a tier this model has served; None when there is neither."""
+        seen, model = {model_id}, self.models[model_id]
+        while (heir := model.life.replacement) and heir not in seen:
+            seen.add(heir)
+            model = self.models[heir]
+            if self.state(heir, day).serves:
+                return model
+        tiers = (tier for tier, line in self.lineages.items() if any(e.model == model_id for e in line))
+        heirs = (entry.model for tier in tiers if (entry := self.serving(tier, day)))
+        return next((self.models[heir] for heir in heirs if heir != model_id), None)
+
+    def oldest_check(self) -> date:
+        """The day on which the least recently checked model was checked."""
+        return min(model.checked for model in self.models.values())

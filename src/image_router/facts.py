@@ -1,0 +1,54 @@
+"""The facts files: shipped ones from `data/`, the user's own from the home folder on top.
+
+`<home>/catalog/*.toml` add to or replace models, lineages and pixel tables. A card in
+`<home>/rate_cards/YYYY-MM-DD.toml` replaces the shipped one of that day, or adds a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from image_router.core.catalog import Catalog, ModelState
+from image_router.core.catalog_toml import parse_catalog
+from image_router.core.errors import ConfigError
+from image_router.core.rates import RateCard
+from image_router.core.rates_toml import parse_card
+from image_router.core.toml_table import TomlFile
+
+# importlib.resources costs 15 ms to import, and the wheel is always unpacked.
+SHIPPED = Path(__file__).parent / "data"
+
+
+def load_catalog(home: Path | None, overrides: Mapping[str, ModelState] | None = None) -> Catalog:
+    """The catalog, with what configuration or a probe knows better about uncertain models.
+
+    Raises ConfigError for a broken file.
+    """
+    return parse_catalog([_read(path) for path in _files("catalog", home)], overrides)
+
+
+def load_cards(home: Path | None) -> tuple[RateCard, ...]:
+    """All rate cards, oldest first. Raises ConfigError for a broken file or one not named by its day."""
+    cards = {path.name: _card(path) for path in _files("rate_cards", home)}
+    return tuple(sorted(cards.values(), key=lambda card: card.day))
+
+
+def _card(path: Path) -> RateCard:
+    card = parse_card(_read(path))
+    if path.stem != card.day.isoformat():
+        raise ConfigError(f"{path} is the rate card of {card.day}; name it {card.day}.toml or mend its day")
+    return card
+
+
+def _files(kind: str, home: Path | None) -> list[Path]:
+    """Shipped files first, the user's after them, each group by name."""
+    folders = [SHIPPED / kind, *([home / kind] if home else [])]
+    return [path for folder in folders for path in sorted(folder.glob("*.toml"))]
+
+
+def _read(path: Path) -> TomlFile:
+    try:
+        return TomlFile(str(path), path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ConfigError(f"{path} cannot be read: {problem}") from None
