@@ -1,0 +1,294 @@
+"""A person, animal or robot from its genome: body, clothes, pose and what it holds.
+
+The figure stands at the pen's origin, one unit high, towards negative y. Heads are in head.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gemini_emulator.pictures import props
+from gemini_emulator.pictures.colour import RGB, WHITE, brightness, darker, from_hex, lighter, mix
+from gemini_emulator.pictures.easel import Pen, Point, Ramp, Veil
+from gemini_emulator.pictures.genome import GLASSES, HATS, NECKS, Genome
+from gemini_emulator.pictures.head import Looks, draw_head, draw_behind_head
+
+SKINS = tuple(map(from_hex, (
+    "#f6d7bf", "#eec19c", "#dda577", "#c48a5a", "#a56c42", "#845232", "#633b26", "#4a2b1d")))  # fmt: skip
+HAIRS = tuple(map(from_hex, (
+    "#2a2024", "#4d3022", "#7d4d2a", "#b9803f", "#e3bd6d", "#a63d22", "#8d8a90", "#3c4a78")))  # fmt: skip
+EYES = tuple(map(from_hex, (
+    "#4a2f20", "#7a5230", "#3f7d4e", "#2f6fa8", "#5a4a8c", "#3a3f4a", "#8a7a2a", "#2d7f86")))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pose:
+    """Where the hands are, in figure units, the mirror image counted from the middle."""
+
+    left: tuple[Point, Point]
+    right: tuple[Point, Point]
+
+
+_DOWN: tuple[Point, Point] = ((0.19, -0.33), (0.185, -0.23))
+_WAVE: tuple[Point, Point] = ((0.235, -0.4), (0.265, -0.55))
+_HOLD: tuple[Point, Point] = ((0.2, -0.33), (0.245, -0.4))
+_RIDE: tuple[Point, Point] = ((0.18, -0.36), (0.2, -0.26))
+
+
+def looks_of(genome: Genome) -> Looks:
+    """Translate the genome's numbers into colours and shapes."""
+    kind = genome.kind
+    animal = bool(kind.anatomy)
+    skin = kind.coats[genome.skin % len(kind.coats)] if animal else SKINS[genome.skin]
+    top = genome.main_colour
+    if sum(abs(a - b) for a, b in zip(top, skin, strict=True)) < 90:
+        top = darker(top, 0.4) if brightness(top) > 110 else lighter(top, 0.5)
+    return Looks(
+        kind=kind,
+        skin=skin,
+        hair=HAIRS[genome.hair],
+        iris=EYES[genome.eyes],
+        top=top,
+        accent=genome.accent_colour,
+        style=genome.style,
+        hat=kind.hat or HATS[genome.hat],
+        glasses=GLASSES[genome.glasses],
+        neck=NECKS[genome.neck],
+        marking=genome.marking,
+        build=genome.build,
+        pattern=genome.pattern,
+        face=genome.face,
+        outfit=genome.outfit,
+    )
+
+
+def draw_character(pen: Pen, looks: Looks, *, mood: str, held: tuple[str, ...], waving: bool) -> None:
+    """The whole figure; `held` names the props of the picture, the first few of which it takes."""
+    riding = "bicycle" in held
+    carried = next((prop for prop in held if prop in props.HELD), None)
+    if riding:
+        props.bicycle(pen, looks.accent)
+        pen = pen.at(0, -0.2, scale=0.95)
+    elif "skateboard" in held:
+        props.skateboard(pen, looks.accent)
+        pen = pen.at(0, -0.075)
+    _tail(pen, looks)
+    draw_behind_head(pen.at(0, -0.7), looks)
+    _legs(pen, looks, riding=riding)
+    pose = Pose(left=_RIDE if riding else _DOWN, right=_pose(riding, carried, waving))
+    _arm(pen, pose.left, looks, side=-1)
+    if pose.right is not _WAVE:
+        _arm(pen, pose.right, looks, side=1)
+    _torso(pen, looks)
+    _neckwear(pen, looks)
+    draw_head(pen.at(0, -0.7), looks, mood)
+    if pose.right is _WAVE:
+        _arm(pen, pose.right, looks, side=1)
+    if carried:
+        hand = pose.right[1]
+        props.HELD[carried](pen.at(*hand), looks.accent)
+        _hand(pen, hand, looks, side=1)
+
+
+def _pose(riding: bool, carried: str | None, waving: bool) -> tuple[Point, Point]:
+    if carried:
+        return _HOLD
+    if riding:
+        return _RIDE
+    return _WAVE if waving else _DOWN
+
+
+def _tail(pen: Pen, looks: Looks) -> None:
+    kind = looks.kind.anatomy[2] if looks.kind.anatomy else "none"
+    coat = looks.skin
+    if kind == "bushy":
+        pen.blob(
+            [
+                (0.06, -0.2),
+                (0.22, -0.12),
+                (0.34, -0.22),
+                (0.36, -0.42),
+                (0.28, -0.52),
+                (0.25, -0.36),
+                (0.16, -0.28),
+            ],
+            Ramp((lighter(coat, 0.12), coat, darker(coat, 0.2))),
+        )
+        pen.blob(
+            [(0.28, -0.52), (0.355, -0.43), (0.35, -0.34), (0.31, -0.38), (0.28, -0.36), (0.255, -0.4)], WHITE
+        )
+    elif kind == "thin":
+        pen.ribbon(
+            [(0.08, -0.2), (0.22, -0.14), (0.3, -0.26), (0.27, -0.4), (0.31, -0.46)],
+            darker(coat, 0.08),
+            width=0.045,
+            end=0.03,
+        )
+    elif kind == "puff":
+        pen.dot(0.15, -0.22, 0.06, lighter(coat, 0.3))
+    elif kind == "spike":
+        pen.ribbon([(0.06, -0.2), (0.26, -0.1), (0.36, -0.2), (0.42, -0.34)], coat, width=0.12, end=0.015)
+        pen.poly([(0.38, -0.31), (0.47, -0.36), (0.42, -0.44)], looks.accent)
+
+
+def _legs(pen: Pen, looks: Looks, *, riding: bool) -> None:
+    trousers = darker(mix(looks.accent, (52, 58, 84), 0.62), 0.12)
+    bare = looks.outfit in {3, 6}
+    cloth = looks.skin if bare else trousers
+    shoe = darker(looks.accent, 0.35)
+    width = 0.088 + 0.008 * looks.build
+    for side in (-1, 1):
+        x = 0.068 * side
+        knee, foot = (
+            ((0.13 * side, -0.12), (0.05 * side, 0.06 - 0.09 * (side > 0)))
+            if riding
+            else ((x, -0.12), (x, -0.025))
+        )
+        shade = cloth if side > 0 else darker(cloth, 0.1)
+        pen.ribbon([(x, -0.24), knee, foot], shade, width=width, end=width * 0.88)
+        pen.oval(foot[0] + 0.018 * side, foot[1] + 0.002, 0.064, 0.034, shoe)
+        pen.slab(
+            (
+                foot[0] + 0.018 * side - 0.062,
+                foot[1] + 0.014,
+                foot[0] + 0.018 * side + 0.062,
+                foot[1] + 0.032,
+            ),
+            lighter(shoe, 0.65),
+            radius=0.01,
+        )
+
+
+def _torso(pen: Pen, looks: Looks) -> None:
+    wide = 0.135 + 0.014 * looks.build
+    hem = wide + (0.095 if looks.outfit == 3 else 0.03 if looks.outfit in {2, 5} else 0.0)
+    low = -0.13 if looks.outfit == 3 else -0.15 if looks.outfit == 5 else -0.19
+    body = [
+        (-wide * 0.62, -0.52),
+        (wide * 0.62, -0.52),
+        (wide, -0.44),
+        (wide * 1.02, -0.3),
+        (hem, low),
+        (0, low + 0.025),
+        (-hem, low),
+        (-wide * 1.02, -0.3),
+        (-wide, -0.44),
+    ]
+    top = looks.top
+    pen.blob(body, Ramp((lighter(top, 0.14), top, darker(top, 0.24))))
+    _trim(pen, looks, wide, low)
+    if pen.easel.detail > 2:
+        pen.blob(
+            [
+                (wide * 0.6, -0.5),
+                (wide, -0.44),
+                (wide * 1.02, -0.3),
+                (hem, low),
+                (hem * 0.6, low + 0.01),
+                (wide * 0.62, -0.32),
+            ],
+            Veil(darker(top, 0.7), 0.16),
+        )
+
+
+def _trim(pen: Pen, looks: Looks, wide: float, low: float) -> None:
+    """What makes the outfit: stripes, buttons, apron, jacket, dungarees, breastplate, panel."""
+    accent, top = looks.accent, looks.top
+    role = looks.kind.name
+    if role in {"robot", "astronaut"}:
+        pen.slab((-0.075, -0.42, 0.075, -0.28), darker(top, 0.45), radius=0.02)
+        for x, lamp in ((-0.04, (240, 90, 80)), (0.0, (250, 205, 80)), (0.04, (90, 210, 140))):
+            pen.dot(x, -0.38, 0.014, lamp)
+        pen.slab((-0.055, -0.345, 0.055, -0.305), lighter(accent, 0.3), radius=0.008)
+    elif role == "knight":
+        pen.poly(
+            [(-wide * 0.8, -0.5), (wide * 0.8, -0.5), (wide * 0.7, -0.34), (0, -0.24), (-wide * 0.7, -0.34)],
+            Ramp(((226, 230, 238), (150, 158, 174))),
+        )
+        pen.poly([(0, -0.45), (0.035, -0.4), (0, -0.34), (-0.035, -0.4)], accent)
+    elif role == "chef" or looks.outfit == 4:
+        pen.slab((-wide * 0.62, -0.42, wide * 0.62, low - 0.0), lighter(accent, 0.72), radius=0.03)
+        pen.slab((-0.045, -0.32, 0.045, -0.26), lighter(accent, 0.4), radius=0.012)
+    elif looks.outfit == 0:
+        for y in (-0.43, -0.36, -0.29, -0.22):
+            pen.slab((-wide * 0.99, y, wide * 0.99, y + 0.028), lighter(accent, 0.35), radius=0.004)
+    elif looks.outfit == 1:
+        pen.slab((-wide * 0.8, -0.36, wide * 0.8, -0.17), accent, radius=0.03)
+        for side in (-1, 1):
+            pen.ribbon([(side * wide * 0.6, -0.51), (side * wide * 0.62, -0.34)], accent, width=0.034)
+            pen.dot(side * wide * 0.62, -0.34, 0.014, (245, 214, 120))
+    elif looks.outfit in {2, 5}:
+        pen.poly([(-0.055, -0.52), (0.055, -0.52), (0.022, low), (-0.022, low)], lighter(accent, 0.62))
+        for side in (-1, 1):
+            pen.poly([(side * 0.05, -0.525), (side * 0.1, -0.46), (side * 0.03, -0.34)], darker(top, 0.22))
+        for y in (-0.3, -0.25):
+            pen.dot(0.042, y, 0.009, (245, 214, 120))
+    elif looks.outfit == 3:
+        pen.slab((-wide * 0.98, -0.31, wide * 0.98, -0.275), accent, radius=0.01)
+        for x in (-0.12, -0.04, 0.04, 0.12):
+            pen.dot(x, -0.19, 0.014, lighter(accent, 0.4))
+    elif looks.outfit == 6:
+        pen.dot(0, -0.37, 0.062, lighter(accent, 0.3))
+        pen.poly(
+            [
+                (0, -0.415),
+                (0.014, -0.382),
+                (0.046, -0.38),
+                (0.02, -0.36),
+                (0.03, -0.33),
+                (0, -0.348),
+                (-0.03, -0.33),
+                (-0.02, -0.36),
+                (-0.046, -0.38),
+                (-0.014, -0.382),
+            ],
+            top,
+        )
+    else:
+        pen.slab((-0.08, -0.31, 0.08, -0.22), darker(top, 0.18), radius=0.025)
+        for side in (-1, 1):
+            pen.ribbon([(side * 0.03, -0.51), (side * 0.035, -0.43)], lighter(accent, 0.5), width=0.011)
+
+
+def _neckwear(pen: Pen, looks: Looks) -> None:
+    accent = lighter(looks.accent, 0.1)
+    if looks.neck == "scarf":
+        pen.ribbon([(0.07, -0.5), (0.1, -0.42), (0.09, -0.33)], darker(accent, 0.12), width=0.065, end=0.075)
+        pen.ribbon([(-0.11, -0.52), (0, -0.495), (0.11, -0.52)], accent, width=0.075)
+    elif looks.neck == "bowtie":
+        for side in (-1, 1):
+            pen.poly([(0, -0.5), (side * 0.07, -0.535), (side * 0.07, -0.465)], accent)
+        pen.dot(0, -0.5, 0.017, darker(accent, 0.25))
+    elif looks.neck == "pendant":
+        pen.arc((0, -0.52), (0.075, 0.09), (0, 180), (232, 196, 96), width=0.011)
+        pen.dot(0, -0.425, 0.024, accent)
+
+
+def _arm(pen: Pen, path: tuple[Point, Point], looks: Looks, *, side: int) -> None:
+    shoulder = (0.118 + 0.014 * looks.build, -0.47)
+    sleeve = darker(looks.top, 0.1 if side > 0 else 0.18)
+    elbow, hand = path
+    points = [(x * side, y) for x, y in (shoulder, elbow, hand)]
+    bare = looks.outfit == 6 and looks.kind.name not in {"robot", "knight", "astronaut"}
+    if bare:
+        pen.ribbon(points, darker(looks.skin, 0.06), width=0.064, end=0.055)
+        middle = ((points[0][0] + points[1][0]) / 2, (points[0][1] + points[1][1]) / 2)
+        pen.ribbon([points[0], middle], sleeve, width=0.09, end=0.084)
+    else:
+        pen.ribbon(points, sleeve, width=0.086, end=0.07)
+        pen.ribbon(
+            [
+                ((points[1][0] * 0.14 + points[2][0] * 0.86), (points[1][1] * 0.14 + points[2][1] * 0.86)),
+                points[2],
+            ],
+            lighter(looks.accent, 0.2),
+            width=0.074,
+        )
+    _hand(pen, hand, looks, side=side)
+
+
+def _hand(pen: Pen, hand: Point, looks: Looks, *, side: int) -> None:
+    skin: RGB = looks.skin if looks.kind.name not in {"astronaut", "knight"} else (226, 228, 234)
+    x, y = hand[0] * side, hand[1]
+    pen.dot(x, y, 0.038, skin)
+    pen.oval(x - 0.024 * side, y - 0.02, 0.014, 0.022, skin)

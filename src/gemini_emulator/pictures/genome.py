@@ -1,0 +1,111 @@
+"""The looks of a subject as a few small numbers, packed into 48 bits that travel in the picture.
+
+A genome comes from the prompt and seed, or is read back from a reference: then the subject keeps its
+looks, except for what the new prompt names outright (a colour before the subject, a hat, glasses).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass, fields, replace
+
+from gemini_emulator.pictures.colour import RGB
+from gemini_emulator.pictures.vocabulary import Subject, vocabulary, words_of
+
+GENOME_BITS = 48
+
+HATS = ("none", "none", "none", "beanie", "cap", "straw", "beret", "bow")
+GLASSES = ("none", "none", "round", "square")
+NECKS = ("none", "scarf", "bowtie", "pendant")
+
+_BITS = {
+    "subject": 6, "hue": 5, "accent": 5, "skin": 3, "hair": 3, "style": 3, "eyes": 3, "outfit": 3,
+    "hat": 3, "glasses": 2, "neck": 2, "marking": 2, "build": 2, "pattern": 3, "face": 3,
+}  # fmt: skip
+
+_WORN = {
+    "beanie": ("hat", 3), "cap": ("hat", 4), "hat": ("hat", 5), "beret": ("hat", 6), "bow": ("hat", 7),
+    "glasses": ("glasses", 2), "spectacles": ("glasses", 2), "sunglasses": ("glasses", 3),
+    "scarf": ("neck", 1), "bowtie": ("neck", 2), "necklace": ("neck", 3), "pendant": ("neck", 3),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Genome:
+    """One number an axis; what a number means is the painter's business (`hue` and `accent` index
+    the vocabulary's colours, `subject` its subjects).
+    """
+
+    subject: int
+    hue: int
+    accent: int
+    skin: int
+    hair: int
+    style: int
+    eyes: int
+    outfit: int
+    hat: int
+    glasses: int
+    neck: int
+    marking: int
+    build: int
+    pattern: int
+    face: int
+
+    def pack(self) -> int:
+        packed = 0
+        for axis in fields(self):
+            packed = packed << _BITS[axis.name] | getattr(self, axis.name)
+        return packed
+
+    @classmethod
+    def unpack(cls, packed: int) -> Genome:
+        axes: dict[str, int] = {}
+        for name, bits in reversed(_BITS.items()):
+            axes[name] = packed & (1 << bits) - 1
+            packed >>= bits
+        axes["subject"] %= len(vocabulary().subjects)
+        return cls(**axes)
+
+    @property
+    def kind(self) -> Subject:
+        return vocabulary().subjects[self.subject]
+
+    @property
+    def main_colour(self) -> RGB:
+        return vocabulary().colours[self.hue]
+
+    @property
+    def accent_colour(self) -> RGB:
+        return vocabulary().colours[self.accent]
+
+
+def conceive(prompt: str, seed: int | None, subject: int) -> Genome:
+    """A new subject: the dice fall by prompt and seed, and the prompt's own words overrule them."""
+    digest = hashlib.sha256(f"genome\0{' '.join(prompt.lower().split())}\0{seed}".encode()).digest()
+    dice = random.Random(digest)
+    axes = {name: dice.randrange(1 << bits) for name, bits in _BITS.items()}
+    axes["subject"] = subject
+    if axes["accent"] == axes["hue"]:
+        axes["accent"] = (axes["hue"] + 11) % 32
+    spoken = vocabulary().find("colour", words_of(prompt))
+    if spoken:
+        axes["hue"] = spoken[0]
+    if len(spoken) > 1:
+        axes["accent"] = spoken[1]
+    return dressed(Genome(**axes), prompt)
+
+
+def dressed(genome: Genome, prompt: str) -> Genome:
+    """The genome with what the prompt names outright: a colour just before the subject, things worn."""
+    words = vocabulary()
+    spoken = words_of(prompt)
+    worn = dict(_WORN[word] for word in spoken if word in _WORN)
+    plain = [word for word in spoken if word.count("-") == 0]
+    known = words.words["subject"]
+    for position, word in enumerate(plain):
+        if known.get(word) == genome.subject:
+            before = words.find("colour", plain[max(0, position - 2) : position])
+            worn |= {"hue": before[-1]} if before else {}
+    return replace(genome, **worn)

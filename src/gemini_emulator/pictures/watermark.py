@@ -1,0 +1,75 @@
+"""The invisible mark: 64 bits in the brightness of 128 by 128 cells, two levels up or down.
+
+48 bits are a genome, 16 a checksum. Each bit is spread over 256 scattered cells, so it outlives JPEG
+and resizing; cropping kills it. It stands in for SynthID without being it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from functools import cache
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from gemini_emulator.pictures.genome import GENOME_BITS, Genome
+
+CELLS = 128
+STRENGTH = 2
+_CHECK_BITS = 16
+_SALT = b"gemini_emulator pictures 1"
+
+Pixels = NDArray[np.uint8]
+
+
+def embed(pixels: Pixels, genome: Genome) -> None:
+    """Write the genome into an (height, width, 3) array, in place."""
+    packed = genome.pack()
+    payload = packed << _CHECK_BITS | _checksum(packed)
+    bits = np.array([payload >> shift & 1 for shift in range(GENOME_BITS + _CHECK_BITS)], dtype=np.int8)
+    owner, chip = _layout()
+    # Two's complement: adding 254 to a byte takes two away, so one unsigned addition serves both signs.
+    cells = ((2 * bits[owner] - 1) * chip * STRENGTH).astype(np.int8).view(np.uint8)
+    np.clip(pixels, STRENGTH, 255 - STRENGTH, out=pixels)
+    height, width = pixels.shape[:2]
+    columns = np.repeat(np.arange(width) * CELLS // width, 3)
+    rows = np.arange(CELLS + 1) * height // CELLS
+    flat = pixels.reshape(height, width * 3)
+    for cell in range(CELLS):
+        flat[rows[cell] : rows[cell + 1]] += cells[cell, columns]
+
+
+def recognise(data: bytes) -> Genome | None:
+    """The genome an encoded picture carries, or None when it carries none (or is no picture)."""
+    try:
+        with Image.open(BytesIO(data)) as image:
+            image.draft("L", (1024, 1024))
+            grey = image.convert("L").resize((CELLS, CELLS), Image.Resampling.BOX)
+    except (UnidentifiedImageError, OSError):
+        return None
+    level = np.asarray(grey, dtype=np.float64)
+    padded = np.pad(level, 1, mode="edge")
+    around = (padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]) / 4
+    residue = np.clip(level - around, -2 * STRENGTH, 2 * STRENGTH)
+    owner, chip = _layout()
+    votes = np.bincount(owner.ravel(), weights=(residue * chip).ravel(), minlength=64)
+    payload = sum(int(vote > 0) << shift for shift, vote in enumerate(votes))
+    packed = payload >> _CHECK_BITS
+    if payload & (1 << _CHECK_BITS) - 1 != _checksum(packed):
+        return None
+    return Genome.unpack(packed)
+
+
+def _checksum(packed: int) -> int:
+    return zlib.crc32(_SALT + packed.to_bytes(GENOME_BITS // 8)) & (1 << _CHECK_BITS) - 1
+
+
+@cache
+def _layout() -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """Which bit each cell belongs to, and whether it carries it upright (1) or turned over (-1)."""
+    scatter = np.random.Generator(np.random.PCG64(0x6E616E6F))
+    owner = scatter.permutation(CELLS * CELLS).reshape(CELLS, CELLS) % (GENOME_BITS + _CHECK_BITS)
+    chip = (scatter.integers(0, 2, (CELLS, CELLS)) * 2 - 1).astype(np.int8)
+    return owner, chip

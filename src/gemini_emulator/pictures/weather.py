@@ -1,0 +1,56 @@
+"""What falls from the sky, over everything else."""
+
+from __future__ import annotations
+
+from gemini_emulator.pictures.colour import RGB
+from gemini_emulator.pictures.easel import Easel, Pen, Veil
+from gemini_emulator.pictures.scene import Scene
+
+_CONFETTI: tuple[RGB, ...] = ((240, 120, 90), (248, 196, 92), (236, 140, 160), (150, 190, 120), (226, 92, 70))
+
+
+def paint_weather(easel: Easel, scene: Scene) -> None:
+    if scene.setting.indoors and scene.weather not in {"petals"}:
+        return
+    pen = Pen(easel, 0, 0, easel.unit)
+    if scene.weather == "rain":
+        _rain(pen, scene)
+    elif scene.weather == "snowfall":
+        _snowfall(pen, scene)
+    elif scene.weather == "petals":
+        _petals(pen, scene)
+
+
+def _rain(pen: Pen, scene: Scene) -> None:
+    dice = scene.dice("rain")
+    wide, high = pen.easel.width / pen.scale, pen.easel.height / pen.scale
+    for _ in range(round(150 * wide * high)):
+        x, y, length = dice.uniform(0, wide), dice.uniform(-0.05, high), dice.uniform(0.03, 0.09)
+        thick = dice.uniform(0.0018, 0.0034)
+        streak = [
+            (x, y),
+            (x + thick, y),
+            (x + thick - length * 0.22, y + length),
+            (x - length * 0.22, y + length),
+        ]
+        pen.poly(streak, Veil((226, 238, 250), dice.uniform(0.35, 0.75)))
+    for _ in range(round(16 * wide)):
+        x, y, reach = dice.uniform(0, wide), high * dice.uniform(0.86, 0.99), dice.uniform(0.014, 0.034)
+        pen.arc((x, y), (reach, reach * 0.3), (0, 360), Veil((226, 238, 250), 0.5), width=0.003)
+
+
+def _snowfall(pen: Pen, scene: Scene) -> None:
+    dice = scene.dice("snowfall")
+    wide, high = pen.easel.width / pen.scale, pen.easel.height / pen.scale
+    for _ in range(round(120 * wide * high)):
+        size = dice.choice((0.003, 0.004, 0.006, 0.009))
+        pen.dot(dice.uniform(0, wide), dice.uniform(0, high), size, (252, 253, 255))
+
+
+def _petals(pen: Pen, scene: Scene) -> None:
+    dice = scene.dice("petals")
+    wide, high = pen.easel.width / pen.scale, pen.easel.height / pen.scale
+    for _ in range(round(55 * wide * high)):
+        spot = pen.at(dice.uniform(0, wide), dice.uniform(0, high), turn=dice.uniform(0, 6.28))
+        size = dice.uniform(0.008, 0.017)
+        spot.blob([(-size, 0), (0, -size * 0.55), (size, 0), (0, size * 0.5)], dice.choice(_CONFETTI))
