@@ -1,7 +1,8 @@
 """The facts files: shipped ones from `data/`, the user's own from the home folder on top.
 
-`<home>/catalog/*.toml` add to or replace models, lineages and pixel tables. A card in
-`<home>/rate_cards/YYYY-MM-DD.toml` replaces the shipped one of that day, or adds a day.
+`<home>/catalog/*.toml` add to or replace models, lineages and pixel tables; a card in
+`<home>/rate_cards/YYYY-MM-DD.toml` replaces the shipped one of that day, or adds a day;
+`<home>/economics.toml` replaces the mix.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from pathlib import Path
 
 from image_router.core.catalog import Catalog, ModelState
 from image_router.core.catalog_toml import parse_catalog
+from image_router.core.economics import Mix, parse_mix
 from image_router.core.errors import ConfigError
+from image_router.core.policy import Policy
+from image_router.core.policy_toml import parse_policy
 from image_router.core.rates import RateCard
 from image_router.core.rates_toml import parse_card
 from image_router.core.toml_table import TomlFile
@@ -32,6 +36,21 @@ def load_cards(home: Path | None) -> tuple[RateCard, ...]:
     """All rate cards, oldest first. Raises ConfigError for a broken file or one not named by its day."""
     cards = {path.name: _card(path) for path in _files("rate_cards", home)}
     return tuple(sorted(cards.values(), key=lambda card: card.day))
+
+
+def load_mix(home: Path | None) -> Mix:
+    """The mix of projections: the user's, else the shipped one. Raises ConfigError for a broken file."""
+    own = home / "economics.toml" if home else None
+    return parse_mix(_read(own if own and own.exists() else SHIPPED / "economics.toml"))
+
+
+def load_policies(home: Path | None, extra: Path | None = None) -> dict[str, Policy]:
+    """Policies by name: shipped, the user's `<home>/policies/*.toml`, and one more file.
+
+    Raises ConfigError for a broken file, with line and reason.
+    """
+    files = {path.stem: _read(path) for path in [*_files("policies", home), *([extra] if extra else [])]}
+    return {name: parse_policy(file, parents=files) for name, file in files.items()}
 
 
 def _card(path: Path) -> RateCard:

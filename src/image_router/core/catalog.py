@@ -32,6 +32,10 @@ class Grade(StrEnum):
     EXCELLENT = "excellent"
     BEST = "best"
 
+    @property
+    def rank(self) -> int:
+        return list(Grade).index(self)
+
 
 class Confidence(StrEnum):
     """How sure a shutdown date is."""
