@@ -184,7 +184,7 @@ FAILURES: Mapping[Cause, Failure] = {
 }
 
 
-def error_for(outcome: Outcome, model: str | None, attempts: Sequence[Attempt] = ()) -> ProviderError:
+def error_for(outcome: Outcome, model: str | None, *, attempts: Sequence[Attempt] = ()) -> ProviderError:
     """Make the error for an outcome that is no image. Raises KeyError for one that is."""
     failure = FAILURES[outcome.cause]
     words = f' It says: "{outcome.detail}".' if outcome.detail else ""

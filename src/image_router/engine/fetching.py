@@ -42,7 +42,7 @@ async def fetch_reference(
         raise InvalidRequest(f"reference {url}: no whole answer within {timeout:g} s") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise InvalidRequest(f"reference {url} cannot be fetched: {error or type(error).__name__}") from None
-    return await asyncio.to_thread(reference_of, data, url, role)
+    return await asyncio.to_thread(reference_of, data, url, role=role)
 
 
 async def _fetch(url: str, max_bytes: int, allow_private: bool) -> bytes:

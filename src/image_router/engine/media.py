@@ -137,10 +137,10 @@ def load_reference(source: object, role: ReferenceRole | None = None) -> Referen
     if isinstance(source, Reference):
         return source if role is None else replace(source, role=role)
     data, name = _read(source)
-    return reference_of(data, name, role or ReferenceRole.OBJECT)
+    return reference_of(data, name, role=role or ReferenceRole.OBJECT)
 
 
-def reference_of(data: bytes, name: str, role: ReferenceRole) -> Reference:
+def reference_of(data: bytes, name: str, *, role: ReferenceRole) -> Reference:
     """Recognise bytes as a Reference; `name` is for messages. Raises InvalidRequest."""
     if not data:
         raise InvalidRequest(f"reference {name} is empty; give a PNG, JPEG, WebP or HEIC picture")

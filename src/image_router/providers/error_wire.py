@@ -45,7 +45,7 @@ _HTML_TAG = re.compile(r"<(?:style|script)\b.*?</(?:style|script)>|<[^>]+>", re.
 _ORIGINAL_ERROR = re.compile(r"\[ORIGINAL ERROR\] generic::\w+: (.*?)(?: \[google\.rpc|$)", re.DOTALL)
 
 
-def parse_error(http_status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
+def parse_error(http_status: int, headers: Mapping[str, str], *, body: bytes) -> ApiError:
     """Make an ApiError of any failed answer. Never raises."""
     error = find_error(body)
     if error is None:

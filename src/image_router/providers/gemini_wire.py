@@ -114,17 +114,17 @@ def _size_and_digest(data: bytes) -> JsonObject:
     return {"size": len(data), "digest": hashlib.sha256(data).hexdigest()}
 
 
-def parse_reply(http_status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+def parse_reply(http_status: int, headers: Mapping[str, str], *, body: bytes) -> Reply:
     """Make a Reply of one whole answer, whatever it is. Never raises."""
     if http_status != 200:
-        return Reply(http_status=http_status, error=parse_error(http_status, headers, body))
+        return Reply(http_status=http_status, error=parse_error(http_status, headers, body=body))
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         return Reply(http_status=http_status, fault=broken_body(body, str(error)))
     if isinstance(answer, list):
         return _merged(objs(answer))
-    return _reply_of(obj(answer))
+    return reply_of(obj(answer))
 
 
 def parse_stream(body: bytes) -> Reply:
@@ -134,7 +134,7 @@ def parse_stream(body: bytes) -> Reply:
     mid-stream), and an error is found both as a data line and as a bare block.
     """
     if body.lstrip()[:1] in (b"[", b"{"):
-        return parse_reply(200, {}, body)
+        return parse_reply(200, {}, body=body)
     events: list[JsonObject] = []
     for line in body.splitlines():
         payload = line[5:].strip() if line.startswith(b"data:") else b""
@@ -176,10 +176,11 @@ def _merged(events: list[JsonObject]) -> Reply:
         answer["usageMetadata"] = usage
     if any("inlineData" in part for part in parts):
         answer.pop("error", None)
-    return _reply_of(answer)
+    return reply_of(answer)
 
 
-def _reply_of(answer: JsonObject) -> Reply:
+def reply_of(answer: JsonObject) -> Reply:
+    """Make a Reply of a response already parsed, such as a batch row's. Never raises."""
     if "error" in answer:
         error = answer["error"]
         problem = error_of(error if isinstance(error, dict) else {"message": text(error)})
@@ -275,7 +276,7 @@ def _listed(model: JsonObject) -> ListedModel:
     )
 
 
-def conversation_after(call: Call, reply: Reply, image: ReplyImage) -> Conversation:
+def conversation_after(call: Call, reply: Reply, *, image: ReplyImage) -> Conversation:
     """The history to continue from: earlier turns, what was sent now, and what the model answered.
 
     The model's parts stay as they came, each with its own signature: a signature moved to another part is

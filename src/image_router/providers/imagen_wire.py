@@ -37,13 +37,13 @@ def request_body(call: Call) -> JsonObject:
     return {"instances": [{"prompt": final_prompt(request)}], "parameters": wanted}
 
 
-def parse_reply(http_status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+def parse_reply(http_status: int, headers: Mapping[str, str], *, body: bytes) -> Reply:
     """Make a Reply of one whole answer. `usage.images` counts the pictures made, stored ones included.
 
     An empty object means that nothing was made. Never raises.
     """
     if http_status != 200:
-        return Reply(http_status=http_status, error=parse_error(http_status, headers, body))
+        return Reply(http_status=http_status, error=parse_error(http_status, headers, body=body))
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError as error:
