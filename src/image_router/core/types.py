@@ -206,6 +206,8 @@ class Conversation:
     """The turns so far and the model that drew them, for an edit that continues."""
 
     model: str
+    family: str
+    """Models of one family can read each other's thought signatures."""
     turns: tuple[Turn, ...]
 
 

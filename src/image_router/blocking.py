@@ -1,0 +1,89 @@
+"""The same router for synchronous callers: every call runs on one private event loop thread.
+
+Works inside a running event loop too, because the loop is never the caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterable, Sequence
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from image_router import aio
+from image_router.config import Settings
+from image_router.core.decision import Decision
+from image_router.core.errors import ImageRouterError
+from image_router.core.rates import Quote
+from image_router.core.results import GeneratedImage, ImageResult
+from image_router.core.types import ImageRequest
+from image_router.engine.chains import ChainResult
+from image_router.engine.explaining import Explanation
+
+T = TypeVar("T")
+
+
+class ImageRouter:
+    """Each method is the asynchronous router's, waited for; arguments and errors are the same."""
+
+    def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
+        self._router = aio.ImageRouter(settings, **overrides)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="image-router", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close connections and end the loop's thread."""
+        if self._loop.is_closed():
+            return
+        self._wait(self._router.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def generate(self, prompt: str | ImageRequest, **asked: Any) -> ImageResult:
+        return self._wait(self._router.generate(prompt, **asked))
+
+    def generate_many(
+        self, requests: Iterable[str | ImageRequest], **how: Any
+    ) -> tuple[ImageResult | ImageRouterError, ...]:
+        return self._wait(self._router.generate_many(requests, **how))
+
+    def edit(self, instruction: str, **asked: Any) -> ImageResult:
+        return self._wait(self._router.edit(instruction, **asked))
+
+    def decide(self, prompt: str | ImageRequest, **asked: Any) -> Decision:
+        return self._wait(self._router.decide(prompt, **asked))
+
+    def explain(self, prompt: str | ImageRequest, **asked: Any) -> Explanation:
+        return self._wait(self._router.explain(prompt, **asked))
+
+    def quote(self, prompt: str | ImageRequest, **asked: Any) -> Quote:
+        return self._wait(self._router.quote(prompt, **asked))
+
+    def chain(self, character_prompt: str, variants: Sequence[str], **asked: Any) -> ChainResult:
+        return self._wait(self._router.chain(character_prompt, variants, **asked))
+
+    def quote_chain(self, character_prompt: str, variants: Sequence[str], **asked: Any) -> Quote:
+        return self._wait(self._router.quote_chain(character_prompt, variants, **asked))
+
+    def remember(self, image: GeneratedImage) -> None:
+        self._router.remember(image)

@@ -1,0 +1,268 @@
+"""decide(): what the moment allows of what the purpose asks, as candidates in order with reasons.
+
+Pure: a request, a policy, the catalog and card of the day, and a snapshot go in; a Decision comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from image_router.core.catalog import Catalog, Model
+from image_router.core.decision import Candidate, Decision, Dropped, DropReason, Snapshot
+from image_router.core.eligibility import DoesNotFit, first_no, fit
+from image_router.core.errors import CostLimitExceeded, InvalidRequest, ModelRetired, NoEligibleTier
+from image_router.core.guard import guarded
+from image_router.core.money import show_usd
+from image_router.core.policy import Policy, prefer
+from image_router.core.rates import RateCard, quote
+from image_router.core.types import ImageRequest, RetiredPolicy, ThinkingLevel, Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The facts of a day: what lives, what it costs, what the policy says."""
+
+    catalog: Catalog
+    card: RateCard
+    policy: Policy
+    day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Option:
+    """One model that may serve, before anyone asked whether it can."""
+
+    tier: Tier | None
+    model: Model
+    thinking: ThinkingLevel | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shortlist:
+    rule: str
+    reason: str
+    options: tuple[_Option, ...]
+    dropped: tuple[Dropped, ...]
+    warnings: tuple[str, ...] = ()
+
+
+NOTHING_KNOWN = Snapshot()
+
+
+def decide(request: ImageRequest, world: World, snapshot: Snapshot = NOTHING_KNOWN) -> Decision:
+    """Choose. Raises ModelRetired, CostLimitExceeded, BudgetExceeded (the guard) or NoEligibleTier."""
+    shortlist = _shortlist(request, world)
+    able, unable = _able(request, world, shortlist.options, snapshot)
+    affordable, too_dear = _within_limits(request, able)
+    dropped = [*shortlist.dropped, *unable, *too_dear]
+    if not affordable:
+        raise _nothing_left(request, able, dropped)
+    affordable, action, guard_drops = guarded(request, affordable, world.policy.guard, snapshot)
+    candidates, surplus = _within_fallback_price(affordable, world.policy)
+    return Decision(
+        request=request,
+        rule=shortlist.rule,
+        reason=shortlist.reason,
+        candidates=candidates,
+        dropped=(*dropped, *guard_drops, *surplus),
+        as_of=world.day,
+        rate_card=world.card.day,
+        policy=world.policy.label,
+        guard=action,
+        warnings=shortlist.warnings,
+    )
+
+
+def _shortlist(request: ImageRequest, world: World) -> _Shortlist:
+    if request.model is not None:
+        return _pinned_model(request, request.model, world)
+    if request.tier is not None:
+        preferred: tuple[Tier, ...] = (request.tier,)
+        rule, reason = "pinned tier", f"the request pins {request.tier}"
+    else:
+        preference = prefer(request, world.policy)
+        preferred, rule, reason = preference.tiers, preference.rule, preference.reason
+    options, dropped = [], []
+    for place, tier in enumerate(preferred):
+        entry = world.catalog.serving(tier, world.day)
+        if entry is None:
+            detail = f"no model of {tier} is known to live on {world.day}"
+            dropped.append(Dropped(tier=tier, model=None, reason=DropReason.NO_LIVING_MODEL, detail=detail))
+            continue
+        why = reason if place == 0 else f"fallback {place} of {preferred[0]}"
+        model = world.catalog.models[entry.model]
+        options.append(_Option(tier=tier, model=model, thinking=entry.thinking, reason=why))
+    dropped += _left_aside(request, preferred, world)
+    return _Shortlist(rule=rule, reason=reason, options=tuple(options), dropped=tuple(dropped))
+
+
+def _left_aside(request: ImageRequest, preferred: tuple[Tier, ...], world: World) -> Iterable[Dropped]:
+    pinned = request.tier is not None
+    why = DropReason.PINNED_ELSEWHERE if pinned else DropReason.NOT_A_FALLBACK
+    detail = (
+        f"the request pins {request.tier}" if pinned else f"the policy names no fallback from {preferred[0]}"
+    )
+    for tier in Tier:
+        if tier not in preferred:
+            entry = world.catalog.serving(tier, world.day)
+            yield Dropped(tier=tier, model=entry.model if entry else None, reason=why, detail=detail)
+
+
+def _pinned_model(request: ImageRequest, asked: str, world: World) -> _Shortlist:
+    model = world.catalog.find(asked)
+    if model is None:
+        known = ", ".join(sorted(world.catalog.models))
+        raise InvalidRequest(f"model {asked!r} is not in the catalog; it knows {known}")
+    state = world.catalog.state(model.id, world.day)
+    warnings: tuple[str, ...] = ()
+    if not state.serves:
+        successor = world.catalog.successor(model.id, world.day)
+        if successor is None or request.retired is not RetiredPolicy.SUBSTITUTE:
+            raise _retired(model, state.value, successor, world.day)
+        warnings = (f"{model.id} is {state} on {world.day}: {successor.id} serves instead",)
+        model = successor
+    tiers = world.catalog.tiers_served_by(model.id, world.day)
+    tier = tiers[0] if tiers else None
+    aside = tuple(
+        Dropped(
+            tier=other, model=None, reason=DropReason.PINNED_ELSEWHERE, detail=f"the request pins {model.id}"
+        )
+        for other in Tier
+        if other is not tier
+    )
+    option = _Option(tier=tier, model=model, thinking=None, reason=f"the request pins {asked}")
+    return _Shortlist(
+        rule="pinned model", reason=option.reason, options=(option,), dropped=aside, warnings=warnings
+    )
+
+
+def _retired(model: Model, state: str, successor: Model | None, day: date) -> ModelRetired:
+    when = f" (shutdown {model.life.shutdown}, {model.life.confidence})" if model.life.shutdown else ""
+    way_out = f"use {successor.id}" if successor else "no successor is known"
+    if state == "uncertain":
+        way_out += f', or set [model_states] "{model.id}" = "alive" if it answers for you'
+    elif successor:
+        way_out += " or set retired=substitute"
+    return ModelRetired(
+        f"model {model.id} is {state} on {day}{when}: {way_out}",
+        model=model.id,
+        successor=successor.id if successor else None,
+        shutdown=model.life.shutdown,
+    )
+
+
+def _able(
+    request: ImageRequest, world: World, options: Iterable[_Option], snapshot: Snapshot
+) -> tuple[list[Candidate], list[Dropped]]:
+    candidates: list[Candidate] = []
+    dropped: list[Dropped] = []
+    for option in options:
+        try:
+            candidate = _candidate(request, world, option, snapshot)
+        except DoesNotFit as misfit:
+            reason, detail = misfit.no
+        else:
+            twin = next((c for c in candidates if _same_use(c, candidate)), None)
+            if twin is None:
+                candidates.append(candidate)
+                continue
+            reason = DropReason.SAME_MODEL
+            detail = f"{option.model.id} with the same parameters is already there as {twin.tier}"
+        dropped.append(Dropped(tier=option.tier, model=option.model.id, reason=reason, detail=detail))
+    return candidates, dropped
+
+
+def _same_use(one: Candidate, other: Candidate) -> bool:
+    """Two tiers on one model, used the same way, count once."""
+    level = one.parameters.thinking or one.model.default_thinking
+    other_level = other.parameters.thinking or other.model.default_thinking
+    return one.model.id == other.model.id and level == other_level
+
+
+def _candidate(request: ImageRequest, world: World, option: _Option, snapshot: Snapshot) -> Candidate:
+    model = option.model
+    if model.id in snapshot.open_circuits:
+        raise DoesNotFit(DropReason.CIRCUIT_OPEN, f"{model.id} failed too often just now")
+    quality = world.policy.quality.get(option.tier) if option.tier else None
+    if request.quality_floor and quality and quality.rank < request.quality_floor.rank:
+        detail = f"{option.tier} is {quality} quality; the request asks for {request.quality_floor} at least"
+        raise DoesNotFit(DropReason.QUALITY, detail)
+    adapt = request.allow | world.policy.adapt
+    parameters, adapted = fit(request, model, thinking=option.thinking, adapt=adapt)
+    if no := first_no(request, model, parameters):
+        raise DoesNotFit(*no)
+    if not world.card.has_price(model.id, request.lane):
+        detail = f"the rate card of {world.card.day} has no {request.lane} price for {model.id}"
+        raise DoesNotFit(DropReason.NO_PRICE, detail)
+    return Candidate(
+        tier=option.tier,
+        model=model,
+        parameters=parameters,
+        quote=quote(request, model, parameters, world.card),
+        reason=option.reason,
+        adapted=adapted,
+    )
+
+
+def _within_limits(
+    request: ImageRequest, candidates: list[Candidate]
+) -> tuple[list[Candidate], list[Dropped]]:
+    kept, dropped = [], []
+    for candidate in candidates:
+        if detail := _over_limit(request, candidate):
+            dropped.append(_drop(candidate, DropReason.MAX_COST, detail))
+        else:
+            kept.append(candidate)
+    return kept, dropped
+
+
+def _over_limit(request: ImageRequest, candidate: Candidate) -> str | None:
+    each, total = candidate.quote.per_image, candidate.quote.total
+    if request.max_cost is not None and each > request.max_cost:
+        return f"{show_usd(each)} an image is above the limit of {show_usd(request.max_cost)}"
+    if request.max_total is not None and total > request.max_total:
+        return f"{show_usd(total)} in total is above the limit of {show_usd(request.max_total)}"
+    return None
+
+
+def _within_fallback_price(
+    candidates: list[Candidate], policy: Policy
+) -> tuple[tuple[Candidate, ...], list[Dropped]]:
+    """The first choice stands; what costs too many times as much is no fallback for it."""
+    head, percent = candidates[0], policy.dearest_fallback_percent
+    kept, dropped = [head], []
+    for candidate in candidates[1:]:
+        if candidate.quote.total * 100 <= head.quote.total * percent:
+            kept.append(candidate)
+            continue
+        detail = (
+            f"{show_usd(candidate.quote.per_image)} an image is more than {percent} % of the first choice's "
+            f"{show_usd(head.quote.per_image)}"
+        )
+        dropped.append(_drop(candidate, DropReason.DEARER_THAN_ALLOWED, detail))
+    return tuple(kept), dropped
+
+
+def _drop(candidate: Candidate, reason: DropReason, detail: str) -> Dropped:
+    return Dropped(tier=candidate.tier, model=candidate.model.id, reason=reason, detail=detail)
+
+
+def _nothing_left(
+    request: ImageRequest, able: list[Candidate], dropped: list[Dropped]
+) -> CostLimitExceeded | NoEligibleTier:
+    if able:
+        cheapest = min(able, key=lambda candidate: candidate.quote.total)
+        limit, asked = request.max_cost, cheapest.quote.per_image
+        if limit is None or asked <= limit:
+            limit, asked = request.max_total or 0, cheapest.quote.total
+        return CostLimitExceeded(
+            f"the cheapest model that can do this, {cheapest.model.id}, costs {show_usd(asked)}; the limit "
+            f"is {show_usd(limit)}: raise it, or ask for a smaller size or fewer images",
+            limit=limit,
+            asked=asked,
+        )
+    reasons = "\n".join(f"  {drop.tier or drop.model}: {drop.detail}" for drop in dropped)
+    return NoEligibleTier(f"no tier can serve this request:\n{reasons}", dropped=dropped)

@@ -1,0 +1,197 @@
+"""Runs a character chain: steps from core, images from the router, memory in a run folder."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from image_router.core.chain import (
+    ChainImages,
+    ChainItem,
+    Made,
+    character_chain,
+    combined,
+    reference_item,
+    variant_item,
+    variant_key,
+)
+from image_router.core.decision import Decision
+from image_router.core.errors import CostLimitExceeded, ImageRouterError, InvalidRequest, ProviderError
+from image_router.core.events import Event, ImageMade, Sink
+from image_router.core.money import Nanos, show_usd
+from image_router.core.rates import Quote
+from image_router.core.results import Attempt, GeneratedImage, ImageResult
+from image_router.core.types import ImageRequest, Reference, ReferenceRole
+from image_router.storage.run_folder import RunFolder
+
+
+class Maker(Protocol):
+    """What a chain needs of the router."""
+
+    async def decide(self, prompt: ImageRequest, *, profile: str | None) -> Decision: ...
+
+    async def generate(
+        self, prompt: ImageRequest, *, profile: str | None, on_event: Sink | None
+    ) -> ImageResult: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainFailure:
+    """A variant that did not come; the others are not held up by it."""
+
+    key: str
+    prompt: str
+    error: ImageRouterError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainResult:
+    """Reference and variants in order, failures among them. Amounts in nano-dollars."""
+
+    reference: GeneratedImage
+    variants: tuple[GeneratedImage | ChainFailure, ...]
+    quote: Quote
+    attempts: tuple[Attempt, ...]
+    """Of this run; pictures found in the run folder have none."""
+    paid_before: Nanos
+    """What the pictures found in the run folder had cost."""
+    manifest: Path | None
+
+    @property
+    def images(self) -> tuple[GeneratedImage, ...]:
+        """The variants that came."""
+        return tuple(variant for variant in self.variants if isinstance(variant, GeneratedImage))
+
+    @property
+    def failures(self) -> tuple[ChainFailure, ...]:
+        return tuple(variant for variant in self.variants if isinstance(variant, ChainFailure))
+
+    @property
+    def cost(self) -> Nanos:
+        """Of this run, failed attempts included."""
+        return sum(attempt.cost.total for attempt in self.attempts)
+
+    @property
+    def at_risk(self) -> Nanos:
+        return sum(attempt.at_risk for attempt in self.attempts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainPlan:
+    """What to run: one character, its variants, and how."""
+
+    base: ImageRequest
+    variants: tuple[str, ...]
+    profile: str | None = None
+    concurrency: int = 4
+
+    def __post_init__(self) -> None:
+        if not self.variants or not all(prompt.strip() for prompt in self.variants):
+            raise InvalidRequest("a chain needs at least one variant, and no variant's prompt may be empty")
+
+
+async def quote_chain(maker: Maker, plan: ChainPlan) -> Quote:
+    """The whole chain up front: the reference, and each variant with one reference input.
+
+    Raises CostLimitExceeded when it is above the request's max_total.
+    """
+    base = replace(plan.base, max_total=None)
+    stand_in = Reference(
+        data=b"", media_type="image/png", digest="0" * 64, width=0, height=0, role=ReferenceRole.CHARACTER
+    )
+    items = [reference_item(base)]
+    items += [variant_item(base, place, prompt, stand_in) for place, prompt in enumerate(plan.variants, 1)]
+    decisions = [await maker.decide(item.request, profile=plan.profile) for item in items]
+    quote = combined(decision.head.quote for decision in decisions)
+    limit = plan.base.max_total
+    if limit is not None and quote.total > limit:
+        raise CostLimitExceeded(
+            f"the chain of {quote.images} images costs {show_usd(quote.total)}; the limit is "
+            f"{show_usd(limit)}: raise it, or ask for fewer variants",
+            limit=limit,
+            asked=quote.total,
+        )
+    return quote
+
+
+async def run_chain(
+    maker: Maker, plan: ChainPlan, *, folder: Path | None = None, on_event: Sink | None = None
+) -> ChainResult:
+    """Make the reference, then all variants side by side; what the folder already holds is free.
+
+    Raises ChainError when the reference fails or the folder holds another chain.
+    """
+    quote = await quote_chain(maker, plan)
+    with RunFolder(folder) if folder else nullcontext() as kept:
+        before = kept.paid if kept else 0
+        run = _Run(maker, plan, kept, on_event)
+        done = await run.all()
+    return ChainResult(
+        reference=done.reference,
+        variants=run.told(done),
+        quote=quote,
+        attempts=tuple(run.attempts),
+        paid_before=before,
+        manifest=kept.manifest if kept else None,
+    )
+
+
+class _Run:
+    """One chain on its way."""
+
+    def __init__(self, maker: Maker, plan: ChainPlan, kept: RunFolder | None, on_event: Sink | None) -> None:
+        self._maker, self._plan, self._kept, self._on_event = maker, plan, kept, on_event
+        self._gate = asyncio.Semaphore(plan.concurrency)
+        self.attempts: list[Attempt] = []
+
+    async def all(self) -> ChainImages:
+        flow = character_chain(replace(self._plan.base, max_total=None), self._plan.variants)
+        step = next(flow)
+        while True:
+            made = await asyncio.gather(*(self._one(item) for item in step))
+            answers: Mapping[str, Made] = dict(zip((item.key for item in step), made, strict=True))
+            try:
+                step = flow.send(answers)
+            except StopIteration as end:
+                images: ChainImages = end.value
+                return images
+
+    async def _one(self, item: ChainItem) -> Made:
+        async with self._gate:
+            if self._kept and (found := await asyncio.to_thread(self._kept.finished, item)):
+                return found
+            try:
+                result = await self._maker.generate(
+                    item.request, profile=self._plan.profile, on_event=self._named(item.key)
+                )
+            except ImageRouterError as error:
+                self.attempts += error.attempts if isinstance(error, ProviderError) else ()
+                return error
+            self.attempts += result.attempts
+            if self._kept:
+                self._kept.keep(item, result.image)
+            return result.image
+
+    def _named(self, key: str) -> Sink | None:
+        """The caller's sink, told which item a picture belongs to."""
+        sink = self._on_event
+        if sink is None:
+            return None
+
+        def named(event: Event) -> None:
+            sink(replace(event, key=key) if isinstance(event, ImageMade) else event)
+
+        return named
+
+    def told(self, done: ChainImages) -> tuple[GeneratedImage | ChainFailure, ...]:
+        """The variants, each failure with its prompt."""
+        return tuple(
+            variant
+            if isinstance(variant, GeneratedImage)
+            else ChainFailure(key=variant_key(place), prompt=prompt, error=variant)
+            for place, (variant, prompt) in enumerate(zip(done.variants, self._plan.variants, strict=True), 1)
+        )

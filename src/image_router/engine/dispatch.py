@@ -1,0 +1,189 @@
+"""Drives attempts() against a provider for one image: waits, calls, judges, prices, announces."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from image_router.core.adapting import adapted, apply
+from image_router.core.decision import Candidate, Decision
+from image_router.core.errors import ProviderError
+from image_router.core.events import AttemptEnded, AttemptStarted, Sink
+from image_router.core.failover import Finish, Flow, Plan, Tried, Try, attempts
+from image_router.core.failures import error_for
+from image_router.core.outcome import Billed, Kind, Outcome, chargeable, classify, expected_of
+from image_router.core.rates import Cost, RateCard, max_output_tokens, price, quote
+from image_router.core.reply import Reply, ReplyImage
+from image_router.core.results import Attempt, GeneratedImage
+from image_router.core.types import Dialect
+from image_router.engine import media
+from image_router.providers import gemini_wire
+from image_router.providers.base import Call, Provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What dispatching needs from outside; tests hand in their own clock and sleep."""
+
+    provider: Provider
+    card: RateCard
+    announce: Sink
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One of the n images of a request; all of them share its deadline."""
+
+    request_id: str
+    index: int
+    decision: Decision
+    plan: Plan
+    started: float
+    """The clock when the request began."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """One job on its way: what was tried, and when it began."""
+
+    job: Job
+    tools: Tools
+    tried: list[Attempt] = field(default_factory=list)
+
+    @property
+    def elapsed(self) -> float:
+        return self.tools.clock() - self.job.started
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatched:
+    """Either an image or an error, and every attempt with its cost."""
+
+    image: GeneratedImage | None
+    error: ProviderError | None
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    call: Call
+    reply: Reply
+    outcome: Outcome
+    attempt: Attempt
+
+
+async def dispatch(job: Job, tools: Tools) -> Dispatched:
+    """Make one image, as often and as long as the plan allows. Raises nothing the provider causes."""
+    run = _Run(job=job, tools=tools)
+    flow: Flow = attempts(job.decision.candidates, job.plan)
+    step, answer = next(flow), None
+    while True:
+        answer = await _attempt(run, step)
+        try:
+            step = flow.send(Tried(outcome=answer.outcome, elapsed=run.elapsed))
+        except StopIteration as end:
+            return _ended(run, answer, end.value)
+
+
+async def _attempt(run: _Run, step: Try) -> _Answer:
+    number, model = len(run.tried) + 1, step.candidate.model
+    job, tools = run.job, run.tools
+    tools.announce(
+        AttemptStarted(
+            request_id=job.request_id, index=job.index, number=number, model=model.id, wait=step.wait
+        )
+    )
+    if step.wait:
+        await tools.sleep(step.wait)
+    call = _call(job, step)
+    reply = await tools.provider.generate(call, timeout=step.timeout)
+    reply = await asyncio.to_thread(media.inspected, reply)
+    outcome = classify(reply, expected_of(call.model, call.parameters, call.request))
+    attempt = _priced(run, step.candidate, call, outcome)
+    run.tried.append(attempt)
+    tools.announce(AttemptEnded(request_id=job.request_id, index=job.index, attempt=attempt))
+    return _Answer(call, reply, outcome, attempt)
+
+
+def _call(job: Job, step: Try) -> Call:
+    request = adapted(job.decision.request, step.candidate)
+    if step.rewrite:
+        request = apply(step.rewrite, request)
+    model, parameters = step.candidate.model, step.candidate.parameters
+    return Call(
+        request=request,
+        model=model,
+        parameters=parameters,
+        max_output_tokens=max_output_tokens(model, parameters),
+        lane=request.lane,
+    )
+
+
+def _priced(run: _Run, candidate: Candidate, call: Call, outcome: Outcome) -> Attempt:
+    usage = chargeable(outcome)
+    lane, size = call.request.lane, call.parameters.size
+    cost = price(usage, call.model, size, run.tools.card, lane) if usage else Cost()
+    unknown = outcome.billed is Billed.UNKNOWN
+    ceiling = quote(call.request, call.model, call.parameters, run.tools.card).ceiling
+    return Attempt(
+        number=len(run.tried) + 1,
+        model=call.model.id,
+        tier=candidate.tier,
+        kind=outcome.kind,
+        cause=outcome.cause,
+        detail=outcome.detail,
+        billed=outcome.billed,
+        cost=cost,
+        at_risk=ceiling // call.request.n if unknown else 0,
+        usage=outcome.usage,
+        response_id=outcome.response_id,
+        elapsed=outcome.elapsed,
+    )
+
+
+def _ended(run: _Run, answer: _Answer, finish: Finish) -> Dispatched:
+    tried = tuple(run.tried)
+    if finish.outcome.kind is not Kind.IMAGE or finish.outcome.image is None:
+        error = error_for(finish.outcome, model=finish.candidate.model.id, attempts=tried)
+        return Dispatched(image=None, error=error, attempts=tried)
+    image = _image(run, answer, finish.candidate, finish.outcome.image)
+    return Dispatched(image=image, error=None, attempts=tried)
+
+
+def _image(run: _Run, answer: _Answer, candidate: Candidate, picture: ReplyImage) -> GeneratedImage:
+    job, outcome, facts = run.job, answer.outcome, picture.facts
+    if facts is None:
+        raise AssertionError("an image outcome has inspected bytes")
+    talks = answer.call.model.dialect is Dialect.GENERATE_CONTENT
+    return GeneratedImage(
+        data=picture.data,
+        media_type=facts.media_type,
+        pixels=facts.pixels,
+        digest=facts.digest,
+        tier=candidate.tier,
+        model=candidate.model.id,
+        cost=answer.attempt.cost,
+        usage=outcome.usage,
+        request_id=job.request_id,
+        response_id=outcome.response_id,
+        index=job.index,
+        extras=tuple(extra.data for extra in outcome.extras),
+        text=outcome.text,
+        warnings=(
+            *(change.detail for change in candidate.adapted),
+            *_moved(job, candidate),
+            *outcome.warnings,
+        ),
+        conversation=gemini_wire.conversation_after(answer.call, answer.reply, picture) if talks else None,
+    )
+
+
+def _moved(job: Job, candidate: Candidate) -> tuple[str, ...]:
+    head = job.decision.head
+    if candidate.model.id == head.model.id:
+        return ()
+    return (f"{candidate.model.id} made it after {head.model.id} failed",)

@@ -1,0 +1,324 @@
+"""ImageRouter: say what an image is for; it decides, quotes, makes it, and tells what it cost.
+
+Reading down is reading the product: generate → _make (n images side by side) → dispatch (trouble) →
+Provider.generate (wire).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from image_router.core.catalog import Catalog
+from image_router.core.decision import Decision, Snapshot
+from image_router.core.errors import (
+    AllAttemptsFailed,
+    ConfigError,
+    ImageRouterError,
+    InvalidRequest,
+    LaneUnavailable,
+    ProviderError,
+)
+from image_router.core.events import Decided, ImageFailed, ImageMade, RequestEnded, Sink
+from image_router.core.failover import Plan
+from image_router.core.policy import Policy
+from image_router.core.rates import Quote, RateCard, card_on
+from image_router.core.relaxing import decide_or_suggest
+from image_router.core.results import FailedImage, GeneratedImage, ImageResult
+from image_router.core.routing import World
+from image_router.core.types import ImageRequest, Lane, OnAmbiguous, RetiredPolicy
+from image_router.engine.chains import ChainPlan, ChainResult, quote_chain, run_chain
+from image_router.engine.dispatch import Dispatched, Job, Tools, dispatch
+from image_router.engine.explaining import Explanation, explain
+from image_router.engine.requests import ReferenceSource, build_request
+from image_router.providers.base import Provider
+from image_router.storage.conversations import ConversationStore
+from image_router.telemetry import Announcer
+
+_AT_ONCE = 8
+"""Calls in flight for one request; a page of requests has its own limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """All a router works with; wiring makes it."""
+
+    provider: Callable[[], Provider]
+    """Called at the first paid request, so that explaining needs no key."""
+    catalog: Catalog
+    cards: Sequence[RateCard]
+    policies: Mapping[str, Policy]
+    profile: str
+    as_of: date | None
+    today: Callable[[], date]
+    conversations: ConversationStore
+    root: str
+    """Base URL with the API version, as explain shows it."""
+    on_ambiguous: OnAmbiguous | None = None
+    retired: RetiredPolicy = RetiredPolicy.REFUSE
+    deadline: float | None = None
+    announce: Announcer = field(default_factory=Announcer)
+    dice: Callable[[], float] = lambda: secrets.randbelow(2**32) / 2**32
+    new_id: Callable[[], str] = lambda: f"req_{secrets.token_hex(12)}"
+
+
+class ImageRouter:
+    """The engine's one door. Not thread-safe: one event loop, many tasks."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._provider: Provider | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the provider's connections."""
+        if self._provider is not None:
+            await self._provider.aclose()
+            self._provider = None
+
+    @property
+    def provider(self) -> Provider:
+        """The provider, made when first needed. Raises ConfigError without a key."""
+        if self._provider is None:
+            self._provider = self._parts.provider()
+        return self._provider
+
+    @property
+    def day(self) -> date:
+        """The day whose models and prices count."""
+        return self._parts.as_of or self._parts.today()
+
+    def world(self, profile: str | None = None) -> World:
+        """Catalog, rate card and policy of the day. Raises InvalidRequest for an unknown profile."""
+        parts, name = self._parts, profile or self._parts.profile
+        if name not in parts.policies:
+            raise InvalidRequest(f"profile {name!r} is not one of {', '.join(sorted(parts.policies))}")
+        card = card_on(self.day, parts.cards)
+        return World(catalog=parts.catalog, card=card, policy=parts.policies[name], day=self.day)
+
+    async def request(self, prompt: str | ImageRequest, **asked: Any) -> ImageRequest:
+        """The validated request that loose arguments stand for."""
+        defaults = {"retired": self._parts.retired, "deadline": self._parts.deadline}
+        return await build_request(
+            prompt, asked, defaults={k: v for k, v in defaults.items() if v is not None}
+        )
+
+    async def decide(
+        self, prompt: str | ImageRequest, *, profile: str | None = None, pressure: int = 0, **asked: Any
+    ) -> Decision:
+        """Decide without spending. `pressure` is the percent of a budget assumed used."""
+        return decide_or_suggest(await self.request(prompt, **asked), self.world(profile), _assumed(pressure))
+
+    async def explain(
+        self, prompt: str | ImageRequest, *, profile: str | None = None, pressure: int = 0, **asked: Any
+    ) -> Explanation:
+        """The decision with every reason, and exactly what would be sent. Spends nothing."""
+        decision = await self.decide(prompt, profile=profile, pressure=pressure, **asked)
+        return explain(decision, self._parts.root)
+
+    async def quote(self, prompt: str | ImageRequest, *, profile: str | None = None, **asked: Any) -> Quote:
+        """What the first choice would cost: expected total and ceiling. Spends nothing."""
+        return (await self.decide(prompt, profile=profile, **asked)).head.quote
+
+    async def generate(
+        self,
+        prompt: str | ImageRequest,
+        *,
+        profile: str | None = None,
+        pressure: int = 0,
+        on_event: Sink | None = None,
+        **asked: Any,
+    ) -> ImageResult:
+        """Make the images. Some may fail: the result holds images and failures side by side.
+
+        Raises RequestError before spending, and ProviderError (with its attempts and their cost) when
+        not one image came.
+        """
+        decision = await self.decide(prompt, profile=profile, pressure=pressure, **asked)
+        self._allow_spending(decision.request)
+        announce = self._parts.announce.also(on_event)
+        request_id = self._parts.new_id()
+        announce(Decided(request_id=request_id, decision=decision))
+        done = await self._make(request_id, decision, profile, announce)
+        return _assembled(request_id, decision, done, announce)
+
+    async def generate_many(
+        self,
+        requests: Iterable[str | ImageRequest],
+        *,
+        concurrency: int = _AT_ONCE,
+        profile: str | None = None,
+        on_event: Sink | None = None,
+    ) -> tuple[ImageResult | ImageRouterError, ...]:
+        """Many requests side by side, results in their order; an error stands where its result would."""
+        gate = asyncio.Semaphore(concurrency)
+
+        async def one(prompt: str | ImageRequest) -> ImageResult | ImageRouterError:
+            async with gate:
+                try:
+                    return await self.generate(prompt, profile=profile, on_event=on_event)
+                except ImageRouterError as error:
+                    return error
+
+        return tuple(await asyncio.gather(*(one(prompt) for prompt in requests)))
+
+    async def edit(
+        self,
+        instruction: str,
+        *,
+        image: ReferenceSource | None = None,
+        previous: GeneratedImage | str | Path | None = None,
+        references: Iterable[ReferenceSource] = (),
+        **asked: Any,
+    ) -> ImageResult:
+        """Change a picture. `image` edits any picture; `previous` continues the conversation that made it."""
+        if (image is None) == (previous is None):
+            raise InvalidRequest("edit needs either image= (any picture) or previous= (one made before)")
+        asked.setdefault("purpose", "contextual_edit")
+        if image is not None:
+            return await self.generate(instruction, references=(image, *references), **asked)
+        talk = self._conversation(previous)
+        return await self.generate(instruction, conversation=talk, references=references, **asked)
+
+    def _conversation(self, previous: GeneratedImage | str | Path | None) -> Any:
+        if isinstance(previous, GeneratedImage) and previous.conversation is not None:
+            return previous.conversation
+        data = previous.data if isinstance(previous, GeneratedImage) else Path(str(previous)).read_bytes()
+        return self._parts.conversations.load(data)
+
+    def remember(self, image: GeneratedImage) -> None:
+        """Keep the picture's conversation on disk, so that a later process can continue it."""
+        if image.conversation is not None:
+            self._parts.conversations.save(image.digest, image.conversation)
+
+    async def chain(
+        self,
+        character_prompt: str,
+        variants: Sequence[str],
+        *,
+        folder: Path | str | None = None,
+        concurrency: int = 4,
+        profile: str | None = None,
+        on_event: Sink | None = None,
+        **asked: Any,
+    ) -> ChainResult:
+        """One reference, then every variant from it. With a folder, a later run makes only what is missing."""
+        plan = await self._chain_plan(character_prompt, variants, profile, concurrency, asked)
+        self._allow_spending(plan.base)
+        return await run_chain(self, plan, folder=Path(folder) if folder else None, on_event=on_event)
+
+    async def quote_chain(
+        self, character_prompt: str, variants: Sequence[str], *, profile: str | None = None, **asked: Any
+    ) -> Quote:
+        """What a chain would cost, reference inputs included. Spends nothing."""
+        return await quote_chain(self, await self._chain_plan(character_prompt, variants, profile, 1, asked))
+
+    async def _chain_plan(
+        self,
+        character_prompt: str,
+        variants: Sequence[str],
+        profile: str | None,
+        concurrency: int,
+        asked: Mapping[str, Any],
+    ) -> ChainPlan:
+        base = await self.request(character_prompt, **asked)
+        return ChainPlan(base=base, variants=tuple(variants), profile=profile, concurrency=concurrency)
+
+    def _allow_spending(self, request: ImageRequest) -> None:
+        if request.lane is Lane.BATCH:
+            raise LaneUnavailable(
+                "the batch lane is decided and quoted, but batch jobs cannot be run yet: use the interactive "
+                "lane"
+            )
+        today = self._parts.today()
+        if self.provider.real and self.day != today:
+            raise ConfigError(
+                f"as_of is {self.day} and today is {today}: spending on a real host happens today only; drop "
+                f"as_of, or use the emulator (offline)"
+            )
+
+    async def _make(
+        self, request_id: str, decision: Decision, profile: str | None, announce: Announcer
+    ) -> list[Dispatched]:
+        gate = asyncio.Semaphore(_AT_ONCE)
+        tools = Tools(
+            provider=self.provider, card=card_on(decision.as_of, self._parts.cards), announce=announce
+        )
+        plan, started = self._plan(decision.request, profile), tools.clock()
+
+        async def one(index: int) -> Dispatched:
+            async with gate:
+                job = Job(request_id=request_id, index=index, decision=decision, plan=plan, started=started)
+                done = await dispatch(job, tools)
+            if done.image:
+                announce(ImageMade(request_id=request_id, image=done.image))
+            elif done.error:
+                announce(
+                    ImageFailed(request_id=request_id, failure=FailedImage(index=index, error=done.error))
+                )
+            return done
+
+        return list(await asyncio.gather(*(one(index) for index in range(decision.request.n))))
+
+    def _plan(self, request: ImageRequest, profile: str | None) -> Plan:
+        policy = self.world(profile).policy
+        return Plan(
+            budget=policy.retry,
+            deadline=request.deadline or policy.deadlines[request.size],
+            on_ambiguous=self._parts.on_ambiguous or policy.on_ambiguous,
+            adapt=policy.adapt | request.allow,
+            dice=self._parts.dice,
+        )
+
+
+def _assumed(pressure: int) -> Snapshot:
+    return Snapshot(pressure={"assumed": pressure} if pressure else {})
+
+
+def _assembled(
+    request_id: str, decision: Decision, done: Sequence[Dispatched], announce: Sink
+) -> ImageResult:
+    failures = tuple(FailedImage(index=i, error=d.error) for i, d in enumerate(done) if d.error)
+    result = ImageResult(
+        request_id=request_id,
+        images=tuple(d.image for d in done if d.image),
+        failures=failures,
+        attempts=tuple(attempt for d in done for attempt in d.attempts),
+        decision=decision,
+        warnings=(*decision.warnings, *((decision.guard.detail,) if decision.guard else ())),
+    )
+    announce(
+        RequestEnded(
+            request_id=request_id,
+            images=len(result.images),
+            failures=len(failures),
+            cost=result.cost,
+            at_risk=result.at_risk,
+        )
+    )
+    if not result.images:
+        raise _all_failed(result)
+    return result
+
+
+def _all_failed(result: ImageResult) -> ProviderError:
+    errors = [failure.error for failure in result.failures]
+    if len(errors) == 1:
+        return errors[0]
+    words = "; ".join(sorted({str(error) for error in errors}))
+    return AllAttemptsFailed(
+        f"none of {len(errors)} images came: {words}", failures=errors, attempts=result.attempts
+    )

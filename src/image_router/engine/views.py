@@ -1,0 +1,222 @@
+"""Values as plain JSON for --json and HTTP. Money is exact dollars as text; digests stand for pictures.
+
+The shape of an explanation is published in data/schemas/explain.schema.json.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from image_router.core.decision import Candidate, Decision, Dropped, Parameters
+from image_router.core.errors import ImageRouterError, NoEligibleTier, ProviderError
+from image_router.core.money import Nanos, usd_text
+from image_router.core.rates import Cost, Quote
+from image_router.core.results import Attempt, GeneratedImage, ImageResult
+from image_router.core.types import Usage
+from image_router.engine.chains import ChainResult
+from image_router.engine.explaining import Explanation
+
+Json = dict[str, Any]
+
+
+def explanation_view(explanation: Explanation) -> Json:
+    """The decision, then what would be sent."""
+    return {
+        **decision_view(explanation.decision),
+        "payload": explanation.payload,
+        "endpoint": explanation.endpoint,
+        "sdk_call": explanation.sdk_call,
+    }
+
+
+def decision_view(decision: Decision) -> Json:
+    guard = decision.guard
+    return {
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "candidates": [candidate_view(candidate) for candidate in decision.candidates],
+        "dropped": [dropped_view(dropped) for dropped in decision.dropped],
+        "images": decision.request.n,
+        "lane": decision.request.lane,
+        "ceiling_usd": usd_text(decision.ceiling),
+        "policy": decision.policy,
+        "rate_card": decision.rate_card.isoformat(),
+        "as_of": decision.as_of.isoformat(),
+        "guard": {
+            "pressure_percent": guard.pressure_percent,
+            "chosen": guard.chosen,
+            "served": guard.served,
+            "detail": guard.detail,
+        }
+        if guard
+        else None,
+        "warnings": list(decision.warnings),
+    }
+
+
+def candidate_view(candidate: Candidate) -> Json:
+    return {
+        "tier": candidate.tier,
+        "model": candidate.model.id,
+        "parameters": parameters_view(candidate.parameters),
+        "quote": quote_view(candidate.quote),
+        "reason": candidate.reason,
+        "adapted": [{"kind": change.kind, "detail": change.detail} for change in candidate.adapted],
+    }
+
+
+def parameters_view(parameters: Parameters) -> Json:
+    return {
+        "thinking_level": parameters.thinking,
+        "size": parameters.size,
+        "aspect_ratio": parameters.aspect,
+    }
+
+
+def dropped_view(dropped: Dropped) -> Json:
+    return {
+        "tier": dropped.tier,
+        "model": dropped.model,
+        "reason": dropped.reason,
+        "detail": dropped.detail,
+    }
+
+
+def quote_view(quote: Quote) -> Json:
+    return {
+        "lines": [
+            {
+                "what": line.kind,
+                "unit": line.unit,
+                "rate_usd": usd_text(line.rate),
+                "units": line.units,
+                "amount_usd": usd_text(line.amount),
+                "ceiling_units": line.ceiling_units,
+                "ceiling_usd": usd_text(line.ceiling),
+            }
+            for line in quote.lines
+        ],
+        "images": quote.images,
+        "per_image_usd": usd_text(quote.per_image),
+        "expected_usd": usd_text(quote.total),
+        "ceiling_usd": usd_text(quote.ceiling),
+        "list_price_usd": usd_text(quote.list_price),
+        "rate_card": quote.card.isoformat(),
+    }
+
+
+def cost_view(cost: Cost) -> Json:
+    return {
+        "lines": [
+            {
+                "what": line.kind,
+                "unit": line.unit,
+                "rate_usd": usd_text(line.rate),
+                "units": line.units,
+                "amount_usd": usd_text(line.amount),
+            }
+            for line in cost.lines
+        ],
+        "total_usd": usd_text(cost.total),
+        "rate_card": cost.card.isoformat() if cost.card else None,
+    }
+
+
+def usage_view(usage: Usage | None) -> Json | None:
+    if usage is None:
+        return None
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "prompt_image_tokens": usage.prompt_image_tokens,
+        "image_tokens": usage.image_tokens,
+        "text_output_tokens": usage.text_output_tokens,
+        "total_tokens": usage.total_tokens,
+        "images": usage.images,
+        "searches": usage.searches,
+    }
+
+
+def attempt_view(attempt: Attempt) -> Json:
+    return {
+        "number": attempt.number,
+        "tier": attempt.tier,
+        "model": attempt.model,
+        "outcome": attempt.kind,
+        "cause": attempt.cause,
+        "detail": attempt.detail,
+        "billed": attempt.billed,
+        "cost": cost_view(attempt.cost),
+        "at_risk_usd": usd_text(attempt.at_risk),
+        "usage": usage_view(attempt.usage),
+        "response_id": attempt.response_id,
+        "seconds": round(attempt.elapsed, 3),
+    }
+
+
+def image_view(image: GeneratedImage, *, file: str | None = None) -> Json:
+    """Everything about a picture but its bytes."""
+    return {
+        "index": image.index,
+        "file": file,
+        "media_type": image.media_type,
+        "width": image.pixels.width,
+        "height": image.pixels.height,
+        "bytes": len(image.data),
+        "sha256": image.digest,
+        "tier": image.tier,
+        "model": image.model,
+        "cost": cost_view(image.cost),
+        "usage": usage_view(image.usage),
+        "text": image.text,
+        "extras": len(image.extras),
+        "cached": image.cached,
+        "response_id": image.response_id,
+        "warnings": list(image.warnings),
+    }
+
+
+def error_view(error: ImageRouterError) -> Json:
+    view: Json = {"code": error.code, "message": str(error)}
+    if isinstance(error, NoEligibleTier):
+        view["dropped"] = [dropped_view(dropped) for dropped in error.dropped]
+        view["nearest"] = error.nearest
+    if isinstance(error, ProviderError):
+        view |= _spent(error.cost, error.at_risk)
+        view["attempts"] = [attempt_view(attempt) for attempt in error.attempts]
+    return view
+
+
+def _spent(cost: Nanos, at_risk: Nanos) -> Json:
+    return {"cost_usd": usd_text(cost), "at_risk_usd": usd_text(at_risk)}
+
+
+def result_view(result: ImageResult, *, files: dict[int, str] | None = None) -> Json:
+    """A whole request. `files` names the file of each image by its index."""
+    names = files or {}
+    return {
+        "request_id": result.request_id,
+        "images": [image_view(image, file=names.get(image.index)) for image in result.images],
+        "failures": [{"index": f.index, "error": error_view(f.error)} for f in result.failures],
+        "attempts": [attempt_view(attempt) for attempt in result.attempts],
+        **_spent(result.cost, result.at_risk),
+        "decision": decision_view(result.decision),
+        "warnings": list(result.warnings),
+    }
+
+
+def chain_view(result: ChainResult) -> Json:
+    """A chain: its reference, and each variant or why it failed."""
+    return {
+        "reference": image_view(result.reference),
+        "variants": [
+            image_view(variant)
+            if isinstance(variant, GeneratedImage)
+            else {"key": variant.key, "prompt": variant.prompt, "error": error_view(variant.error)}
+            for variant in result.variants
+        ],
+        "quote": quote_view(result.quote),
+        "attempts": [attempt_view(attempt) for attempt in result.attempts],
+        **_spent(result.cost, result.at_risk),
+        "paid_before_usd": usd_text(result.paid_before),
+        "manifest": str(result.manifest) if result.manifest else None,
+    }

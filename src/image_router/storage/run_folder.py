@@ -1,0 +1,162 @@
+"""A run's folder: its pictures under readable names, and a manifest that says which came from which.
+
+Running again finds what is finished. Order of writing a picture: its bytes beside (synced), the manifest,
+then the rename; whatever instant the process dies at, a paid picture whose bytes were written is found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from image_router.core.chain import REFERENCE_KEY, ChainItem
+from image_router.core.errors import AssetError, ChainError
+from image_router.core.fingerprint import fingerprint
+from image_router.core.money import Nanos, parse_usd, usd_text
+from image_router.core.rates import Cost
+from image_router.core.results import GeneratedImage
+from image_router.core.types import Pixels, Tier
+from image_router.storage.files import write_whole
+
+MANIFEST = "manifest.json"
+_FORMAT = 1
+
+
+class RunFolder:
+    """One process at a time: entering takes the folder's lock. Raises ChainError when another holds it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest = folder / MANIFEST
+        self._items: dict[str, dict[str, Any]] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(self.folder / ".lock")
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise ChainError(
+                f"another run is using {self.folder}; wait for it, or use another folder"
+            ) from None
+        except OSError as problem:
+            raise AssetError(f"the run folder {self.folder} cannot be used: {problem}") from problem
+        self._items = self._read()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        if not self.manifest.exists():
+            return {}
+        try:
+            record = json.loads(self.manifest.read_bytes())
+            items: dict[str, dict[str, Any]] = record["items"]
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            raise ChainError(f"the manifest {self.manifest} cannot be read: {problem}") from problem
+        if record.get("format") != _FORMAT:
+            raise ChainError(
+                f"{self.manifest} has format {record.get('format')}; this program reads {_FORMAT}"
+            )
+        return items
+
+    @property
+    def paid(self) -> Nanos:
+        """What all pictures of the manifest cost when they were made."""
+        return sum(parse_usd(item["cost_usd"]) for item in self._items.values())
+
+    def finished(self, item: ChainItem) -> GeneratedImage | None:
+        """The picture made before for this item, free; None when it is missing.
+
+        Raises ChainError when the folder holds another request under this key, AssetError when the file
+        was changed.
+        """
+        entry = self._items.get(item.key)
+        if entry is None:
+            return None
+        if entry["fingerprint"] != fingerprint(item.request):
+            raise ChainError(
+                f"{self.folder} holds another chain: {item.key} was asked with another prompt, reference or "
+                f"shape; use another folder, or delete {MANIFEST} and its pictures to begin anew"
+            )
+        data = self._bytes(entry)
+        return _image(entry, data) if data is not None else None
+
+    def _bytes(self, entry: dict[str, Any]) -> bytes | None:
+        path: Path = self.folder / entry["file"]
+        part: Path = self.folder / f".{entry['file']}.part"
+        if not path.exists() and part.exists() and _digest(part.read_bytes()) == entry["sha256"]:
+            part.rename(path)
+        if not path.exists():
+            return None
+        data = path.read_bytes()
+        if _digest(data) != entry["sha256"]:
+            raise AssetError(f"{path} was changed since it was made; move it away to have it made anew")
+        return data
+
+    def keep(self, item: ChainItem, image: GeneratedImage) -> Path:
+        """Store one picture. Raises AssetError when the disk does not take it; the image itself is paid."""
+        name = f"{item.key}{image.extension}"
+        path, part = self.folder / name, self.folder / f".{name}.part"
+        try:
+            write_whole(part, image.data)
+            self._items[item.key] = _entry(item, image, name)
+            self._write_manifest()
+            part.rename(path)
+        except OSError as problem:
+            raise AssetError(f"{path} could not be written (the picture is paid): {problem}") from problem
+        return path
+
+    def _write_manifest(self) -> None:
+        record = {"format": _FORMAT, "kind": "character_chain", "items": self._items}
+        write_whole(self.manifest, json.dumps(record, indent=2, ensure_ascii=False).encode())
+
+
+def _entry(item: ChainItem, image: GeneratedImage, name: str) -> dict[str, Any]:
+    return {
+        "file": name,
+        "sha256": image.digest,
+        "media_type": image.media_type,
+        "width": image.pixels.width,
+        "height": image.pixels.height,
+        "prompt": item.request.prompt,
+        "fingerprint": fingerprint(item.request),
+        "made_from": [reference.digest for reference in item.request.references],
+        "parent": None if item.key == REFERENCE_KEY else REFERENCE_KEY,
+        "tier": image.tier,
+        "model": image.model,
+        "cost_usd": usd_text(image.cost.total),
+        "rate_card": image.cost.card.isoformat() if image.cost.card else None,
+        "request_id": image.request_id,
+        "response_id": image.response_id,
+        "warnings": list(image.warnings),
+    }
+
+
+def _image(entry: dict[str, Any], data: bytes) -> GeneratedImage:
+    return GeneratedImage(
+        data=data,
+        media_type=entry["media_type"],
+        pixels=Pixels(entry["width"], entry["height"]),
+        digest=entry["sha256"],
+        tier=Tier(entry["tier"]) if entry["tier"] else None,
+        model=entry["model"],
+        cost=Cost(),
+        usage=None,
+        request_id=entry["request_id"],
+        response_id=entry["response_id"],
+        cached=True,
+        warnings=tuple(entry["warnings"]),
+    )
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,107 @@
+"""From settings to a working router: the only file that names concrete classes."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from image_router import facts
+from image_router.config import ProviderName, Settings
+from image_router.core.events import Sink
+from image_router.engine.router import Parts
+from image_router.providers.base import Provider
+from image_router.storage.conversations import ConversationStore
+from image_router.telemetry import Announcer, log_sink
+
+if TYPE_CHECKING:
+    from gemini_emulator import Emulator
+
+GOOGLE = "https://generativelanguage.googleapis.com"
+_OFFLINE_KEY = "offline"
+
+
+def today() -> date:
+    """Today in UTC: shutdowns and prices change by date, and the provider's days are not local ones."""
+    return datetime.now(UTC).date()
+
+
+def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] = (log_sink,)) -> Parts:
+    """Read the facts and name the collaborators; no network, no key needed yet. Raises ConfigError."""
+    policies = facts.load_policies(settings.home, settings.policy_file)
+    profile = settings.profile or (settings.policy_file.stem if settings.policy_file else "default")
+    return Parts(
+        provider=provider_for(settings),
+        catalog=facts.load_catalog(settings.home, settings.model_states),
+        cards=facts.load_cards(settings.home),
+        policies=policies,
+        profile=profile,
+        as_of=settings.as_of,
+        today=today,
+        conversations=ConversationStore(settings.home / "conversations"),
+        root=f"{settings.base_url or GOOGLE}/{settings.api_version}",
+        on_ambiguous=settings.on_ambiguous if "on_ambiguous" in settings.origins else None,
+        retired=settings.retired,
+        deadline=settings.deadline,
+        announce=Announcer(sinks),
+    )
+
+
+def provider_for(settings: Settings) -> Callable[[], Provider]:
+    """What makes the provider when it is first needed; in offline mode that is the emulator, nothing else."""
+    if settings.offline:
+        return lambda: _through(_offline(settings), real=False)
+    return lambda: _through(settings, real=True)
+
+
+def _offline(settings: Settings) -> Settings:
+    from image_router.config import Secret
+
+    url = offline_emulator(settings.as_of).url
+    return replace(settings, base_url=url, api_key=Secret(_OFFLINE_KEY), vertex=False)
+
+
+@lru_cache(maxsize=8)
+def offline_emulator(as_of: date | None) -> Emulator:
+    """The process's own emulator for a day, started once over real HTTP and stopped at exit."""
+    from gemini_emulator import serve
+
+    context = serve(as_of=as_of.isoformat() if as_of else None, latency=0.0)
+    emulator = context.__enter__()
+    atexit.register(context.__exit__, None, None, None)
+    return emulator
+
+
+def _through(settings: Settings, *, real: bool) -> Provider:
+    if settings.provider is ProviderName.SDK:
+        return _sdk(settings, real=real)
+    return _rest(settings, real=real)
+
+
+def _rest(settings: Settings, *, real: bool) -> Provider:
+    from image_router.providers.rest import RestProvider
+
+    return RestProvider(
+        settings.require_key().reveal(),
+        base_url=settings.base_url or GOOGLE,
+        api_version=settings.api_version,
+        real=real,
+        user_agent=settings.user_agent,
+    )
+
+
+def _sdk(settings: Settings, *, real: bool) -> Provider:
+    from google import genai
+    from google.genai import types
+
+    from image_router.providers.sdk import SdkProvider
+
+    if settings.vertex:
+        client = genai.Client(enterprise=True, project=settings.project, location=settings.location)
+    else:
+        options = types.HttpOptions(base_url=settings.base_url, api_version=settings.api_version)
+        client = genai.Client(api_key=settings.require_key().reveal(), http_options=options)
+    return SdkProvider(client, real=real)
