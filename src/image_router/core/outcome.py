@@ -88,7 +88,7 @@ class Expected:
     """Output tokens of one picture: stands in, with a warning, when an image comes without usage."""
 
 
-def expected_of(model: Model, parameters: Parameters, request: ImageRequest) -> Expected:
+def expected_of(model: Model, parameters: Parameters, *, request: ImageRequest) -> Expected:
     """What a call must bring. Without a ratio, an edit follows its input's shape, which is not judged."""
     free = parameters.aspect is None and bool(request.references or request.conversation)
     return Expected(

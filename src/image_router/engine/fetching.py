@@ -105,8 +105,8 @@ class _Resolver(AbstractResolver):
         self._inner = aiohttp.ThreadedResolver()
         self._allow_private = allow_private
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    async def resolve(  # type: ignore[override]  # aiohttp passes the family by name
+        self, host: str, port: int = 0, *, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         found = await self._inner.resolve(host, port, family)
         if not self._allow_private:

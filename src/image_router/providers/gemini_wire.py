@@ -118,6 +118,8 @@ def parse_reply(http_status: int, headers: Mapping[str, str], *, body: bytes) ->
     """Make a Reply of one whole answer, whatever it is. Never raises."""
     if http_status != 200:
         return Reply(http_status=http_status, error=parse_error(http_status, headers, body=body))
+    if body.lstrip()[:5] == b"data:":
+        return parse_stream(body)
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -1,0 +1,235 @@
+"""The direct road: the Gemini API over HTTP, pooled, bounded in memory, one send per call.
+
+No retries and no redirects: what is sent again, and at whose cost, is decided above.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+from yarl import URL
+
+from image_router._version import __version__
+from image_router.core.catalog import Model
+from image_router.core.errors import ConfigError
+from image_router.core.reply import ApiError, FaultKind, Reply, TransportFault
+from image_router.providers.base import Call, Entitlement, ListedModel, ModelsUnavailable
+from image_router.providers.error_wire import parse_error
+from image_router.providers.gemini_wire import parse_models
+from image_router.providers.wires import WIRES, encoded_body, entitlement_of
+
+BASE_URL = "https://generativelanguage.googleapis.com"
+MAX_BODY = 128 * 1024 * 1024
+"""Bytes of one answer. A 4K picture with its signature takes about 40 MB."""
+LOOKUP_TIMEOUT = 30.0
+"""Seconds for a page of models or a probe."""
+_MAX_PAGES = 50
+_ERROR_BODY = 1024 * 1024
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """What has happened so far to one request, whatever ends it."""
+
+    sent: bool = False
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytearray = field(default_factory=bytearray)
+
+
+class _TooLarge(Exception):
+    """The answer is larger than the memory allowed for it."""
+
+
+class RestProvider:
+    """The Gemini API with an API key, or anything that speaks like it. Implements providers.base.Provider.
+
+    `real` is False when nothing behind `base_url` can cost money. The key travels in a header and is never
+    part of a URL, a message or a repr. Raises ConfigError for a key or base URL that cannot work.
+    """
+
+    name = "gemini"
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        base_url: str = BASE_URL,
+        api_version: str = "v1beta",
+        real: bool = True,
+        max_body: int = MAX_BODY,
+        connections: int = 256,
+    ) -> None:
+        if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+            raise ConfigError(
+                "the API key is empty or holds characters that no key has; check GEMINI_API_KEY"
+            )
+        url = URL(base_url)
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ConfigError(f"base URL {base_url!r} must start with http:// or https://")
+        self.real = real
+        self._api_key = api_key
+        self._root = f"{base_url.rstrip('/')}/{api_version}/"
+        self._max_body = max_body
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"RestProvider({self._root!r}, real={self.real})"
+
+    async def generate(self, call: Call, *, timeout: float) -> Reply:
+        """One call for one image; `timeout` in seconds covers everything. Sends once, raises nothing."""
+        started = time.perf_counter()
+        wire = WIRES[call.model.dialect]
+        body = await asyncio.to_thread(encoded_body, call)
+        exchange, fault = await self._send("POST", self._method_url(call.model), timeout=timeout, body=body)
+        if exchange.status is not None and (fault is None or exchange.status >= 400):
+            # The status of a failed answer counts even when its body was cut off.
+            reply = await asyncio.to_thread(
+                wire.parse_reply, exchange.status, exchange.headers, body=bytes(exchange.body)
+            )
+        else:
+            reply = Reply(http_status=exchange.status, fault=fault)
+        return replace(reply, elapsed=time.perf_counter() - started)
+
+    async def models(self) -> tuple[ListedModel, ...]:
+        """All pages of models.list. Raises ModelsUnavailable."""
+        found: list[ListedModel] = []
+        token = ""
+        for _ in range(_MAX_PAGES):
+            query = f"models?pageSize=1000{f'&pageToken={quote(token)}' if token else ''}"
+            page, next_token = await self._page(query)
+            found += page
+            if not next_token:
+                return tuple(found)
+            token = next_token
+        raise ModelsUnavailable(f"the list of models does not end after {_MAX_PAGES} pages")
+
+    async def probe(self, model: Model) -> Entitlement:
+        """Ask for nothing (an empty body): 400 says entitled, 404 says not; costs nothing."""
+        exchange, fault = await self._send(
+            "POST", self._method_url(model), timeout=LOOKUP_TIMEOUT, body=b"{}"
+        )
+        return entitlement_of(None if fault else self._error_in(exchange))
+
+    async def aclose(self) -> None:
+        """Close connections; the next call opens new ones."""
+        if self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+    def _method_url(self, model: Model) -> str:
+        return f"models/{quote(model.id, safe='')}:{WIRES[model.dialect].method}"
+
+    async def _page(self, query: str) -> tuple[tuple[ListedModel, ...], str | None]:
+        exchange, fault = await self._send("GET", query, timeout=LOOKUP_TIMEOUT)
+        if fault is not None:
+            raise ModelsUnavailable(f"the list of models could not be read: {fault.detail}")
+        error = self._error_in(exchange)
+        if error is not None:
+            raise ModelsUnavailable(f"the provider refused the list of models: {error.message}", error)
+        try:
+            return parse_models(bytes(exchange.body))
+        except ValueError as problem:
+            raise ModelsUnavailable(f"the list of models is not readable: {problem}") from None
+
+    def _error_in(self, exchange: _Exchange) -> ApiError | None:
+        if exchange.status is None or exchange.status == 200:
+            return None
+        return parse_error(exchange.status, exchange.headers, body=bytes(exchange.body))
+
+    async def _send(
+        self, method: str, path: str, *, timeout: float, body: bytes | None = None
+    ) -> tuple[_Exchange, TransportFault | None]:
+        """Send once and read to the end; what went wrong on the way is a value."""
+        exchange = _Exchange()
+        try:
+            async with asyncio.timeout(timeout), self._response(method, path, exchange, body) as response:
+                await self._read(response, exchange)
+        except TimeoutError:
+            detail = f"no whole answer within {timeout:g} s"
+            return exchange, _fault(FaultKind.TIMEOUT, exchange, detail)
+        except _TooLarge as error:
+            return exchange, _fault(FaultKind.MALFORMED, exchange, str(error))
+        except aiohttp.ClientError as error:
+            return exchange, _fault(_kind_of(error, exchange), exchange, str(error) or type(error).__name__)
+        return exchange, None
+
+    @asynccontextmanager
+    async def _response(
+        self, method: str, path: str, exchange: _Exchange, body: bytes | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        # A stream, because aiohttp warns of a large body of raw bytes. It re-sends only idempotent methods
+        # on a lost connection (RFC 9112 9.3.1), so a POST goes out once; redirects would send it twice.
+        async with self._pool().request(
+            method,
+            URL(self._root + path, encoded=True),
+            data=None if body is None else BytesIO(body),
+            allow_redirects=False,
+            trace_request_ctx=exchange,
+        ) as response:
+            exchange.status, exchange.headers = response.status, dict(response.headers)
+            yield response
+
+    async def _read(self, response: aiohttp.ClientResponse, exchange: _Exchange) -> None:
+        limit = self._max_body if response.status == 200 else _ERROR_BODY
+        async for piece in response.content.iter_any():
+            exchange.body += piece
+            if len(exchange.body) > limit and response.status == 200:
+                raise _TooLarge(f"the answer has more than {limit:,} bytes; raise max_body to read it")
+            if len(exchange.body) > limit:
+                break
+        if response.status != 200:
+            # Some errors quote the key.
+            exchange.body = exchange.body.replace(self._api_key.encode(), b"[key]")
+
+    def _pool(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+                trust_env=self._root.startswith("https:"),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[_sending()],
+                headers={
+                    "x-goog-api-key": self._api_key,
+                    "Content-Type": "application/json",
+                    "Accept-Encoding": "identity",
+                    "User-Agent": f"image-router/{__version__}",
+                },
+            )
+        return self._session
+
+
+def _sending() -> aiohttp.TraceConfig:
+    """Note the moment from which the provider may have received a request: just before its first byte."""
+
+    async def started(session: aiohttp.ClientSession, context: SimpleNamespace, params: Any) -> None:
+        context.trace_request_ctx.sent = True
+
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(started)
+    return config
+
+
+def _kind_of(error: aiohttp.ClientError, exchange: _Exchange) -> FaultKind:
+    if not exchange.sent:
+        return FaultKind.CONNECT
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return FaultKind.TRUNCATED
+    if isinstance(error, aiohttp.ClientResponseError):
+        return FaultKind.MALFORMED
+    return FaultKind.DROPPED
+
+
+def _fault(kind: FaultKind, exchange: _Exchange, detail: str) -> TransportFault:
+    return TransportFault(kind=kind, sent=exchange.sent, detail=detail)

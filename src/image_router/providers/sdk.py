@@ -1,0 +1,165 @@
+"""Any google.genai.Client the user hands in: Vertex or Enterprise, default credentials, own proxies.
+
+The client's raw request is used, not its typed methods: those drop finishMessage and unknown fields, merge
+continuations, and refuse :predict in Developer mode since 2.20. Nothing of google.genai is imported here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from image_router.core.catalog import Model
+from image_router.core.errors import ConfigError
+from image_router.core.reply import ApiError, FaultKind, Reply, TransportFault
+from image_router.core.types import Dialect
+from image_router.providers.base import Call, Entitlement, ListedModel, ModelsUnavailable, Provider
+from image_router.providers.error_wire import parse_error
+from image_router.providers.wires import WIRES, entitlement_of
+
+LOOKUP_TIMEOUT = 30.0
+"""Seconds for the list of models or a probe."""
+
+# Exception class name → (how the transport failed, whether the request may have been received). Names, since
+# the client chooses between aiohttp, httpx and httpx2, and none of the three need be installed.
+_FAULTS: Mapping[str, tuple[FaultKind, bool]] = {
+    "ConnectionTimeoutError": (FaultKind.CONNECT, False),
+    "ClientConnectorError": (FaultKind.CONNECT, False),
+    "ConnectError": (FaultKind.CONNECT, False),
+    "ConnectTimeout": (FaultKind.CONNECT, False),
+    "PoolTimeout": (FaultKind.CONNECT, False),
+    "ProxyError": (FaultKind.CONNECT, False),
+    "ClientPayloadError": (FaultKind.TRUNCATED, True),
+    "IncompleteRead": (FaultKind.TRUNCATED, True),
+    "DecodingError": (FaultKind.MALFORMED, True),
+    "UnicodeDecodeError": (FaultKind.MALFORMED, True),
+    "ClientResponseError": (FaultKind.MALFORMED, True),
+    "TimeoutException": (FaultKind.TIMEOUT, True),
+    "TimeoutError": (FaultKind.TIMEOUT, True),
+    "TransportError": (FaultKind.DROPPED, True),
+    "ClientError": (FaultKind.DROPPED, True),
+    "OSError": (FaultKind.DROPPED, True),
+}
+
+_NO_CREDENTIALS = frozenset({"DefaultCredentialsError", "RefreshError"})
+
+
+class SdkProvider:
+    """A provider over a google.genai client, Developer API or Vertex/Enterprise.
+
+    `predict` serves Imagen instead of the client, when given. `real` is False when nothing behind the client
+    can cost money. Retries of the client are switched off for every call. Raises ConfigError for an object
+    that is no google-genai client.
+    """
+
+    name = "google-genai"
+
+    def __init__(self, client: Any, *, predict: Provider | None = None, real: bool = True) -> None:
+        transport = getattr(client, "_api_client", None)
+        if not callable(getattr(transport, "async_request", None)):
+            raise ConfigError(
+                f"{type(client).__name__} is no google.genai.Client; pass one of google-genai 2.20 or later"
+            )
+        self.real = real
+        self._client = client
+        self._transport: Any = transport
+        self._predict = predict
+
+    def __repr__(self) -> str:
+        mode = "enterprise" if self._transport.vertexai else "developer"
+        return f"SdkProvider({mode}, real={self.real})"
+
+    async def generate(self, call: Call, *, timeout: float) -> Reply:
+        """One call for one image; `timeout` in seconds covers everything. Sends once, raises nothing."""
+        if call.model.dialect is Dialect.PREDICT and self._predict is not None:
+            return await self._predict.generate(call, timeout=timeout)
+        started = time.perf_counter()
+        wire = WIRES[call.model.dialect]
+        body = await asyncio.to_thread(wire.request_body, call)
+        reply = await self._post(call.model, body, timeout=timeout)
+        return replace(reply, elapsed=time.perf_counter() - started)
+
+    async def models(self) -> tuple[ListedModel, ...]:
+        """All pages of models.list. Raises ModelsUnavailable."""
+        try:
+            async with asyncio.timeout(LOOKUP_TIMEOUT):
+                pages = await self._client.aio.models.list(config={"page_size": 1000})
+                return tuple([_listed(model) async for model in pages])
+        except Exception as error:  # the client's transport is the user's choice: any class may come
+            reply = _reply_for(error)
+            if reply is None:
+                raise
+            words = reply.error.message if reply.error else str(error) or type(error).__name__
+            raise ModelsUnavailable(f"the list of models could not be read: {words}", reply.error) from error
+
+    async def probe(self, model: Model) -> Entitlement:
+        """Ask for nothing: 400 says entitled, 404 says not; costs nothing."""
+        if model.dialect is Dialect.PREDICT and self._predict is not None:
+            return await self._predict.probe(model)
+        # An empty list, since the client sends no body at all for an empty object.
+        field = "instances" if model.dialect is Dialect.PREDICT else "contents"
+        reply = await self._post(model, {field: []}, timeout=LOOKUP_TIMEOUT)
+        return entitlement_of(reply.error)
+
+    async def aclose(self) -> None:
+        """Leave the client open: it belongs to the user."""
+
+    async def _post(self, model: Model, body: dict[str, Any], *, timeout: float) -> Reply:
+        wire = WIRES[model.dialect]
+        folder = "publishers/google/models" if self._transport.vertexai else "models"
+        # One attempt, said outright: without it the client re-sends a POST after a lost connection.
+        options = {"timeout": math.ceil(timeout * 1000), "retry_options": {"attempts": 1}}
+        try:
+            async with asyncio.timeout(timeout):
+                answer = await self._transport.async_request(
+                    "post", f"{folder}/{model.id}:{wire.method}", body, options
+                )
+        except Exception as error:  # the client's transport is the user's choice: any class may come
+            reply = _reply_for(error)
+            if reply is None:
+                raise
+            return reply
+        text: str = answer.body or ""
+        return await asyncio.to_thread(wire.parse_reply, 200, answer.headers or {}, body=text.encode())
+
+
+def _reply_for(error: Exception) -> Reply | None:
+    """What an exception says happened; None for one that is a mistake in the program."""
+    names = [ancestor.__name__ for ancestor in type(error).__mro__]
+    if "APIError" in names:
+        api_error = _api_error(error)
+        return Reply(http_status=api_error.http_status, error=api_error)
+    if _NO_CREDENTIALS.intersection(names):
+        refused = ApiError(http_status=401, status="UNAUTHENTICATED", message=str(error))
+        return Reply(http_status=401, error=refused)
+    for name in names:
+        if name in _FAULTS:
+            kind, sent = _FAULTS[name]
+            fault = TransportFault(kind=kind, sent=sent, detail=str(error) or type(error).__name__)
+            return Reply(fault=fault)
+    return None
+
+
+def _api_error(error: Any) -> ApiError:
+    """The body the client had parsed already, put back; a page that is no JSON stands in `message`."""
+    details = error.details
+    is_json = isinstance(details, list) or (isinstance(details, dict) and "error" in details)
+    body = orjson.dumps(details) if is_json else str(error.message or "").encode()
+    headers = getattr(error.response, "headers", None) or {}
+    status = error.code if isinstance(error.code, int) else 500
+    return parse_error(status, headers, body=body)
+
+
+def _listed(model: Any) -> ListedModel:
+    return ListedModel(
+        id=(model.name or "").rpartition("/")[2],
+        methods=tuple(model.supported_actions or ()),
+        input_tokens=model.input_token_limit,
+        output_tokens=model.output_token_limit,
+    )

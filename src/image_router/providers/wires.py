@@ -1,0 +1,64 @@
+"""Which wire module speaks a dialect, and what is the same for every provider that carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import orjson
+
+from image_router.core.causes import Cause, rule_for
+from image_router.core.reply import ApiError, Reply
+from image_router.core.types import Dialect
+from image_router.providers import gemini_wire, imagen_wire
+from image_router.providers.base import Call, Entitlement
+from image_router.providers.lenient import JsonObject
+
+
+class ParseReply(Protocol):
+    def __call__(self, http_status: int, headers: Mapping[str, str], *, body: bytes) -> Reply: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """One dialect: the method's name in the URL, and the translation both ways."""
+
+    method: str
+    request_body: Callable[[Call], JsonObject]
+    parse_reply: ParseReply
+
+
+WIRES: Mapping[Dialect, Wire] = {
+    Dialect.GENERATE_CONTENT: Wire(
+        method=gemini_wire.METHOD,
+        request_body=gemini_wire.request_body,
+        parse_reply=gemini_wire.parse_reply,
+    ),
+    Dialect.PREDICT: Wire(
+        method=imagen_wire.METHOD,
+        request_body=imagen_wire.request_body,
+        parse_reply=imagen_wire.parse_reply,
+    ),
+}
+
+_PROBED: Mapping[Cause, Entitlement] = {
+    Cause.BAD_PARAMETER: Entitlement.ENTITLED,
+    Cause.MODEL_NOT_FOUND: Entitlement.NOT_FOUND,
+    Cause.NOT_ENTITLED: Entitlement.NOT_FOUND,
+    Cause.BAD_KEY: Entitlement.KEY_REFUSED,
+    Cause.KEY_LEAKED: Entitlement.KEY_REFUSED,
+    Cause.KEY_RESTRICTED: Entitlement.KEY_REFUSED,
+}
+
+
+def encoded_body(call: Call) -> bytes:
+    """The call as JSON text. Worth a thread: references may be tens of megabytes."""
+    return orjson.dumps(WIRES[call.model.dialect].request_body(call))
+
+
+def entitlement_of(error: ApiError | None) -> Entitlement:
+    """What the answer to an empty body says about a model; an empty body is never accepted."""
+    if error is None:
+        return Entitlement.UNKNOWN
+    return _PROBED.get(rule_for(error).cause, Entitlement.UNKNOWN)
