@@ -49,7 +49,7 @@ def route_image(prompt: str, constraints: Mapping[str, Any] | None = None) -> by
 
 
 def character_consistency_chain(character_prompt: str, variant_prompts: Sequence[str]) -> list[bytes]:
-    """The variants that came, in order. [] when the reference fails; failed variants are left out and logged."""
+    """The variants that came, in order; failed ones are left out and logged. [] when the reference fails."""
     try:
         with ImageRouter() as router:
             result = router.chain(character_prompt, list(variant_prompts))
@@ -63,11 +63,11 @@ def character_consistency_chain(character_prompt: str, variant_prompts: Sequence
 
 def _purpose(name: object) -> Purpose:
     """The article knows any purpose; those it does not name are economy."""
-    return Purpose(name) if name in list(Purpose) else Purpose.ECONOMY
+    return next((purpose for purpose in Purpose if purpose == name), Purpose.ECONOMY)
 
 
 class ModelRegistry(Mapping[str, str]):
-    """Tier → model id, read-only: today's, or those of the `as_of` setting (2026-04-09: the article's six)."""
+    """Tier → model id, read-only: today's, or of the `as_of` setting (2026-04-09: the article's six)."""
 
     @cached_property
     def _ids(self) -> dict[str, str]:

@@ -89,7 +89,6 @@ def _rest(settings: Settings, *, real: bool) -> Provider:
         base_url=settings.base_url or GOOGLE,
         api_version=settings.api_version,
         real=real,
-        user_agent=settings.user_agent,
     )
 
 

@@ -102,7 +102,7 @@ async def _attempt(run: _Run, step: Try) -> _Answer:
     call = _call(job, step)
     reply = await tools.provider.generate(call, timeout=step.timeout)
     reply = await asyncio.to_thread(media.inspected, reply)
-    outcome = classify(reply, expected_of(call.model, call.parameters, call.request))
+    outcome = classify(reply, expected_of(call.model, call.parameters, request=call.request))
     attempt = _priced(run, step.candidate, call, outcome)
     run.tried.append(attempt)
     tools.announce(AttemptEnded(request_id=job.request_id, index=job.index, attempt=attempt))
@@ -178,7 +178,9 @@ def _image(run: _Run, answer: _Answer, candidate: Candidate, picture: ReplyImage
             *_moved(job, candidate),
             *outcome.warnings,
         ),
-        conversation=gemini_wire.conversation_after(answer.call, answer.reply, picture) if talks else None,
+        conversation=gemini_wire.conversation_after(answer.call, answer.reply, image=picture)
+        if talks
+        else None,
     )
 
 

@@ -19,6 +19,7 @@ from image_router.core.catalog import Catalog
 from image_router.core.decision import Decision, Snapshot
 from image_router.core.errors import (
     AllAttemptsFailed,
+    AssetError,
     ConfigError,
     ImageRouterError,
     InvalidRequest,
@@ -32,7 +33,7 @@ from image_router.core.rates import Quote, RateCard, card_on
 from image_router.core.relaxing import decide_or_suggest
 from image_router.core.results import FailedImage, GeneratedImage, ImageResult
 from image_router.core.routing import World
-from image_router.core.types import ImageRequest, Lane, OnAmbiguous, RetiredPolicy
+from image_router.core.types import Conversation, ImageRequest, Lane, OnAmbiguous, RetiredPolicy
 from image_router.engine.chains import ChainPlan, ChainResult, quote_chain, run_chain
 from image_router.engine.dispatch import Dispatched, Job, Tools, dispatch
 from image_router.engine.explaining import Explanation, explain
@@ -181,23 +182,42 @@ class ImageRouter:
         *,
         image: ReferenceSource | None = None,
         previous: GeneratedImage | str | Path | None = None,
-        references: Iterable[ReferenceSource] = (),
+        profile: str | None = None,
+        on_event: Sink | None = None,
         **asked: Any,
     ) -> ImageResult:
-        """Change a picture. `image` edits any picture; `previous` continues the conversation that made it."""
+        """Change a picture. `image` edits any picture; `previous` continues the conversation that made it.
+
+        Raises AssetError when no conversation of `previous` is known.
+        """
+        request = await self.edit_request(instruction, image=image, previous=previous, **asked)
+        return await self.generate(request, profile=profile, on_event=on_event)
+
+    async def edit_request(
+        self,
+        instruction: str,
+        *,
+        image: ReferenceSource | None = None,
+        previous: GeneratedImage | str | Path | None = None,
+        references: Iterable[ReferenceSource] = (),
+        **asked: Any,
+    ) -> ImageRequest:
+        """The request that an edit stands for, to explain or quote it first."""
         if (image is None) == (previous is None):
             raise InvalidRequest("edit needs either image= (any picture) or previous= (one made before)")
         asked.setdefault("purpose", "contextual_edit")
-        if image is not None:
-            return await self.generate(instruction, references=(image, *references), **asked)
-        talk = self._conversation(previous)
-        return await self.generate(instruction, conversation=talk, references=references, **asked)
+        if previous is None:
+            return await self.request(instruction, references=(image, *references), **asked)
+        talk = await asyncio.to_thread(self._conversation, previous)
+        return await self.request(instruction, conversation=talk, references=references, **asked)
 
-    def _conversation(self, previous: GeneratedImage | str | Path | None) -> Any:
-        if isinstance(previous, GeneratedImage) and previous.conversation is not None:
-            return previous.conversation
-        data = previous.data if isinstance(previous, GeneratedImage) else Path(str(previous)).read_bytes()
-        return self._parts.conversations.load(data)
+    def _conversation(self, previous: GeneratedImage | str | Path) -> Conversation:
+        if not isinstance(previous, GeneratedImage):
+            try:
+                return self._parts.conversations.load(Path(previous).read_bytes())
+            except OSError as problem:
+                raise AssetError(f"{previous} cannot be read: {problem.strerror or problem}") from problem
+        return previous.conversation or self._parts.conversations.load(previous.data)
 
     def remember(self, image: GeneratedImage) -> None:
         """Keep the picture's conversation on disk, so that a later process can continue it."""
@@ -215,7 +235,7 @@ class ImageRouter:
         on_event: Sink | None = None,
         **asked: Any,
     ) -> ChainResult:
-        """One reference, then every variant from it. With a folder, a later run makes only what is missing."""
+        """One reference, then every variant from it; with a folder, a later run makes what is missing."""
         plan = await self._chain_plan(character_prompt, variants, profile, concurrency, asked)
         self._allow_spending(plan.base)
         return await run_chain(self, plan, folder=Path(folder) if folder else None, on_event=on_event)
