@@ -85,7 +85,8 @@ class Settings:
     policy_file: Path | None = None
     model_states: Mapping[str, ModelState] = field(default_factory=dict)
     """Model id → alive or retired: what the operator knows better than the catalog."""
-    on_ambiguous: OnAmbiguous = OnAmbiguous.ONCE
+    on_ambiguous: OnAmbiguous | None = None
+    """None: as the policy says."""
     retired: RetiredPolicy = RetiredPolicy.REFUSE
     confirm_above: Nanos = USD
     """The command line asks before it spends more than this."""

@@ -1,0 +1,1 @@
+"""The command line: parse, call the engine once, print. Open app.py first."""

@@ -1,0 +1,121 @@
+"""`chain`: one character, many pictures, in a folder that can be run again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from image_router.aio import ImageRouter
+from image_router.cli.failures import OK, PARTIAL
+from image_router.cli.options import (
+    prompt_from,
+    prompt_options,
+    request_from,
+    request_options,
+    settings_from,
+    settings_options,
+    spending_options,
+)
+from image_router.cli.preview import can_preview, half_blocks
+from image_router.cli.progress import Watch
+from image_router.cli.spending import Manner, confirm, run_watched
+from image_router.core.chain import REFERENCE_KEY, variant_key
+from image_router.core.errors import InvalidRequest
+from image_router.core.money import show_usd
+from image_router.core.results import GeneratedImage
+from image_router.engine.chains import ChainResult
+from image_router.engine.views import chain_view
+
+
+@click.command()
+@prompt_options
+@click.option("--variant", "variants", multiple=True, metavar="PROMPT", help="One variant. Repeatable.")
+@click.option("--variants-file", metavar="FILE", help="One variant a line; `-` is stdin.")
+@click.option(
+    "--concurrency", type=click.IntRange(1, 64), default=4, show_default=True, help="Calls at once."
+)
+@request_options
+@spending_options
+@settings_options
+def chain(**options: Any) -> int:
+    """Draw a character once, cheaply, then every variant with that picture as its reference.
+
+    \b
+    image-router chain "Mira, a courier with green hair" --variant "on a bike" --variant "at the sea"
+    image-router chain "Mira, a courier" --variants-file poses.txt -o mira/ --size 2K
+    image-router chain --prompt-file mira.txt --variant "asleep" -o mira/ --yes --json
+
+    The folder (-o, default chain/) holds the pictures and manifest.json. Running the same chain again makes
+    only what is missing and pays only for that.
+    """
+    manner = Manner.taken_from(options)
+    if options.pop("overwrite"):
+        raise InvalidRequest(
+            "a chain keeps what its folder holds; name another folder instead of --overwrite"
+        )
+    folder = Path(options.pop("output") or "chain")
+    prompt = prompt_from(options.pop("prompt"), options.pop("prompt_file"))
+    variants = _variants(options.pop("variants"), options.pop("variants_file"))
+    settings = settings_from(options)
+    concurrency = options.pop("concurrency")
+    asked = request_from(options)
+    watch = Watch(lambda image, key: folder / f"{key}{image.extension}", images=len(variants) + 1)
+
+    async def work() -> ChainResult:
+        async with ImageRouter(settings) as router:
+            quote = await router.quote_chain(prompt, variants, **asked)
+            confirm(quote, above=settings.confirm_above, manner=manner)
+            watch.quoted = quote.total
+            with watch:
+                return await router.chain(
+                    prompt, variants, folder=folder, concurrency=concurrency, on_event=watch, **asked
+                )
+
+    result = run_watched(work(), watch, manner)
+    return _show(result, folder, manner)
+
+
+def _variants(given: Sequence[str], file: str | None) -> list[str]:
+    lines = prompt_from(None, file).splitlines() if file else []
+    variants = [*given, *(line.strip() for line in lines if line.strip())]
+    if not variants:
+        raise InvalidRequest("a chain needs variants: give --variant once for each, or --variants-file")
+    return variants
+
+
+def _show(result: ChainResult, folder: Path, manner: Manner) -> int:
+    made = [(REFERENCE_KEY, result.reference)]
+    made += [
+        (variant_key(place), variant)
+        for place, variant in enumerate(result.variants, 1)
+        if isinstance(variant, GeneratedImage)
+    ]
+    if manner.as_json:
+        files = {key: str(folder / f"{key}{image.extension}") for key, image in made}
+        view = {"folder": str(folder), "files": files, **chain_view(result)}
+        click.echo(json.dumps(view, indent=2, ensure_ascii=False))
+    else:
+        for key, image in made:
+            _show_image(image, folder / f"{key}{image.extension}", manner)
+        for failure in result.failures:
+            click.echo(f"{failure.key} failed ({failure.error.code}): {failure.error}", err=True)
+        click.echo(_sum_line(result, len(made), folder))
+    return PARTIAL.status if result.failures else OK.status
+
+
+def _show_image(image: GeneratedImage, path: Path, manner: Manner) -> None:
+    if manner.preview and can_preview():
+        click.echo(half_blocks(image.data, width=24))
+    price = "already made" if image.cached else show_usd(image.cost.total)
+    click.echo(f"{path}  {image.pixels} · {image.tier} · {image.model} · {price}")
+
+
+def _sum_line(result: ChainResult, made: int, folder: Path) -> str:
+    before = f" ({show_usd(result.paid_before)} in earlier runs)" if result.paid_before else ""
+    risk = f", at risk on top {show_usd(result.at_risk)}" if result.at_risk else ""
+    wanted = len(result.variants) + 1
+    return f"{made} of {wanted} images in {folder}/, {show_usd(result.cost)}{before}{risk}"

@@ -1,0 +1,143 @@
+"""`explain`: the decision as a tree for people, or as JSON that follows data/schemas/explain.schema.json."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from image_router.aio import ImageRouter
+from image_router.cli.options import (
+    images_option,
+    json_option,
+    prompt_from,
+    prompt_options,
+    request_from,
+    request_options,
+    settings_from,
+    settings_options,
+)
+from image_router.core.decision import Candidate, Decision, Dropped
+from image_router.core.money import show_usd
+from image_router.core.rates import Quote, QuoteLine
+from image_router.engine.explaining import Explanation
+from image_router.engine.views import explanation_view
+
+
+@click.command()
+@prompt_options
+@images_option
+@request_options
+@click.option(
+    "--pressure",
+    type=click.IntRange(0, 1000),
+    default=0,
+    metavar="PERCENT",
+    help="As if a budget were so far used.",
+)
+@json_option
+@settings_options
+def explain(as_json: bool, pressure: int, **options: Any) -> None:
+    """Decide and quote without spending, and show exactly what would be sent. Needs no key.
+
+    \b
+    image-router explain "a fox reading under a lamp" --purpose hero
+    image-router explain "poster" --text "SUMMER SALE" --purpose final_hero --size 4K
+    image-router explain "a fox" --as-of 2026-04-09 --json
+    image-router explain "a fox" --purpose hero --pressure 95
+    """
+    prompt = prompt_from(options.pop("prompt"), options.pop("prompt_file"))
+    settings = settings_from(options)
+    asked = request_from(options)
+
+    async def work() -> Explanation:
+        async with ImageRouter(settings) as router:
+            return await router.explain(prompt, pressure=pressure, **asked)
+
+    explanation = asyncio.run(work())
+    if as_json:
+        click.echo(json.dumps(explanation_view(explanation), indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(_tree(explanation)))
+
+
+def _tree(explanation: Explanation) -> Iterator[str]:
+    decision = explanation.decision
+    yield f"{_bold(_who(decision.head))}  {_price(decision.head.quote)}"
+    yield f"rule        {decision.rule}: {decision.reason}"
+    yield f"facts       of {decision.as_of} · rate card {decision.rate_card} · policy {decision.policy}"
+    if decision.guard:
+        yield f"guard       {decision.guard.detail}"
+    for warning in decision.warnings:
+        yield f"note        {warning}"
+    yield _bold(f"candidates  {len(decision.candidates)}, in the order they are tried")
+    for place, candidate in enumerate(decision.candidates, 1):
+        yield from _branch(list(_candidate(place, candidate)), last=place == len(decision.candidates))
+    yield from _dropped(decision)
+    yield f"{_bold('endpoint')}    {explanation.endpoint}"
+    yield _bold("payload")
+    yield from _indented(json.dumps(explanation.payload, indent=2, ensure_ascii=False))
+    yield _bold("sdk call")
+    yield from _indented(explanation.sdk_call)
+
+
+def _candidate(place: int, candidate: Candidate) -> Iterator[str]:
+    parameters = candidate.parameters
+    shape = [f"size {parameters.size}", f"aspect {parameters.aspect or 'free'}"]
+    if parameters.thinking:
+        shape.append(f"thinking {parameters.thinking}")
+    yield f"{place}. {_who(candidate)}  {_price(candidate.quote)}"
+    yield f"{candidate.reason} ({', '.join(shape)})"
+    for adapted in candidate.adapted:
+        yield f"adapted: {adapted.detail}"
+    for line in candidate.quote.lines:
+        yield _line(line)
+
+
+def _line(line: QuoteLine) -> str:
+    rate = f"{show_usd(line.rate * 1_000_000)}/M" if line.unit == "token" else f"{show_usd(line.rate)} each"
+    most = (
+        f"  at most {line.ceiling_units:,} = {show_usd(line.ceiling)}" if line.ceiling != line.amount else ""
+    )
+    units = f"{line.units:,} {line.unit}{'' if line.units == 1 else 's' if line.unit != 'search' else 'es'}"
+    return f"{line.kind:<26}{units:>14} × {rate:<11} = {show_usd(line.amount):<12}{most}".rstrip()
+
+
+def _dropped(decision: Decision) -> Iterator[str]:
+    if not decision.dropped:
+        return
+    yield _bold(f"dropped     {len(decision.dropped)}")
+    width = max(len(_name(drop)) for drop in decision.dropped)
+    for place, drop in enumerate(decision.dropped, 1):
+        text = f"{_name(drop):<{width}}  {drop.reason}: {drop.detail}"
+        yield from _branch([text], last=place == len(decision.dropped))
+
+
+def _name(drop: Dropped) -> str:
+    return " · ".join(part for part in (drop.tier, drop.model) if part)
+
+
+def _who(candidate: Candidate) -> str:
+    return f"{candidate.tier or 'pinned model'} · {candidate.model.id}"
+
+
+def _price(quote: Quote) -> str:
+    listed = f"list {show_usd(quote.list_price)}"
+    return f"{show_usd(quote.total)} expected, at most {show_usd(quote.ceiling)} ({listed})"
+
+
+def _branch(lines: list[str], *, last: bool) -> Iterator[str]:
+    yield f"{'└─' if last else '├─'} {lines[0]}"
+    for line in lines[1:]:
+        yield f"{'  ' if last else '│ '}    {line}"
+
+
+def _indented(text: str) -> Iterator[str]:
+    return (f"  {line}" for line in text.splitlines())
+
+
+def _bold(text: str) -> str:
+    return click.style(text, bold=True)

@@ -1,0 +1,100 @@
+"""`generate` and `edit`: one request, its pictures on disk, its cost on the screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from image_router.aio import ImageRouter
+from image_router.cli.options import (
+    images_option,
+    prompt_from,
+    prompt_options,
+    request_from,
+    request_options,
+    settings_from,
+    settings_options,
+    spending_options,
+)
+from image_router.cli.progress import Watch
+from image_router.cli.shelf import Shelf
+from image_router.cli.spending import Manner, confirm, run_watched, show_result
+from image_router.core.results import ImageResult
+from image_router.core.types import ImageRequest
+
+
+@click.command()
+@prompt_options
+@images_option
+@request_options
+@spending_options
+@settings_options
+def generate(**options: Any) -> int:
+    """Make images from a prompt; the purpose picks the model.
+
+    \b
+    image-router generate "a fox reading under a lamp"
+    image-router generate "sale poster" --text "SUMMER SALE" --purpose final_hero --size 2K
+    image-router generate "the same mug on a beach" --ref mug.jpg --aspect 16:9 -n 3
+    cat prompt.txt | image-router generate - --purpose draft --max-cost 0.05 -o drafts/
+    image-router generate "a fox" --offline --as-of 2026-04-09 --json
+    """
+    return _make(options, how={})
+
+
+@click.command()
+@click.argument("image")
+@prompt_options
+@click.option("--continue", "continued", is_flag=True, help="Go on with the conversation that made IMAGE.")
+@images_option
+@request_options
+@spending_options
+@settings_options
+def edit(image: str, continued: bool, **options: Any) -> int:
+    """Change IMAGE as PROMPT says. The purpose is contextual_edit unless you name another.
+
+    \b
+    image-router edit photo.jpg "make it night, keep the people"
+    image-router edit image.jpg "now from behind" --continue
+    image-router edit poster.png "translate the headline" --text "SOLDES D'ÉTÉ" -o poster-fr
+
+    With --continue the model sees the whole conversation that made IMAGE (made on this machine); without it,
+    IMAGE is one more reference.
+    """
+    return _make(options, how={"previous" if continued else "image": image})
+
+
+def _make(options: dict[str, Any], *, how: dict[str, str]) -> int:
+    manner = Manner.taken_from(options)
+    shelf = Shelf(options.pop("output"), overwrite=options.pop("overwrite"))
+    prompt = prompt_from(options.pop("prompt"), options.pop("prompt_file"))
+    settings = settings_from(options)
+    asked = request_from(options)
+    watch = Watch(lambda image, key: shelf.put(image), images=options["n"])
+
+    async def work() -> ImageResult:
+        async with ImageRouter(settings) as router:
+            request = await _request(router, prompt, asked, how)
+            head = (await router.decide(request)).head
+            confirm(head.quote, above=settings.confirm_above, manner=manner)
+            shelf.check()
+            watch.quoted = head.quote.total
+            with watch:
+                result = await router.generate(request, on_event=watch)
+            for image in result.images:
+                router.remember(image)
+            return result
+
+    result = run_watched(work(), watch, manner)
+    if watch.trouble:
+        raise watch.trouble
+    return show_result(result, watch.saved, manner=manner)
+
+
+async def _request(
+    router: ImageRouter, prompt: str, asked: dict[str, Any], how: dict[str, str]
+) -> ImageRequest:
+    if not how:
+        return await router.request(prompt, **asked)
+    return await router.edit_request(prompt, **how, **asked)

@@ -1,0 +1,189 @@
+"""Options that mean the same in every command, and how they become settings and a request."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from image_router.config import VARIABLES, ProviderName, Settings, load_settings
+from image_router.core.errors import AssetError, InvalidRequest
+from image_router.core.types import (
+    Adaptation,
+    AspectRatio,
+    Grounding,
+    Lane,
+    PersonGeneration,
+    Purpose,
+    Quality,
+    RetiredPolicy,
+    SafetySetting,
+    Size,
+    ThinkingLevel,
+    Tier,
+)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Command], Command]
+
+_LONGEST_PROMPT_FILE: Final = 1_000_000
+"""Bytes; the longest prompt any model takes is 131072 tokens."""
+
+
+def _choice(values: Iterable[str]) -> click.Choice[str]:
+    return click.Choice([str(value) for value in values], case_sensitive=False)
+
+
+def _all(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+def setting(flag: str, field: str, **attributes: Any) -> Callable[[Any], Any]:
+    """A flag for one field of Settings; its help names the variables that set the same."""
+    variables = " or ".join(VARIABLES[field])
+    attributes["help"] = f"{attributes['help']}  [env: {variables}]"
+    return click.option(flag, field, default=None, **attributes)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout; errors too.")
+
+day_options = _all(
+    setting("--as-of", "as_of", metavar="DATE", help="The day whose models and prices count, as 2026-04-09."),
+    setting("--home", "home", metavar="DIR", help="Folder of your own catalogs, cards and policies."),
+)
+"""Which day's facts: enough for commands that only read."""
+
+settings_options = _all(
+    day_options,
+    setting("--offline/--online", "offline", help="Draw with the emulator; contact no other host."),
+    setting(
+        "--provider", "provider", type=_choice(ProviderName), help="Direct HTTP, or the google-genai SDK."
+    ),
+    setting("--base-url", "base_url", metavar="URL", help="Another host that speaks the Gemini API."),
+    setting("--profile", "profile", metavar="NAME", help="One of the personas, or a policy of your own."),
+    setting("--policy", "policy_file", metavar="FILE", help="A policy file of your own."),
+)
+
+prompt_options = _all(
+    click.argument("prompt", required=False),
+    click.option("--prompt-file", metavar="FILE", help="Read the prompt from a file; `-` is stdin."),
+)
+
+request_options = _all(
+    click.option("--purpose", type=_choice(Purpose), help="What the image is for. Default: economy."),
+    click.option("--text", metavar="WORDS", help="Words to render in the picture, letter for letter."),
+    click.option("--text-heavy", is_flag=True, help="Much text in the picture, worded in the prompt."),
+    click.option(
+        "--ref", "references", multiple=True, metavar="IMAGE", help="Reference: file or URL. Repeatable."
+    ),
+    click.option("--size", type=_choice(Size), help="Default: 1K."),
+    click.option("--aspect", type=_choice(AspectRatio), help="Width to height. Default: the model chooses."),
+    click.option("--lane", type=_choice(Lane), help="Batch costs half and answers within a day."),
+    click.option("--tier", type=_choice(Tier), help="Pin a tier: no other is tried."),
+    click.option("--model", metavar="ID", help="Pin a model id: no other is tried."),
+    click.option("--max-cost", metavar="USD", help="Most an image may be quoted at, as 0.10."),
+    click.option("--max-total", metavar="USD", help="Most the whole request may be quoted at."),
+    click.option("--quality-floor", type=_choice(Quality), help="No tier below this quality."),
+    click.option(
+        "--thinking", type=_choice(ThinkingLevel), help="How long the model thinks; billed as text."
+    ),
+    click.option("--seed", type=int, help="For models that take one."),
+    click.option(
+        "--safety", multiple=True, metavar="CATEGORY=THRESHOLD", help="In the API's spelling. Repeatable."
+    ),
+    click.option("--person-generation", type=_choice(PersonGeneration), help="People in Imagen's pictures."),
+    click.option("--system-instruction", metavar="TEXT", help="Standing instruction for the model."),
+    click.option("--grounding", multiple=True, type=_choice(Grounding), help="Search while drawing; billed."),
+    click.option("--language", metavar="CODE", help="Language of the prompt, as en or pt-BR."),
+    click.option(
+        "--allow", multiple=True, type=_choice(Adaptation), help="Changes that may be made. Repeatable."
+    ),
+    click.option("--retired", type=_choice(RetiredPolicy), help="When a pinned model id is retired."),
+    click.option("--deadline", type=float, metavar="SECONDS", help="For the whole request."),
+)
+
+images_option = click.option("-n", "n", type=int, default=1, show_default=True, help="How many images.")
+
+spending_options = _all(
+    click.option(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="File, or folder ending in /. Default: image.jpg, image-2.jpg …",
+    ),
+    click.option("--overwrite", is_flag=True, help="Replace an existing file."),
+    click.option("--yes", is_flag=True, help="Spend without asking, whatever the quote."),
+    click.option(
+        "--no-preview",
+        "preview",
+        is_flag=True,
+        flag_value=False,
+        default=True,
+        help="No picture in the terminal.",
+    ),
+    json_option,
+)
+
+
+def settings_from(options: dict[str, Any]) -> Settings:
+    """Take the settings' fields out of a command's options and load them with the rest of their sources."""
+    return load_settings(**{name: options.pop(name) for name in VARIABLES if name in options})
+
+
+def prompt_from(prompt: str | None, prompt_file: str | None) -> str:
+    """The prompt from the argument, a file, or stdin (`-`). Exactly one of them."""
+    if (prompt is None) == (prompt_file is None):
+        given = "both as argument and with --prompt-file" if prompt is not None else "nowhere"
+        raise InvalidRequest(
+            f"the prompt is given {given}; give it once: as argument, --prompt-file, or - for stdin"
+        )
+    if prompt is not None and prompt != "-":
+        return prompt
+    if prompt == "-" or prompt_file == "-":
+        return _decoded(sys.stdin.buffer.read(_LONGEST_PROMPT_FILE + 1), "stdin")
+    try:
+        with Path(str(prompt_file)).open("rb") as file:
+            return _decoded(file.read(_LONGEST_PROMPT_FILE + 1), str(prompt_file))
+    except OSError as error:
+        raise AssetError(f"prompt file {prompt_file} cannot be read: {error.strerror}") from error
+
+
+def request_from(options: dict[str, Any]) -> dict[str, Any]:
+    """A command's options as arguments of ImageRouter.generate; what was not given is left out."""
+    request = {name: value for name, value in options.items() if value not in (None, (), False)}
+    if "safety" in request:
+        request["safety"] = tuple(_safety(text) for text in request["safety"])
+    if "allow" in request:
+        request["allow"] = frozenset(request["allow"])
+    return request
+
+
+def _safety(text: str) -> SafetySetting:
+    category, separator, threshold = text.partition("=")
+    if not (separator and category and threshold):
+        raise InvalidRequest(
+            f"--safety {text!r} is not CATEGORY=THRESHOLD; write it like "
+            "HARM_CATEGORY_HARASSMENT=BLOCK_ONLY_HIGH"
+        )
+    return SafetySetting(category=category, threshold=threshold)
+
+
+def _decoded(data: bytes, name: str) -> str:
+    if len(data) > _LONGEST_PROMPT_FILE:
+        raise InvalidRequest(
+            f"the prompt in {name} is longer than {_LONGEST_PROMPT_FILE:,} bytes; no model takes that"
+        )
+    try:
+        return data.decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(
+            f"the prompt in {name} is not UTF-8 text (byte {error.start} is {data[error.start]:#x})"
+        ) from error

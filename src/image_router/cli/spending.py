@@ -1,0 +1,116 @@
+"""One way to spend: ask above the threshold, watch, keep what is finished, say what it cost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from image_router.cli.failures import INTERRUPTED, OK, PARTIAL
+from image_router.cli.preview import can_preview, half_blocks
+from image_router.cli.progress import Watch
+from image_router.core.errors import CostLimitExceeded
+from image_router.core.money import Nanos, show_usd, usd_text
+from image_router.core.rates import Quote
+from image_router.core.results import GeneratedImage, ImageResult
+from image_router.engine.views import result_view
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a command spends and shows, from its options."""
+
+    yes: bool
+    preview: bool
+    as_json: bool
+
+    @classmethod
+    def taken_from(cls, options: dict[str, Any]) -> Manner:
+        return cls(yes=options.pop("yes"), preview=options.pop("preview"), as_json=options.pop("as_json"))
+
+
+def confirm(quote: Quote, *, above: Nanos, manner: Manner) -> None:
+    """Ask before a spend above the threshold. Raises CostLimitExceeded when nobody can answer or says no."""
+    if quote.total <= above or manner.yes:
+        return
+    price = f"{show_usd(quote.total)} expected, at most {show_usd(quote.ceiling)}"
+    if manner.as_json or not sys.stdin.isatty():
+        raise CostLimitExceeded(
+            f"this would spend {price}, above the {show_usd(above)} that needs no question (confirm_above); "
+            "add --yes to spend it, or ask for fewer or smaller images",
+            limit=above,
+            asked=quote.total,
+        )
+    if not click.confirm(f"This spends {price}. Go on?", err=True):
+        raise CostLimitExceeded(f"not confirmed: {price}; nothing was spent", limit=above, asked=quote.total)
+
+
+def run_watched(work: Coroutine[Any, Any, T], watch: Watch, manner: Manner) -> T:
+    """Run a command's work. Ctrl-C ends it with exit 130, and says what is kept and what may be billed."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        _say_interrupted(watch, manner)
+        raise click.exceptions.Exit(INTERRUPTED.status) from None
+
+
+def show_result(result: ImageResult, saved: dict[str, Path], *, manner: Manner) -> int:
+    """Print the files with model and cost, failures beside them, and the sum. Answers the exit status."""
+    if manner.as_json:
+        files = {image.index: str(saved[image.digest]) for image in result.images}
+        click.echo(json.dumps(result_view(result, files=files), indent=2, ensure_ascii=False))
+    else:
+        for image in result.images:
+            _show_image(image, saved[image.digest], manner)
+        for failure in result.failures:
+            click.echo(f"image {failure.index + 1} failed ({failure.error.code}): {failure.error}", err=True)
+        for warning in result.warnings:
+            click.echo(f"note: {warning}", err=True)
+        if len(result.images) > 1 or result.failures or len(result.attempts) > 1:
+            click.echo(_sum_line(result))
+    return PARTIAL.status if result.failures else OK.status
+
+
+def _show_image(image: GeneratedImage, path: Path, manner: Manner) -> None:
+    if manner.preview and can_preview():
+        click.echo(half_blocks(image.data))
+    tier = image.tier or "pinned model"
+    click.echo(f"{path}  {image.pixels} · {tier} · {image.model} · {show_usd(image.cost.total)}")
+    for warning in image.warnings:
+        click.echo(f"note: {path.name}: {warning}", err=True)
+    if image.text:
+        click.echo(f"the model says: {image.text.strip()}", err=True)
+
+
+def _sum_line(result: ImageResult) -> str:
+    risk = f", at risk on top {show_usd(result.at_risk)}" if result.at_risk else ""
+    calls = f"{len(result.attempts)} calls" if len(result.attempts) != 1 else "1 call"
+    return (
+        f"{len(result.images)} of {result.decision.request.n} images, {calls}, {show_usd(result.cost)}{risk}"
+    )
+
+
+def _say_interrupted(watch: Watch, manner: Manner) -> None:
+    files = [str(path) for path in watch.saved.values()]
+    if manner.as_json:
+        view = {
+            "interrupted": True,
+            "files": files,
+            "cost_usd": usd_text(watch.cost),
+            "cut_off": watch.in_flight,
+        }
+        click.echo(json.dumps(view, indent=2))
+        return
+    click.echo(f"stopped: {len(files)} finished and kept, {show_usd(watch.cost)} spent", err=True)
+    for file in files:
+        click.echo(file)
+    if watch.in_flight:
+        click.echo(f"{watch.in_flight} calls were cut off; the provider may bill them all the same", err=True)
