@@ -1,0 +1,125 @@
+"""`python -m gemini_emulator`: serve until interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import date
+
+from gemini_emulator.settings import Settings
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Read the command line, serve, return the exit status."""
+    from gemini_emulator.server import Emulator
+
+    wanted = _parser().parse_args(argv)
+    try:
+        settings = Settings(
+            as_of=wanted.as_of,
+            latency=wanted.latency,
+            pictures=wanted.pictures,
+            signature_bytes=wanted.signature_bytes,
+            free_searches=wanted.free_searches,
+            seed=wanted.seed,
+            bad_keys=frozenset(wanted.bad_key),
+            new_project=wanted.new_project,
+            unentitled=frozenset(wanted.unentitled),
+            batch_polls=wanted.batch_polls,
+            batch_seconds=wanted.batch_seconds,
+        )
+        emulator = Emulator(settings, host=wanted.host, port=wanted.port)
+        emulator.faults.load([{"fault": fault} for fault in wanted.fault])
+    except (ValueError, OSError) as error:
+        print(f"gemini_emulator: {error}", file=sys.stderr)
+        return 2
+    print(f"Gemini API emulator at {emulator.url}, wearing {emulator.today()}", flush=True)
+    print(f"  bill {emulator.url}/emulator/bill · faults {emulator.url}/emulator/faults", flush=True)
+    emulator.run()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    from gemini_emulator.faults import catalogue
+
+    plain = Settings()
+    faults = "\n".join(f"  {name:28} {entry['does']}" for name, entry in catalogue().items())
+    parser = argparse.ArgumentParser(
+        prog="python -m gemini_emulator",
+        description="A copy of the Gemini API for image models: free, offline, with faults on demand and a bill.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=(
+            "Faults: send `x-emulator-fault: name;option=value` with one request, or\n"
+            'POST /emulator/faults {"fault": "name", "model": ..., "times": 2, "probability": 0.1}\n'
+            'or {"script": ["overloaded", "ok", "no_image"], "model": ...}; DELETE clears them.\n\n'
+            f"{faults}\n"
+        ),
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add("--port", type=int, default=8099, help="port; 0 takes any free one (default: %(default)s)")
+    add("--as-of", type=date.fromisoformat, metavar="YYYY-MM-DD", help="the day to wear (default: today)")
+    add(
+        "--latency",
+        type=float,
+        default=plain.latency,
+        help="scale of recorded latencies, 0.0 to 1.0 (default: 0)",
+    )
+    add("--pictures", choices=("drawn", "flat"), default=plain.pictures, help="default: %(default)s")
+    add(
+        "--signature-bytes",
+        type=int,
+        default=plain.signature_bytes,
+        metavar="N",
+        help="size of a thought signature (default: %(default)s; recorded: 450,000 to 2,200,000)",
+    )
+    add(
+        "--free-searches",
+        type=int,
+        default=0,
+        metavar="N",
+        help="grounding queries free of charge (default: 0)",
+    )
+    add("--seed", type=int, default=0, help="seed of ids and of fault probabilities (default: 0)")
+    add(
+        "--bad-key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="refuse this key too; any 'bad...' is refused",
+    )
+    add("--new-project", action="store_true", help="models closed to new users answer 404")
+    add(
+        "--unentitled",
+        action="append",
+        default=[],
+        metavar="MODEL",
+        help="this model answers 404 though listed",
+    )
+    add(
+        "--batch-polls",
+        type=int,
+        default=plain.batch_polls,
+        metavar="N",
+        help="a batch job is done at this poll at the latest (default: %(default)s)",
+    )
+    add(
+        "--batch-seconds",
+        type=float,
+        default=plain.batch_seconds,
+        metavar="S",
+        help="or after so many seconds, as recorded (default: %(default)s)",
+    )
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="let every matching call fail so from the start",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Which path goes to which handler."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from gemini_emulator import batch_routes, control, file_routes, model_routes
+from gemini_emulator.state import State
+
+_PUBLISHER = "/{version}/projects/{project}/locations/{location}/publishers/{publisher}/models/{target}"
+_NOT_FOUND = (
+    "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error 404 (Not Found)!!1</title>\n"
+    "  <p><b>404.</b> <ins>That’s an error.</ins>\n  <p>The requested URL <code>{path}</code> was not found on this "
+    "server.  <ins>That’s all we know.</ins>\n"
+)
+
+
+def build_app(state: State) -> Starlette:
+    """The web application over one emulator's state."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await state.close()
+
+    app = Starlette(
+        routes=_control_routes() + _api_routes(), lifespan=lifespan, exception_handlers={404: _html_not_found}
+    )
+    app.state.emulator = state
+    return app
+
+
+def _control_routes() -> list[Route]:
+    return [
+        Route("/emulator", control.on_health),
+        Route("/emulator/bill", control.on_bill),
+        Route("/emulator/requests", control.on_requests),
+        Route("/emulator/faults", control.on_faults, methods=["GET", "POST", "DELETE"]),
+        Route("/emulator/clock", control.on_clock, methods=["GET", "POST"]),
+        Route("/emulator/reset", control.on_reset, methods=["POST"]),
+    ]
+
+
+def _api_routes() -> list[Route]:
+    return [
+        Route(_PUBLISHER, model_routes.on_model, methods=["GET", "POST"]),
+        Route("/upload/{version}/files", file_routes.on_upload, methods=["POST", "PUT"]),
+        Route("/{version}/models", model_routes.on_models),
+        Route("/{version}/models/{target}", model_routes.on_model, methods=["GET", "POST"]),
+        Route("/{version}/files", file_routes.on_files),
+        Route("/{version}/files/{target}", file_routes.on_file, methods=["GET", "DELETE", "POST"]),
+        Route("/{version}/batches", batch_routes.on_batches),
+        Route("/{version}/batches/{target}", batch_routes.on_batch, methods=["GET", "DELETE", "POST"]),
+    ]
+
+
+async def _html_not_found(request: Request, error: Exception) -> Response:
+    """Google's front end answers an unknown path with a page."""
+    return HTMLResponse(_NOT_FOUND.format(path=request.url.path), 404)

@@ -1,0 +1,168 @@
+"""A running emulator: uvicorn in a background thread for tests and hosts, or in the foreground for a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from gemini_emulator.app import build_app
+from gemini_emulator.bill import Bill
+from gemini_emulator.errors import Json
+from gemini_emulator.faults import Faults
+from gemini_emulator.settings import Settings
+from gemini_emulator.state import State
+
+_STOP_S = 10.0
+
+
+class Emulator:
+    """A bound emulator. `start` and `stop` run it in a thread; `run` blocks until interrupted.
+
+    The socket is bound at construction, so `url` is known before the first request and connections made
+    before `start` wait. Port 0 takes any free port.
+    """
+
+    def __init__(self, settings: Settings, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._state = State(settings)
+        self._socket = _listen(host, port)
+        self._server = uvicorn.Server(_config(self._state))
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        host, port = self._socket.getsockname()[:2]
+        return f"http://{host}:{port}"
+
+    @property
+    def settings(self) -> Settings:
+        return self._state.settings
+
+    @property
+    def faults(self) -> Faults:
+        """The rules of what goes wrong; change them at any time."""
+        return self._state.faults
+
+    def bill(self) -> Bill:
+        """What the provider would have charged so far, in nano-dollars."""
+        return self._state.account.bill()
+
+    def requests(self) -> list[Json]:
+        """The last requests received, oldest first, pictures elided."""
+        return self._state.journal.rows()
+
+    def advance(self, seconds: float) -> None:
+        """Push the emulator's clock ahead: batch jobs come due, files expire."""
+        self._state.clock.advance(seconds)
+
+    def today(self) -> date:
+        """The day the emulator wears now."""
+        return self._state.clock.today()
+
+    def run(self) -> None:
+        """Serve in this thread until interrupted."""
+        self._server.run(sockets=[self._socket])
+
+    def start(self) -> None:
+        """Serve in a background thread; returns when the server answers."""
+        ready = threading.Event()
+        self._thread = threading.Thread(
+            target=self._serve, args=(ready,), name="gemini-emulator", daemon=True
+        )
+        self._thread.start()
+        ready.wait()
+        if not self._server.started:
+            raise RuntimeError(f"the emulator at {self.url} did not start; see its log")
+
+    def stop(self) -> None:
+        """End every call under way and free the port."""
+        if self._thread is not None:
+            self._loop.call_soon_threadsafe(self._state.stopping.set)
+            self._server.should_exit = True
+            self._thread.join(_STOP_S)
+            if self._thread.is_alive():
+                raise RuntimeError(f"the emulator at {self.url} did not stop within {_STOP_S:.0f} s")
+            self._thread = None
+        self._socket.close()
+
+    def _serve(self, ready: threading.Event) -> None:
+        async def serve_all() -> None:
+            self._loop = asyncio.get_running_loop()
+            serving = asyncio.ensure_future(self._server.serve(sockets=[self._socket]))
+            while not (self._server.started or serving.done()):
+                await asyncio.sleep(0.002)
+            ready.set()
+            await serving
+
+        try:
+            with asyncio.Runner(loop_factory=self._server.config.get_loop_factory()) as runner:
+                runner.run(serve_all())
+        finally:
+            ready.set()
+
+
+@contextmanager
+def serve(
+    *, as_of: date | str | None = None, host: str = "127.0.0.1", port: int = 0, **options: Any
+) -> Iterator[Emulator]:
+    """An emulator for the length of a `with` block. `options`: the other fields of Settings."""
+    day = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    emulator = Emulator(replace(Settings(as_of=day), **options), host=host, port=port)
+    emulator.start()
+    try:
+        yield emulator
+    finally:
+        emulator.stop()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # asyncio sets TCP_NODELAY only where the protocol is named; without it every answer waits 40 ms
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _config(state: State) -> uvicorn.Config:
+    return uvicorn.Config(
+        build_app(state),
+        http=_tracking(state),
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=30,
+    )
+
+
+def _tracking(state: State) -> type[asyncio.Protocol]:
+    """The HTTP protocol, noting its connections so that a fault can drop one."""
+
+    class TrackingProtocol(AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # chosen by uvicorn at import
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            self._peer = tuple(transport.get_extra_info("peername")[:2])
+            state.transports[self._peer] = transport
+            super().connection_made(transport)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            state.transports.pop(self._peer, None)
+            super().connection_lost(exc)
+
+    return TrackingProtocol
