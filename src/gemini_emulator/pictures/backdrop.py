@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from gemini_emulator.pictures.colour import RGB, darker, lighter, mix
 from gemini_emulator.pictures.easel import Easel, Pen, Point, Veil
-from gemini_emulator.pictures.growth import GROWERS, bird, cloud, tower
-from gemini_emulator.pictures.scene import Scene, lit
+from gemini_emulator.pictures.growth import GROWERS, bird, cabin, cloud, sailboat, tower
+from gemini_emulator.pictures.scene import Scene, lit, sky_of
 
 HORIZON = 0.58
 GROUND = 0.84
@@ -42,7 +42,7 @@ def paint_open_air(easel: Easel, scene: Scene) -> None:
     """Sky to foreground; the subject stands at GROUND of the height afterwards."""
     dice = scene.dice("sky")
     sun = (dice.choice((dice.uniform(0.14, 0.34), dice.uniform(0.66, 0.86))), dice.uniform(0.14, 0.34))
-    sky = tuple(lit(colour, scene.light, 1.0) for colour in scene.setting.sky)
+    sky = sky_of(scene)
     strength = 0.35 if scene.weather in {"rain", "fog"} else 0.8
     easel.wash(
         soft_field(easel, sky, until=HORIZON, sun=sun, shine=Veil(scene.light.sun, strength), vignette=0.22)
@@ -51,7 +51,20 @@ def paint_open_air(easel: Easel, scene: Scene) -> None:
     wide, high = easel.width / easel.unit, easel.height / easel.unit
     _heaven(pen, scene, (sun[0] * wide, sun[1] * high), dice)
     _ridges(pen, scene, wide, high)
+    if scene.theme == "landscape":
+        _eye_catcher(pen, scene, wide, high)
     _foreground(pen, scene, wide, high)
+
+
+def _eye_catcher(pen: Pen, scene: Scene, wide: float, high: float) -> None:
+    """A view without a subject gets a cabin, or a boat on the sea, to lead the eye."""
+    dice = scene.dice("eye-catcher")
+    x = wide * dice.choice((dice.uniform(0.28, 0.4), dice.uniform(0.6, 0.72)))
+    land = lit(scene.setting.land[2], scene.light)
+    if scene.setting.ridge == "sea":
+        sailboat(pen.at(x, high * (HORIZON + 0.07), scale=0.2), land, dice)
+    elif scene.setting.name in {"mountains", "meadow", "forest", "snow"}:
+        cabin(pen.at(x, high * (GROUND - 0.07), scale=0.17), land, dice)
 
 
 def _heaven(pen: Pen, scene: Scene, sun: Point, dice: random.Random) -> None:
@@ -111,7 +124,7 @@ def _sunbeams(pen: Pen, wide: float, high: float, dice: random.Random) -> None:
 
 def _clouds(pen: Pen, scene: Scene, wide: float, high: float, dice: random.Random) -> None:
     heavy = scene.weather in {"rain", "snowfall", "fog"}
-    colour = lit((255, 252, 248), scene.light, 0.9 if heavy else 0.45)
+    colour = mix(lit((255, 252, 248), scene.light, 0.9 if heavy else 0.4), sky_of(scene)[1], 0.1)
     for _ in range(round((7 if heavy else 3.4) * max(1, wide * 0.8))):
         spot = pen.at(
             dice.uniform(0, wide), dice.uniform(0.06, HORIZON - 0.2) * high, scale=dice.uniform(0.14, 0.36)
@@ -129,7 +142,7 @@ def _clouds(pen: Pen, scene: Scene, wide: float, high: float, dice: random.Rando
 def _ridges(pen: Pen, scene: Scene, wide: float, high: float) -> None:
     dice = scene.dice("ridges")
     land = [lit(colour, scene.light, 0.92) for colour in scene.setting.land]
-    haze = lit(scene.setting.sky[-1], scene.light)
+    haze = sky_of(scene)[-1]
     for depth in range(3):
         base = high * (HORIZON - 0.05 + depth * 0.075)
         colour = mix(land[depth], haze, 0.34 - 0.15 * depth)
@@ -177,7 +190,8 @@ def _ridge(pen: Pen, scene: Scene, colour: RGB, base: float, depth: int, dice: r
     for layer in range(1 + scene.detail):
         drop = layer * 0.028
         points = [(x, base + y * (1 - layer * 0.09) + drop) for x, y in line]
-        pen.poly([*points, (wide + 0.3, high), (-0.3, high)], darker(colour, 0.045 * layer))
+        foot = min(high, base + 0.075 * high + 0.3)
+        pen.poly([*points, (wide + 0.3, foot), (-0.3, foot)], darker(colour, 0.045 * layer))
         if kind == "peaks" and layer == 0:
             _snowcaps(pen, points, lighter(colour, 0.72))
 
@@ -200,7 +214,7 @@ def _skyline(pen: Pen, scene: Scene, colour: RGB, base: float, depth: int, dice:
     while x < wide + 0.1:
         size = dice.uniform(0.16, 0.42) * (1.15 - depth * 0.22)
         breadth = dice.uniform(0.09, 0.17)
-        shade = mix(colour, dice.choice(scene.setting.sky), 0.12)
+        shade = mix(colour, dice.choice(sky_of(scene)), 0.14)
         tower(pen.at(x, base + 0.16, scale=size), shade, dice, wide=breadth / size, glowing=glowing)
         x += breadth * dice.uniform(0.85, 1.2)
     pen.box(-0.1, base + 0.15, wide + 0.1, high, darker(colour, 0.08))
@@ -242,9 +256,9 @@ def _foreground(pen: Pen, scene: Scene, wide: float, high: float) -> None:
     _plant_edges(pen, scene, colour, wide, high, dice)
     for _ in range(round(30 * wide) if scene.setting.name in {"meadow", "forest", "mountains"} else 0):
         x, y = dice.uniform(0, wide), high * dice.uniform(GROUND, 0.99)
-        blade = darker(colour, dice.uniform(0.1, 0.24))
-        for lean in (-0.012, 0.0, 0.012):
-            pen.poly([(x - 0.003, y), (x + lean, y - dice.uniform(0.015, 0.03)), (x + 0.003, y)], blade)
+        tips = [(x + lean, y - dice.uniform(0.015, 0.03)) for lean in (-0.014, 0.0, 0.014)]
+        clump = [(x - 0.006, y), tips[0], (x - 0.002, y - 0.006), tips[1], (x + 0.002, y - 0.006), tips[2]]
+        pen.poly([*clump, (x + 0.006, y)], darker(colour, dice.uniform(0.1, 0.24)))
 
 
 def _plant_edges(pen: Pen, scene: Scene, colour: RGB, wide: float, high: float, dice: random.Random) -> None:

@@ -8,17 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gemini_emulator.pictures import props
-from gemini_emulator.pictures.colour import RGB, WHITE, brightness, darker, from_hex, lighter, mix
+from gemini_emulator.pictures.colour import RGB, WHITE, darker, lighter, mix
 from gemini_emulator.pictures.easel import Pen, Point, Ramp, Veil
-from gemini_emulator.pictures.genome import GLASSES, HATS, NECKS, Genome
-from gemini_emulator.pictures.head import Looks, draw_head, draw_behind_head
-
-SKINS = tuple(map(from_hex, (
-    "#f6d7bf", "#eec19c", "#dda577", "#c48a5a", "#a56c42", "#845232", "#633b26", "#4a2b1d")))  # fmt: skip
-HAIRS = tuple(map(from_hex, (
-    "#2a2024", "#4d3022", "#7d4d2a", "#b9803f", "#e3bd6d", "#a63d22", "#8d8a90", "#3c4a78")))  # fmt: skip
-EYES = tuple(map(from_hex, (
-    "#4a2f20", "#7a5230", "#3f7d4e", "#2f6fa8", "#5a4a8c", "#3a3f4a", "#8a7a2a", "#2d7f86")))  # fmt: skip
+from gemini_emulator.pictures.head import draw_behind_head, draw_head
+from gemini_emulator.pictures.looks import Looks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,33 +26,6 @@ _DOWN: tuple[Point, Point] = ((0.19, -0.33), (0.185, -0.23))
 _WAVE: tuple[Point, Point] = ((0.235, -0.4), (0.265, -0.55))
 _HOLD: tuple[Point, Point] = ((0.2, -0.33), (0.245, -0.4))
 _RIDE: tuple[Point, Point] = ((0.18, -0.36), (0.2, -0.26))
-
-
-def looks_of(genome: Genome) -> Looks:
-    """Translate the genome's numbers into colours and shapes."""
-    kind = genome.kind
-    animal = bool(kind.anatomy)
-    skin = kind.coats[genome.skin % len(kind.coats)] if animal else SKINS[genome.skin]
-    top = genome.main_colour
-    if sum(abs(a - b) for a, b in zip(top, skin, strict=True)) < 90:
-        top = darker(top, 0.4) if brightness(top) > 110 else lighter(top, 0.5)
-    return Looks(
-        kind=kind,
-        skin=skin,
-        hair=HAIRS[genome.hair],
-        iris=EYES[genome.eyes],
-        top=top,
-        accent=genome.accent_colour,
-        style=genome.style,
-        hat=kind.hat or HATS[genome.hat],
-        glasses=GLASSES[genome.glasses],
-        neck=NECKS[genome.neck],
-        marking=genome.marking,
-        build=genome.build,
-        pattern=genome.pattern,
-        face=genome.face,
-        outfit=genome.outfit,
-    )
 
 
 def draw_character(pen: Pen, looks: Looks, *, mood: str, held: tuple[str, ...], waving: bool) -> None:

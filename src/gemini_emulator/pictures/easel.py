@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ class Easel:
         self.detail = detail
         self.draft = draft
         self.tint: Veil | None = None
-        self.image = Image.new("RGB", (self.width, self.height), PAPER)
+        self.image = Image.new("RGB", (1, 1))
         self._draw = ImageDraw.Draw(self.image)
         self._hand = random.Random(width * 31 + height)
 
@@ -67,11 +68,12 @@ class Easel:
         return self.image.reduce(2) if self.smoothing == 2 else self.image
 
     def wash(self, field: NDArray[np.float64]) -> None:
-        """Cover the canvas with a small colour field (rows, columns, RGB 0 to 255), blown up softly."""
+        """Begin the canvas with a small colour field (rows, columns, RGB 0 to 255), blown up softly."""
         small = Image.fromarray(np.clip(field, 0, 255).astype(np.uint8))
         if self.draft:
             small = Image.blend(small, Image.new("RGB", small.size, PAPER), 0.8)
-        self.image.paste(enlarged(small, (self.width, self.height)))
+        self.image = enlarged(small, (self.width, self.height))
+        self._draw = ImageDraw.Draw(self.image)
 
     def fill(self, points: Points, paint: Paint) -> None:
         """Fill one polygon given in canvas pixels."""
@@ -84,6 +86,11 @@ class Easel:
         colour = paint.middle if isinstance(paint, Ramp) else paint
         self._draw.polygon(points.ravel().tolist(), fill=self._lit(colour))
         return None
+
+    def block(self, corners: tuple[float, float, float, float], colour: RGB) -> None:
+        """Fill an upright rectangle (left, top, right, bottom); the fast way for windows and tiles."""
+        if corners[0] < self.width and corners[1] < self.height and corners[2] > 0 and corners[3] > 0:
+            self._draw.rectangle(corners, fill=self._lit(colour))
 
     def glow(self, centre: Point, radius: Point, veil: Veil) -> None:
         """A soft round spot of light or shadow, in canvas pixels."""
@@ -188,11 +195,11 @@ class Pen:
         )
 
     def placed(self, points: Points) -> Points:
-        across = -points[:, 0] if self.flip else points[:, 0]
         cos, sin = math.cos(self.turn) * self.scale, math.sin(self.turn) * self.scale
-        return np.stack(
-            [self.x + across * cos - points[:, 1] * sin, self.y + across * sin + points[:, 1] * cos], axis=-1
-        )
+        side = -1 if self.flip else 1
+        spots: Points = points @ np.array([[side * cos, side * sin], [-sin, cos]])
+        spots += (self.x, self.y)
+        return spots
 
     def poly(self, points: Sequence[Point], paint: Paint) -> None:
         self.easel.fill(self.placed(np.array(points, dtype=float)), paint)
@@ -203,33 +210,26 @@ class Pen:
 
     def oval(self, x: float, y: float, wide: float, high: float, paint: Paint) -> None:
         """An ellipse by its centre and half axes."""
-        angles = np.linspace(0, 2 * math.pi, 72, endpoint=False)
-        points = np.stack([x + wide * np.cos(angles), y + high * np.sin(angles)], axis=-1)
-        self.easel.fill(self.placed(points), paint)
+        corners = math.ceil(4 + math.pi * math.sqrt(max(wide, high) * self.scale / 0.4))
+        self.easel.fill(self.placed(_circle(min(corners, 200)) * (wide, high) + (x, y)), paint)
 
     def dot(self, x: float, y: float, radius: float, paint: Paint) -> None:
         self.oval(x, y, radius, radius, paint)
 
     def box(self, left: float, top: float, right: float, bottom: float, paint: Paint) -> None:
-        self.poly([(left, top), (right, top), (right, bottom), (left, bottom)], paint)
+        if self.turn == 0 and not self.flip and isinstance(paint, tuple) and not self.easel.draft:
+            x, y, scale = self.x, self.y, self.scale
+            corners = (x + left * scale, y + top * scale, x + right * scale, y + bottom * scale)
+            return self.easel.block(corners, paint)
+        return self.poly([(left, top), (right, top), (right, bottom), (left, bottom)], paint)
 
     def slab(self, corners: tuple[float, float, float, float], paint: Paint, *, radius: float = 0.02) -> None:
         """A rectangle (left, top, right, bottom) with round corners."""
         left, top, right, bottom = corners
         radius = min(radius, (right - left) / 2, (bottom - top) / 2)
-        angles = np.linspace(0, math.pi / 2, 10)
-        arcs = []
-        for quarter, (x, y) in enumerate(
-            [
-                (right - radius, bottom - radius),
-                (left + radius, bottom - radius),
-                (left + radius, top + radius),
-                (right - radius, top + radius),
-            ]
-        ):
-            around = angles + quarter * math.pi / 2
-            arcs.append(np.stack([x + radius * np.cos(around), y + radius * np.sin(around)], axis=-1))
-        self.easel.fill(self.placed(np.concatenate(arcs)), paint)
+        corner = np.repeat([[right, bottom], [left, bottom], [left, top], [right, top]], 10, axis=0)
+        inward = np.repeat([[-1, -1], [1, -1], [1, 1], [-1, 1]], 10, axis=0)
+        self.easel.fill(self.placed(corner + radius * (inward + _CORNERS)), paint)
 
     def ribbon(
         self, points: Iterable[Point], paint: Paint, *, width: float, end: float | None = None
@@ -237,8 +237,8 @@ class Pen:
         """A smooth band along the points with round ends, from `width` to `end` (default: the same)."""
         spine = smooth(np.array(list(points), dtype=float), closed=False)
         halves = np.linspace(width, width if end is None else end, len(spine)) / 2
-        along = np.gradient(spine, axis=0)
-        along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
+        along = np.diff(spine, axis=0, append=2 * spine[-1:] - spine[-2:-1])
+        along /= np.maximum(np.sqrt((along**2).sum(axis=1)), 1e-9)[:, None]
         normal = np.stack([-along[:, 1], along[:, 0]], axis=-1) * halves[:, None]
         caps = [_cap(spine[-1], normal[-1], 1), _cap(spine[0], -normal[0], 1)]
         outline = np.concatenate([spine + normal, caps[0], (spine - normal)[::-1], caps[1]])
@@ -258,23 +258,38 @@ class Pen:
         self.easel.glow((float(spot[0]), float(spot[1])), (wide * self.scale, high * self.scale), veil)
 
 
+@cache
+def _circle(corners: int) -> Points:
+    angles = np.linspace(0, 2 * math.pi, corners, endpoint=False)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+
+
+_QUARTERS = np.arange(4).repeat(10) * math.pi / 2 + np.tile(np.linspace(0, math.pi / 2, 10), 4)
+_CORNERS = np.stack([np.cos(_QUARTERS), np.sin(_QUARTERS)], axis=-1)
+
+_STEP = np.linspace(0, 1, 9)[:-1, None]
+_CATMULL_ROM = 0.5 * np.hstack(
+    [
+        -_STEP + 2 * _STEP**2 - _STEP**3,
+        2 - 5 * _STEP**2 + 3 * _STEP**3,
+        _STEP + 4 * _STEP**2 - 3 * _STEP**3,
+        -(_STEP**2) + _STEP**3,
+    ]
+)
+
+
 def smooth(points: Points, *, closed: bool) -> Points:
     """A Catmull-Rom curve through the points."""
-    if len(points) < 3:
+    count = len(points)
+    if count < 3:
         return points
     if closed:
-        before, start, end, after = (np.roll(points, shift, axis=0) for shift in (1, 0, -1, -2))
+        padded = np.concatenate([points[-1:], points, points[:2]])
     else:
         padded = np.concatenate([points[:1], points, points[-1:]])
-        before, start, end, after = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]
-    step = np.linspace(0, 1, 9)[None, :-1, None]
-    p0, p1, p2, p3 = (part[:, None, :] for part in (before, start, end, after))
-    curve = 0.5 * (
-        2 * p1 + (p2 - p0) * step + (2 * p0 - 5 * p1 + 4 * p2 - p3) * step**2
-        + (3 * p1 - p0 - 3 * p2 + p3) * step**3
-    )  # fmt: skip
-    flat: Points = curve.reshape(-1, 2)
-    return flat if closed else np.concatenate([flat, points[-1:]])
+    spans = np.stack([padded[shift : len(padded) - 3 + shift] for shift in range(4)], axis=1)
+    curve: Points = (_CATMULL_ROM @ spans).reshape(-1, 2)
+    return curve if closed else np.concatenate([curve, points[-1:]])
 
 
 def _cap(centre: Points, normal: Points, side: int) -> Points:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 
 from gemini_emulator.pictures.colour import RGB, darker, lighter, mix
-from gemini_emulator.pictures.easel import Pen, Ramp, Veil
+from gemini_emulator.pictures.easel import Pen, Veil
 
 Grower = Callable[[Pen, RGB, random.Random], None]
 
@@ -102,8 +102,8 @@ def cloud(pen: Pen, colour: RGB, dice: random.Random) -> None:
     outline = [(-0.58, 0.0)]
     outline += [(x, -radius * dice.uniform(1.1, 1.5)) for x, radius in puffs]
     outline += [(0.62, 0.0), (0.3, 0.05), (-0.3, 0.05)]
-    pen.blob([(x, y + 0.035) for x, y in outline], Veil(darker(colour, 0.2), 0.35))
-    pen.blob(outline, Veil(colour, 0.9))
+    pen.blob([(x, y + 0.035) for x, y in outline], darker(colour, 0.1))
+    pen.blob(outline, colour)
 
 
 def bird(pen: Pen, colour: RGB, dice: random.Random) -> None:
@@ -113,7 +113,7 @@ def bird(pen: Pen, colour: RGB, dice: random.Random) -> None:
 def tower(pen: Pen, colour: RGB, dice: random.Random, *, wide: float, glowing: float) -> None:
     """A building one unit high; `glowing` is the share of lit windows."""
     half = wide / 2
-    pen.box(-half, -1, half, 0.1, Ramp((lighter(colour, 0.08), darker(colour, 0.12))))
+    pen.box(-half, -1, half, 0.1, colour)
     pen.box(half * 0.55, -1, half, 0.1, darker(colour, 0.1))
     roof = dice.randrange(4)
     if roof == 1:
@@ -129,6 +129,28 @@ def tower(pen: Pen, colour: RGB, dice: random.Random, *, wide: float, glowing: f
             shine = dice.random() < glowing
             x, y = -half + (column + 0.3) * step, -0.93 + row * 0.1
             pen.box(x, y, x + step * 0.42, y + 0.05, (255, 222, 140) if shine else lighter(colour, 0.2))
+
+
+def cabin(pen: Pen, colour: RGB, dice: random.Random) -> None:
+    wall = dice.choice([(176, 74, 62), (228, 214, 190), (120, 86, 64), (92, 122, 148)])
+    pen.box(0.24, -1.0, 0.36, -0.6, darker(wall, 0.4))
+    pen.box(-0.5, -0.5, 0.5, 0.02, wall)
+    pen.poly([(-0.62, -0.46), (0, -0.94), (0.62, -0.46)], darker(mix(colour, (70, 52, 60), 0.7), 0.1))
+    pen.poly([(0.0, -0.94), (0.62, -0.46), (0.5, -0.46), (0.0, -0.84)], (60, 46, 56))
+    pen.box(-0.1, -0.3, 0.1, 0.02, darker(wall, 0.5))
+    for x in (-0.3, 0.3):
+        pen.glow(x, -0.25, 0.3, 0.3, Veil((255, 220, 140), 0.35))
+        pen.box(x - 0.1, -0.34, x + 0.1, -0.16, (255, 226, 150))
+        pen.box(x - 0.01, -0.34, x + 0.01, -0.16, darker(wall, 0.5))
+
+
+def sailboat(pen: Pen, colour: RGB, dice: random.Random) -> None:
+    hull = dice.choice([(196, 66, 58), (44, 62, 104), (240, 232, 216)])
+    pen.oval(0, 0.02, 0.5, 0.05, lighter(colour, 0.25))
+    pen.poly([(-0.42, -0.14), (0.46, -0.14), (0.3, 0.02), (-0.3, 0.02)], hull)
+    pen.box(-0.02, -1.0, 0.01, -0.12, (96, 70, 54))
+    pen.poly([(-0.04, -0.98), (-0.04, -0.2), (-0.4, -0.2)], (250, 246, 236))
+    pen.poly([(0.03, -0.86), (0.03, -0.2), (0.38, -0.2)], (234, 226, 214))
 
 
 GROWERS: dict[str, Grower] = {

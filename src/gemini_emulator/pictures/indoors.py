@@ -11,6 +11,11 @@ from gemini_emulator.pictures.scene import Scene, lit
 
 FLOOR = 0.7
 
+_WALLS: tuple[RGB, ...] = (
+    (126, 168, 172), (226, 160, 132), (150, 176, 140), (176, 160, 204), (236, 200, 130), (238, 226, 208),
+    (120, 146, 180), (214, 150, 160),
+)  # fmt: skip
+
 
 def paint_indoors(easel: Easel, scene: Scene) -> None:
     """Wall, floor or table top, and what hangs on the wall."""
@@ -32,9 +37,9 @@ def paint_indoors(easel: Easel, scene: Scene) -> None:
 
 
 def _wall(scene: Scene) -> tuple[RGB, ...]:
-    """The wall takes a breath of the subject's counter-colour, so that the subject stands out."""
-    hint = scene.dice("wall").choice([(120, 160, 170), (190, 140, 120), (130, 150, 120), (150, 140, 175)])
-    return tuple(mix(colour, hint, 0.24) for colour in scene.setting.sky)
+    """A painted wall in one of a few decorators' tones."""
+    hint = scene.dice("wall").choice(_WALLS)
+    return tuple(mix(colour, hint, 0.62) for colour in scene.setting.sky)
 
 
 def _studio(easel: Easel, scene: Scene) -> None:
@@ -56,7 +61,7 @@ def _studio(easel: Easel, scene: Scene) -> None:
     wide, high = easel.width / easel.unit, easel.height / easel.unit
     if scene.detail > 1 and scene.theme != "landscape":
         middle = (wide / 2, high * 0.5)
-        pen.dot(*middle, 0.4, Veil(lighter(tone, 0.45), 0.5))
+        pen.dot(*middle, 0.4, lighter(tone, 0.3))
     pen.glow(wide / 2, high * GROUND, 0.7, 0.14, Veil(darker(tone, 0.45), 0.25))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import font_roboto
@@ -77,11 +78,7 @@ def fitted(texts: tuple[str, ...], width: int, height: int) -> list[Line]:
 
 
 def _height(lines: list[Line]) -> float:
-    gaps = sum(
-        later.size * _GAP
-        for earlier, later in zip(lines, lines[1:], strict=False)
-        if later.size != earlier.size
-    )
+    gaps = sum(later.size * _GAP for earlier, later in pairwise(lines) if later.size != earlier.size)
     return sum(line.size * _LEADING for line in lines) + gaps
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 from gemini_emulator.pictures.backdrop import paint_open_air
@@ -20,7 +19,7 @@ from gemini_emulator.pictures.poster import paint_poster, palette_of
 from gemini_emulator.pictures.references import Given, given_by, pin_up
 from gemini_emulator.pictures.scene import Scene, plan
 from gemini_emulator.pictures.staging import Stage, place_subject, stage_for
-from gemini_emulator.pictures.watermark import embed, recognise
+from gemini_emulator.pictures.watermark import embedded, recognise
 from gemini_emulator.pictures.weather import paint_weather
 
 BADGE = "EMULATED"
@@ -31,9 +30,7 @@ def paint(brief: Brief) -> bytes:
     given = given_by(brief.references)
     scene = plan(brief, given.known)
     scene = replace(scene, colours=(*scene.colours, *given.palette))
-    image = _picture(brief, scene, given)
-    pixels = np.array(image)
-    embed(pixels, scene.genome)
+    pixels = embedded(_picture(brief, scene, given), scene.genome)
     return encode(pixels, brief.media_type)
 
 

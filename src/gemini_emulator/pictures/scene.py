@@ -74,6 +74,15 @@ def lit(colour: RGB, light: Light, share: float = 1.0) -> RGB:
     return mix(colour, light.tint, light.share * share)
 
 
+def sky_of(scene: Scene) -> tuple[RGB, ...]:
+    """The sky from top to horizon: the place's own, or mostly the light's where the light has one."""
+    own = scene.setting.sky
+    if not scene.light.sky:
+        return tuple(lit(colour, scene.light) for colour in own)
+    share = 0.35 if scene.setting.name in {"space", "underwater"} else 0.8
+    return tuple(mix(mine, theirs, share) for mine, theirs in zip(own, scene.light.sky, strict=True))
+
+
 def _conceived(brief: Brief, spoken: list[str], dice: random.Random) -> Genome:
     words = vocabulary()
     found = words.find("subject", spoken)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gemini_emulator.pictures.backdrop import GROUND
-from gemini_emulator.pictures.character import draw_character, looks_of
+from gemini_emulator.pictures.character import draw_character
 from gemini_emulator.pictures.colour import darker, lighter, mix
 from gemini_emulator.pictures.easel import Easel, Pen, Ramp, Veil
 from gemini_emulator.pictures.genome import Genome
+from gemini_emulator.pictures.looks import looks_of
 from gemini_emulator.pictures.product import draw_product
 from gemini_emulator.pictures.scene import Scene
 
 WIDE_FROM = 1.45
+
+_GROUNDED = frozenset({"car", "chair"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,7 @@ def stage_for(easel: Easel, scene: Scene, *, lettered: bool) -> Stage:
     y = high * (GROUND + (0.06 if scene.theme == "character" else 0.02))
     room = 0.56 if lettered and not beside else 0.68
     size = (
-        min(high * room, wide * 1.12) if scene.theme == "character" else min(high * room * 0.86, wide * 0.76)
+        min(high * room, wide * 1.12) if scene.theme == "character" else min(high * room * 0.92, wide * 0.8)
     )
     if scene.close_up and scene.theme == "character":
         size = min(high * (1.0 if lettered else 1.2), wide * 1.7)
@@ -58,7 +61,7 @@ def place_subject(easel: Easel, scene: Scene, stage: Stage, companions: tuple[Ge
 def _stand(pen: Pen, scene: Scene, genome: Genome, *, main: bool) -> None:
     theme = genome.kind.theme
     if theme == "product":
-        if main and scene.setting.ridge == "cove" or not scene.setting.indoors:
+        if genome.kind.name not in _GROUNDED and (scene.setting.ridge == "cove" or not scene.setting.indoors):
             _podium(pen, scene)
         _shadow(pen, 0.5)
         draw_product(pen, genome)

@@ -76,11 +76,15 @@ def cake(pen: Pen, wares: Wares) -> None:
     for base, wide, high in ((-0.04, 0.4, 0.3), (-0.32, 0.27, 0.25)):
         pen.slab((-wide, base - high, wide, base), round_body(sponge), radius=0.03)
         pen.box(-wide, base - high * 0.55, wide, base - high * 0.42, lighter(wares.accent, 0.35))
-        drips = [(-wide - 0.012, base - high - 0.02)]
-        for number in range(9):
-            drips.append((-wide + number * wide / 4, base - high + (0.12 if number % 2 else 0.045)))
+        hems = (0.045, 0.12) * 5
+        drips = [(-wide + number * wide / 4, base - high + hems[number]) for number in range(9)]
         pen.blob(
-            [*drips, (wide + 0.012, base - high - 0.02), (0, base - high - 0.06)],
+            [
+                (-wide - 0.012, base - high - 0.02),
+                *drips,
+                (wide + 0.012, base - high - 0.02),
+                (0, base - high - 0.06),
+            ],
             Ramp((lighter(cream, 0.3), cream)),
         )
     for number in range(5):

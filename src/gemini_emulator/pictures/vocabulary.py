@@ -43,10 +43,13 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Light:
+    """`share` of the tint falls on the land; `sky`, where given, outshines the place's own."""
+
     name: str
     tint: RGB
     share: float
     sun: RGB
+    sky: tuple[RGB, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,4 +136,5 @@ def _light(entry: dict[str, Any]) -> Light:
         tint=from_hex(entry["tint"]),
         share=entry["share"],
         sun=from_hex(entry["sun"]),
+        sky=tuple(map(from_hex, entry.get("sky", ()))),
     )

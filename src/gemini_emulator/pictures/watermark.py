@@ -24,21 +24,22 @@ _SALT = b"gemini_emulator pictures 1"
 Pixels = NDArray[np.uint8]
 
 
-def embed(pixels: Pixels, genome: Genome) -> None:
-    """Write the genome into an (height, width, 3) array, in place."""
+def embedded(picture: Image.Image, genome: Genome) -> Pixels:
+    """The picture as an (height, width, 3) array with the genome in it."""
     packed = genome.pack()
     payload = packed << _CHECK_BITS | _checksum(packed)
     bits = np.array([payload >> shift & 1 for shift in range(GENOME_BITS + _CHECK_BITS)], dtype=np.int8)
     owner, chip = _layout()
     # Two's complement: adding 254 to a byte takes two away, so one unsigned addition serves both signs.
     cells = ((2 * bits[owner] - 1) * chip * STRENGTH).astype(np.int8).view(np.uint8)
-    np.clip(pixels, STRENGTH, 255 - STRENGTH, out=pixels)
+    pixels: Pixels = np.clip(np.asarray(picture), STRENGTH, 255 - STRENGTH)
     height, width = pixels.shape[:2]
     columns = np.repeat(np.arange(width) * CELLS // width, 3)
     rows = np.arange(CELLS + 1) * height // CELLS
     flat = pixels.reshape(height, width * 3)
     for cell in range(CELLS):
         flat[rows[cell] : rows[cell + 1]] += cells[cell, columns]
+    return pixels
 
 
 def recognise(data: bytes) -> Genome | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gemini_emulator.pictures.colour import RGB
-from gemini_emulator.pictures.easel import Easel, Pen, Veil
-from gemini_emulator.pictures.scene import Scene
+from gemini_emulator.pictures.easel import Easel, Pen
+from gemini_emulator.pictures.scene import Scene, lit
 
 _CONFETTI: tuple[RGB, ...] = ((240, 120, 90), (248, 196, 92), (236, 140, 160), (150, 190, 120), (226, 92, 70))
 
@@ -33,10 +33,10 @@ def _rain(pen: Pen, scene: Scene) -> None:
             (x + thick - length * 0.22, y + length),
             (x - length * 0.22, y + length),
         ]
-        pen.poly(streak, Veil((226, 238, 250), dice.uniform(0.35, 0.75)))
+        pen.poly(streak, lit((236, 244, 252), scene.light, dice.uniform(0.2, 0.9)))
     for _ in range(round(16 * wide)):
         x, y, reach = dice.uniform(0, wide), high * dice.uniform(0.86, 0.99), dice.uniform(0.014, 0.034)
-        pen.arc((x, y), (reach, reach * 0.3), (0, 360), Veil((226, 238, 250), 0.5), width=0.003)
+        pen.arc((x, y), (reach, reach * 0.3), (0, 360), lit((236, 244, 252), scene.light, 0.7), width=0.003)
 
 
 def _snowfall(pen: Pen, scene: Scene) -> None:
