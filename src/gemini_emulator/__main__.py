@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     faults = "\n".join(f"  {name:28} {entry['does']}" for name, entry in catalogue().items())
     parser = argparse.ArgumentParser(
         prog="python -m gemini_emulator",
-        description="A copy of the Gemini API for image models: free, offline, with faults on demand and a bill.",
+        description="A copy of the Gemini API for image models: offline, with faults on demand and a bill.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=(
             "Faults: send `x-emulator-fault: name;option=value` with one request, or\n"

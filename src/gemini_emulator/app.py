@@ -16,8 +16,8 @@ from gemini_emulator.state import State
 _PUBLISHER = "/{version}/projects/{project}/locations/{location}/publishers/{publisher}/models/{target}"
 _NOT_FOUND = (
     "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error 404 (Not Found)!!1</title>\n"
-    "  <p><b>404.</b> <ins>That’s an error.</ins>\n  <p>The requested URL <code>{path}</code> was not found on this "
-    "server.  <ins>That’s all we know.</ins>\n"
+    "  <p><b>404.</b> <ins>That’s an error.</ins>\n  <p>The requested URL <code>{path}</code> was not found "
+    "on this server.  <ins>That’s all we know.</ins>\n"
 )
 
 

@@ -1,4 +1,4 @@
-"""Batch jobs: their states, their rows, their result. A job moves on when it is looked at, or by the clock."""
+"""Batch jobs: states, rows, result. A job moves on when it is looked at, or by the clock."""
 
 from __future__ import annotations
 

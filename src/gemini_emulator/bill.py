@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One accepted call or batch row. `id` is the answer's responseId, or the emulator's own where it has none."""
+    """One accepted call or batch row. `id`: its responseId, or the emulator's own where there is none."""
 
     id: str
     time: datetime

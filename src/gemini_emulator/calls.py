@@ -1,4 +1,4 @@
-"""One HTTP call to the emulated API: who calls, for which model, what goes wrong, how the answer is dressed."""
+"""One HTTP call to the emulated API: who calls, which model, what goes wrong, how the answer is dressed."""
 
 from __future__ import annotations
 
@@ -35,13 +35,14 @@ _COMMON = (
     (b"alt-svc", b'h3=":443"; ma=2592000,h3-29=":443"; ma=2592000'),
 )
 _HTML = (
-    "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error {code} (Server Error)!!1</title>\n"
+    "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n"
+    "  <title>Error {code} (Server Error)!!1</title>\n"
     "  <p><b>{code}.</b> <ins>That’s an error.</ins>\n  <p>{message} <ins>That’s all we know.</ins>\n"
 )
 
 
 class Answer(Response):
-    """An answer with Google's headers. `pieces` are sent one by one; no length is said, so it goes chunked."""
+    """An answer with Google's headers. `pieces` go out one by one; no length is said, so it is chunked."""
 
     def __init__(
         self, pieces: Sequence[bytes], *, status: int, headers: Sequence[tuple[bytes, bytes]]
@@ -140,7 +141,7 @@ class Call:
         return self.fault if self.fault is not None and self.fault.stage == stage else None
 
     async def take(self, milliseconds: int) -> None:
-        """Be as slow as recorded, on the emulator's scale; 504 when the caller's server timeout is shorter."""
+        """Be as slow as recorded, to scale. Raises 504 when the caller's server timeout is shorter."""
         seconds = milliseconds / 1000 * self.state.settings.latency
         patience = self.request.headers.get("x-server-timeout")
         if patience is not None and seconds > float(patience):

@@ -1,4 +1,4 @@
-"""The rules a generateContent body must keep, in the provider's words. Pure; every breach is an ApiError 400."""
+"""The rules a generateContent body must keep, in the provider's words. Every breach is an ApiError 400."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ def _check_contents(body: Json, model: Model) -> None:
 def _check_part(part: Json, path: str, model: Model) -> None:
     if not part.keys() & {"text", "inlineData", "fileData", "functionCall", "functionResponse"}:
         raise invalid(
-            f"* GenerateContentRequest.{path}.data: required oneof field 'data' must have one initialized field\n"
+            f"* GenerateContentRequest.{path}.data: required oneof field 'data' must have one initialized "
+            "field\n"
         )
     if "inlineData" not in part:
         return
@@ -106,8 +107,8 @@ def _check_part(part: Json, path: str, model: Model) -> None:
     if kind in _IMAGE_TYPES or kind in _OTHER_TYPES or (model.video_input and kind.startswith("video/")):
         return
     raise invalid(
-        f"* GenerateContentRequest.{path}.inline_data.mime_type: MIME type must be image/png, image/jpeg, image/webp, "
-        "image/heic, or image/heif.\n"
+        f"* GenerateContentRequest.{path}.inline_data.mime_type: MIME type must be image/png, image/jpeg, "
+        "image/webp, image/heic, or image/heif.\n"
     )
 
 
@@ -122,8 +123,9 @@ def _check_modalities(config: Json, model: Model) -> None:
     names = {name.upper() for name in wanted}
     if wanted and ("IMAGE" not in names or "AUDIO" in names):
         raise invalid(
-            f"The requested combination of response modalities ({', '.join(sorted(names))}) is not supported by the "
-            f"model. models/{model.id} accepts the following combination of response modalities:\n* IMAGE\n* IMAGE, TEXT\n"
+            f"The requested combination of response modalities ({', '.join(sorted(names))}) is not supported "
+            f"by the model. models/{model.id} accepts the following combination of response modalities:\n"
+            "* IMAGE\n* IMAGE, TEXT\n"
         )
 
 
@@ -164,7 +166,8 @@ def _check_thinking(thinking: Json, model: Model) -> None:
         )
     if level.lower() not in model.thinking_levels:
         raise invalid(
-            f"Thinking level {level.upper()} is not supported for this model. Please retry with other thinking level."
+            f"Thinking level {level.upper()} is not supported for this model. Please retry with other "
+            "thinking level."
         )
 
 
@@ -178,8 +181,8 @@ def _check_generation(config: Json, model: Model) -> None:
     kind = config.get("responseMimeType", "text/plain")
     if kind not in _TEXT_TYPES | _STRUCTURED_TYPES:
         raise invalid(
-            "* GenerateContentRequest.generation_config.response_mime_type: allowed mimetypes are `text/plain`, "
-            "`application/json`, `application/xml`, `application/yaml` and `text/x.enum`.\n"
+            "* GenerateContentRequest.generation_config.response_mime_type: allowed mimetypes are "
+            "`text/plain`, `application/json`, `application/xml`, `application/yaml` and `text/x.enum`.\n"
         )
     if kind in _STRUCTURED_TYPES and not model.json_mode:
         raise invalid(f"JSON mode is not enabled for models/{model.id}")

@@ -89,7 +89,7 @@ def _interim(ask: Ask) -> list[Frame]:
 
 
 def _words(ask: Ask) -> str:
-    return f"Here is what you asked for: {ask.prompt.strip().rstrip('.')}. The picture goes with these words.\n\n"
+    return f"Here is what you asked for: {ask.prompt.strip().rstrip('.')}. The picture goes with it.\n\n"
 
 
 def _musing(ask: Ask) -> str:

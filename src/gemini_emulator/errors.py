@@ -100,8 +100,8 @@ def bad_key(message: str = "API key not valid. Please pass a valid API key.") ->
 def missing_key() -> ApiError:
     return ApiError(
         403,
-        "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or "
-        "other form of API consumer identity to call this API.",
+        "Method doesn't allow unregistered callers (callers without established identity). Please use API "
+        "Key or other form of API consumer identity to call this API.",
     )
 
 
@@ -109,8 +109,8 @@ def missing_token() -> ApiError:
     """Enterprise paths without credentials."""
     return ApiError(
         401,
-        "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or "
-        "other valid authentication credential. See https://developers.google.com/identity/sign-in/web/"
+        "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie "
+        "or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/"
         "devconsole-project.",
         details=[error_info("CREDENTIALS_MISSING", {"service": "aiplatform.googleapis.com"})],
     )
@@ -119,15 +119,16 @@ def missing_token() -> ApiError:
 def model_not_found(model: str, method: str, version: str) -> ApiError:
     return ApiError(
         404,
-        f"models/{model} is not found for API version {version}, or is not supported for {method}. {LIST_MODELS}",
+        f"models/{model} is not found for API version {version}, or is not supported for {method}. "
+        f"{LIST_MODELS}",
     )
 
 
 def publisher_model_not_found(resource: str) -> ApiError:
     return ApiError(
         404,
-        f"Publisher Model `{resource}` was not found or your project does not have access to it. Please ensure you "
-        "are using a valid model version. For more information, see: "
+        f"Publisher Model `{resource}` was not found or your project does not have access to it. Please "
+        "ensure you are using a valid model version. For more information, see: "
         "https://cloud.google.com/vertex-ai/generative-ai/docs/learn/model-versions",
     )
 
@@ -136,8 +137,8 @@ def closed_to_new_users(model: str) -> ApiError:
     """Wording assumed beyond "no longer available to new users"."""
     return ApiError(
         404,
-        f"This model models/{model} is no longer available to new users. Please update your code to use a newer "
-        "model for the latest features and improvements.",
+        f"This model models/{model} is no longer available to new users. Please update your code to use a "
+        "newer model for the latest features and improvements.",
     )
 
 

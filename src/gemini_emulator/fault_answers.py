@@ -22,9 +22,9 @@ PREDICT_DESCRIPTIONS: Mapping[str, str] = {
 _FILTERED = "Unable to show the generated image."
 _MESSAGES: Mapping[str, str] = {
     "policy": (
-        f"{_FILTERED} The image was filtered out because it violated Google's [Generative AI Prohibited Use policy]"
-        "(https://policies.google.com/terms/generative-ai/use-policy). You will not be charged for blocked images. "
-        "Try rephrasing the prompt. If you think this was an error, [send feedback]"
+        f"{_FILTERED} The image was filtered out because it violated Google's [Generative AI "
+        "Prohibited Use policy](https://policies.google.com/terms/generative-ai/use-policy). You will not be charged for blocked "
+        "images. Try rephrasing the prompt. If you think this was an error, [send feedback]"
         "(https://ai.google.dev/gemini-api/docs/troubleshooting)."
     ),
     "children": (
@@ -32,16 +32,16 @@ _MESSAGES: Mapping[str, str] = {
         "children. You will not be charged for blocked images. Try rephrasing the prompt."
     ),
     "other": (
-        f"{_FILTERED} The model could not generate the image based on the prompt provided. You will not be charged "
-        "for this request. Try rephrasing the prompt."
+        f"{_FILTERED} The model could not generate the image based on the prompt provided. You will not be "
+        "charged for this request. Try rephrasing the prompt."
     ),
     "sensitive": (
-        f"{_FILTERED} This output contains sensitive words that violate Google's Generative AI Prohibited Use "
-        "policy. Try rephrasing the prompt. Support code: 42876398."
+        f"{_FILTERED} This output contains sensitive words that violate Google's Generative AI Prohibited "
+        "Use policy. Try rephrasing the prompt. Support code: 42876398."
     ),
     "third_party": (
-        "Unable to show the generated image due to interests of third-party content providers. Please edit your "
-        "prompt and try again. If you think this was an error, send feedback. Support code: 35561574."
+        "Unable to show the generated image due to interests of third-party content providers. Please edit "
+        "your prompt and try again. If you think this was an error, send feedback. Support code: 35561574."
     ),
 }
 

@@ -28,8 +28,8 @@ DESCRIPTIONS: dict[str, str] = {}
 
 _LIMITS_URL = "https://ai.google.dev/gemini-api/docs/rate-limits"
 _QUOTA = (
-    "You exceeded your current quota, please check your plan and billing details. For more information on this "
-    f"error, head to: {_LIMITS_URL}. To monitor your current usage, head to: https://ai.dev/rate-limit. "
+    "You exceeded your current quota, please check your plan and billing details. For more information on "
+    f"this error, head to: {_LIMITS_URL}. To monitor your current usage, head to: https://ai.dev/rate-limit. "
 )
 _METRIC = "generativelanguage.googleapis.com/generate_content_"
 
@@ -244,8 +244,8 @@ _plain(
     "imagen_prompt_block",
     "400: Imagen's prompt filter; content, not a bad request",
     400,
-    "Image generation failed with the following error: The prompt could not be submitted. This prompt contains "
-    "sensitive words that violate Google's Responsible AI practices. Try rephrasing the prompt. If you think "
+    "Image generation failed with the following error: The prompt could not be submitted. This "
+    "prompt contains sensitive words that violate Google's Responsible AI practices. Try rephrasing the prompt. If you think "
     "this was an error, send feedback. Support codes: 42876398",
 )
 
@@ -273,8 +273,8 @@ def service_disabled(where: Where) -> ApiError:
     """403 SERVICE_DISABLED: the API was never switched on for the project"""
     url = "https://console.developers.google.com/apis/api/generativelanguage.googleapis.com/overview?project=12345678"
     message = (
-        "Generative Language API has not been used in project 12345678 before or it is disabled. Enable it by "
-        f"visiting {url} then retry. If you enabled this API recently, wait a few minutes for the action to "
+        "Generative Language API has not been used in project 12345678 before or it is disabled. Enable "
+        f"it by visiting {url} then retry. If you enabled this API recently, wait a few minutes for the action to "
         "propagate to our systems and retry."
     )
     service = {"service": "generativelanguage.googleapis.com", "consumer": "projects/12345678"}

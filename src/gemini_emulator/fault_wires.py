@@ -1,4 +1,4 @@
-"""Faults of the connection: the work is done (and billed) or not, and the answer does not arrive as it should."""
+"""Faults of the connection: the work is done and billed, or not, and the answer does not arrive whole."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ class Faults:
     def script(
         self, *faults: str, model: str | None = None, method: str | None = None, repeat: bool = False
     ) -> None:
-        """The first matching call fails as the first name says, the second as the second, then all is well."""
+        """The first matching call fails as the first name says, the second so, then all is well."""
         self._append(
             Rule(steps=[parse(fault) for fault in faults], model=model, method=method, repeat=repeat)
         )

@@ -1,4 +1,4 @@
-"""Google's JSON reading: camelCase and snake_case alike, null as absent, unknown names refused with their path.
+"""Google's JSON reading: camelCase and snake_case alike, null as absent, unknown names refused by path.
 
 The messages and their fields are data (data/fields.json); this module only walks them.
 """

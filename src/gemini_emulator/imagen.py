@@ -20,8 +20,8 @@ _TYPES = frozenset({"image/png", "image/jpeg"})
 _VERTEX_ONLY = ("seed", "negativePrompt", "addWatermark", "enhancePrompt", "storageUri")
 _ALL_FILTERED = (
     "Unable to show generated images. All images were filtered out because they violated Vertex AI's usage "
-    "guidelines. You will not be charged for blocked images. Try rephrasing the prompt. If you think this was an "
-    "error, send feedback. Support codes: 29310472"
+    "guidelines. You will not be charged for blocked images. Try rephrasing the prompt. If you think this "
+    "was an error, send feedback. Support codes: 29310472"
 )
 _SOME_FILTERED = (
     "Your current safety filter threshold filtered out {count} generated images. You will not be charged for "
@@ -46,7 +46,8 @@ def read_predict(body: Json, model: Model, *, vertex: bool = False) -> tuple[Ask
     tokens = prompt_tokens([prompt])
     if tokens > model.input_limit:
         raise invalid(
-            f"The input token count ({tokens}) exceeds the maximum number of tokens allowed ({model.input_limit})."
+            f"The input token count ({tokens}) exceeds the maximum number of tokens allowed "
+            f"({model.input_limit})."
         )
     ask = Ask(
         model=model,

@@ -1,4 +1,4 @@
-"""A running emulator: uvicorn in a background thread for tests and hosts, or in the foreground for a terminal."""
+"""A running emulator: uvicorn in a background thread for tests, in the foreground for a terminal."""
 
 from __future__ import annotations
 
@@ -24,6 +24,23 @@ from gemini_emulator.state import State
 _STOP_S = 10.0
 
 
+class _Server(uvicorn.Server):
+    """uvicorn, saying when it listens and letting go of slow answers when it stops."""
+
+    ready: threading.Event | None = None
+    loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
+        await super().startup(sockets=sockets)
+        if self.ready is not None:
+            self.ready.set()
+
+    def end_calls(self, state: State) -> None:
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(state.stopping.set)
+
+
 class Emulator:
     """A bound emulator. `start` and `stop` run it in a thread; `run` blocks until interrupted.
 
@@ -34,7 +51,7 @@ class Emulator:
     def __init__(self, settings: Settings, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self._state = State(settings)
         self._socket = _listen(host, port)
-        self._server = uvicorn.Server(_config(self._state))
+        self._server = _Server(_config(self._state))
         self._thread: threading.Thread | None = None
 
     @property
@@ -85,7 +102,7 @@ class Emulator:
     def stop(self) -> None:
         """End every call under way and free the port."""
         if self._thread is not None:
-            self._loop.call_soon_threadsafe(self._state.stopping.set)
+            self._server.end_calls(self._state)
             self._server.should_exit = True
             self._thread.join(_STOP_S)
             if self._thread.is_alive():
@@ -94,17 +111,10 @@ class Emulator:
         self._socket.close()
 
     def _serve(self, ready: threading.Event) -> None:
-        async def serve_all() -> None:
-            self._loop = asyncio.get_running_loop()
-            serving = asyncio.ensure_future(self._server.serve(sockets=[self._socket]))
-            while not (self._server.started or serving.done()):
-                await asyncio.sleep(0.002)
-            ready.set()
-            await serving
-
+        self._server.ready = ready
         try:
             with asyncio.Runner(loop_factory=self._server.config.get_loop_factory()) as runner:
-                runner.run(serve_all())
+                runner.run(self._server.serve(sockets=[self._socket]))
         finally:
             ready.set()
 
