@@ -191,7 +191,7 @@ def _chosen(reply: Reply) -> ReplyImage | None:
 
 
 def _without_image(seen: Outcome, reply: Reply) -> Outcome:
-    if reply.filtered:
+    if reply.filtered and not (reply.usage and reply.usage.images):
         return replace(
             seen,
             kind=Kind.REFUSED,
@@ -204,10 +204,18 @@ def _without_image(seen: Outcome, reply: Reply) -> Outcome:
         seen,
         kind=rule.kind,
         cause=rule.cause,
-        detail=reply.finish_message or reply.text[:MAX_DETAIL] or reply.finish_reason or "",
+        detail=_words(reply),
         retry=rule.retry,
         billed=_as_counted(reply.usage) if rule.charged else Billed.NO,
     )
+
+
+def _words(reply: Reply) -> str:
+    """What the provider says: of a normal end the answer itself, else the reason it gives."""
+    reason = reply.finish_reason or ""
+    said = [reply.text[:MAX_DETAIL].strip(), reply.finish_message or ""]
+    ordered = said if reason in STOPPED else [*reversed(said), reason]
+    return next((words for words in (*ordered, *reply.filtered) if words), "")
 
 
 def _finish_rule(reply: Reply) -> FinishRule:
