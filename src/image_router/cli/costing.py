@@ -1,0 +1,235 @@
+"""`cost` and `pricing`: what a volume costs on each tier and on a mix, and every price as a sheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from image_router import facts
+from image_router.cli.charts import png, sparkline, svg
+from image_router.cli.facts_of import known
+from image_router.cli.options import day_options, json_option, settings_from
+from image_router.cli.price_sheet import sheet, sheet_table
+from image_router.config import Settings
+from image_router.core.dominance import Dominated, dominated
+from image_router.core.economics import Basis, Market, Mix, Projection, TierPrice, projection, usd
+from image_router.core.errors import AssetError, InvalidRequest
+from image_router.core.money import usd_text
+from image_router.core.types import Lane, Size, Tier
+
+_MOST_IMAGES = 1_000_000_000_000
+
+
+@click.command()
+@click.option(
+    "--images",
+    type=click.IntRange(0, _MOST_IMAGES),
+    default=10_000,
+    show_default=True,
+    help="How many, such as a month's.",
+)
+@click.option(
+    "--mix",
+    default="default",
+    metavar="MIX",
+    help="default, a profile's name, or nano_banana=65,imagen_4_fast=35",
+)
+@click.option(
+    "--size",
+    type=click.Choice([str(s) for s in Size], case_sensitive=False),
+    default="1K",
+    show_default=True,
+    help="Tiers without it are priced at the nearest size they make.",
+)
+@click.option(
+    "--lane",
+    type=click.Choice([str(lane) for lane in Lane]),
+    default="interactive",
+    show_default=True,
+    help="Models without batch keep their full price.",
+)
+@click.option(
+    "--basis",
+    type=click.Choice([str(b) for b in Basis]),
+    default="list",
+    show_default=True,
+    help="Published prices, interactive ones halved for batch, or what is charged.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option("--chart", metavar="FILE", help="Also draw bars into FILE.svg or FILE.png.")
+@json_option
+@day_options
+def cost(**options: Any) -> None:
+    """What a volume costs on each tier alone and on the mix, and which tiers are not worth their price.
+
+    \b
+    image-router cost --images 10000
+    image-router cost --images 10000 --as-of 2026-04-09
+    image-router cost --images 50000 --lane batch --mix content_studio
+    image-router cost --mix nano_banana=80,imagen_4_ultra=20 --size 2K --chart month.svg
+
+    Pictures only, at list prices: prompt, references and thinking come on top (see `explain`).
+    """
+    as_json, as_csv = options.pop("as_json"), options.pop("as_csv")
+    settings = settings_from(options)
+    if as_json and as_csv:
+        raise InvalidRequest("--json and --csv are both given; choose one")
+    facts_known = known(settings)
+    market = Market(
+        catalog=facts_known.catalog,
+        card=facts_known.card,
+        day=facts_known.day,
+        size=Size(options["size"]),
+        lane=Lane(options["lane"]),
+        basis=Basis(options["basis"]),
+    )
+    plan = projection(options["images"], mix_of(options["mix"], settings), market)
+    beaten = dominated(market)
+    if options["chart"]:
+        _draw(plan, Path(options["chart"]))
+    if as_json:
+        click.echo(json.dumps(_view(plan, market, beaten), indent=2))
+    elif as_csv:
+        click.echo(_csv(plan), nl=False)
+    else:
+        _print(plan, market, beaten)
+
+
+@click.command()
+@json_option
+@day_options
+def pricing(as_json: bool, **options: Any) -> None:
+    """Every price of the day with its source, for people or (--json) for programs and agents.
+
+    \b
+    image-router pricing
+    image-router pricing --json
+    image-router pricing --as-of 2026-04-09 --json
+    """
+    facts_known = known(settings_from(options))
+    if as_json:
+        click.echo(json.dumps(sheet(facts_known), indent=2, ensure_ascii=False))
+    else:
+        Console(width=100, highlight=False).print(*sheet_table(facts_known), sep="\n")
+
+
+def mix_of(name: str, settings: Settings) -> Mix:
+    """Shares by tier: the default mix, a profile's, or tier=share pairs. Raises InvalidRequest."""
+    if name == "default":
+        return facts.load_mix(settings.home)
+    if "=" in name:
+        return dict(_share(pair) for pair in name.split(","))
+    policies = facts.load_policies(settings.home, settings.policy_file)
+    if name not in policies or not policies[name].mix:
+        known_names = ", ".join(sorted(each for each, policy in policies.items() if policy.mix))
+        raise InvalidRequest(
+            f"mix {name!r} is neither a profile with a mix ({known_names}) nor tier=share pairs"
+        )
+    return policies[name].mix
+
+
+def _share(pair: str) -> tuple[Tier, int]:
+    name, _, share = (part.strip() for part in pair.partition("="))
+    if name not in list(Tier):
+        raise InvalidRequest(f"tier {name!r} in the mix is not one of {', '.join(Tier)}")
+    if not share.isdecimal() or int(share) == 0:
+        raise InvalidRequest(f"the share of {name} is {share!r}; give a whole number above 0")
+    return Tier(name), int(share)
+
+
+def _draw(plan: Projection, path: Path) -> None:
+    kinds = {".svg": lambda: svg(plan).encode(), ".png": lambda: png(plan)}
+    if path.suffix.lower() not in kinds:
+        raise InvalidRequest(f"chart {path} is neither .svg nor .png; name it so")
+    try:
+        path.write_bytes(kinds[path.suffix.lower()]())
+    except OSError as error:
+        raise AssetError(f"chart {path} cannot be written: {error.strerror}") from error
+
+
+def _print(plan: Projection, market: Market, beaten: tuple[Dominated, ...]) -> None:
+    console = Console(width=100, highlight=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for name in ("tier", "model", "share", "an image", f"{plan.images:,} images"):
+        table.add_column(name, justify="left" if name in ("tier", "model") else "right", no_wrap=True)
+    whole = sum(plan.mix.values())
+    for row in plan.tiers:
+        share = 100 * plan.mix.get(row.tier, 0) / whole
+        table.add_row(
+            row.tier, row.model.id, f"{share:.4g} %", _each(row), usd(plan.total(row.price), decimals=2)
+        )
+    table.add_row(
+        "mix", "", "100 %", usd(plan.blend, decimals=5), usd(plan.total(plan.blend), decimals=2), style="bold"
+    )
+    console.print(table)
+    console.print(f"{sparkline(plan)}  the column of sums, in the order of the rows")
+    console.print(f"All on nano_banana_pro would cost {float(plan.saving):.2f} times as much as the mix.")
+    for row in plan.tiers:
+        if row.note:
+            console.print(f"{row.tier}: {row.note}")
+    for one in beaten:
+        better = ", ".join(one.better)
+        console.print(f"{one.tier} is dominated: {one.by.id} matches {one.model.id}, better in {better}.")
+    console.print(
+        f"{market.basis} prices of {market.card.day}, {market.lane} lane, {market.size}; day {market.day}."
+    )
+
+
+def _each(row: TierPrice) -> str:
+    return usd(row.price, decimals=5)
+
+
+def _view(plan: Projection, market: Market, beaten: tuple[Dominated, ...]) -> dict[str, Any]:
+    return {
+        "images": plan.images,
+        "as_of": market.day.isoformat(),
+        "rate_card": market.card.day.isoformat(),
+        "size": market.size,
+        "lane": market.lane,
+        "basis": market.basis,
+        "mix": {str(tier): share for tier, share in plan.mix.items()},
+        "tiers": [
+            {
+                "tier": row.tier,
+                "model": row.model.id,
+                "size": row.size,
+                "lane": row.lane,
+                "per_image_usd": _plain(row.price),
+                "total_usd": _plain(plan.total(row.price)),
+                "note": row.note,
+            }
+            for row in plan.tiers
+        ],
+        "blend_usd": _plain(plan.blend),
+        "blend_total_usd": _plain(plan.total(plan.blend)),
+        "all_pro_costs_times": f"{float(plan.saving):.4f}",
+        "dominated": [
+            {"tier": one.tier, "model": one.model.id, "by": one.by.id, "better": list(one.better)}
+            for one in beaten
+        ],
+    }
+
+
+def _plain(amount: Fraction) -> str:
+    """Dollars as text, to the nano-dollar."""
+    return usd_text(int((2 * amount + 1) // 2))
+
+
+def _csv(plan: Projection) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["tier", "model", "share", "per_image_usd", "images", "total_usd"])
+    for row in plan.tiers:
+        amounts = (_plain(row.price), plan.images, _plain(plan.total(row.price)))
+        writer.writerow([row.tier, row.model.id, plan.mix.get(row.tier, 0), *amounts])
+    blended = (_plain(plan.blend), plan.images, _plain(plan.total(plan.blend)))
+    writer.writerow(["mix", "", sum(plan.mix.values()), *blended])
+    return out.getvalue()

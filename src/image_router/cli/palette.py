@@ -1,0 +1,34 @@
+"""One colour for each tier, the same in charts, the contact sheet and the terminal."""
+
+from typing import Final
+
+from image_router.core.types import Tier
+
+LIGHT: Final[dict[Tier, str]] = {
+    Tier.NANO_BANANA_PRO: "#7a3ff2",
+    Tier.GEMINI_31_FLASH_IMAGE: "#0b7fab",
+    Tier.NANO_BANANA: "#a86a00",
+    Tier.IMAGEN_4_ULTRA: "#c2255c",
+    Tier.IMAGEN_4_STANDARD: "#2b8a3e",
+    Tier.IMAGEN_4_FAST: "#d9480f",
+}
+"""At least 4.5:1 on white."""
+
+DARK: Final[dict[Tier, str]] = {
+    Tier.NANO_BANANA_PRO: "#b79bff",
+    Tier.GEMINI_31_FLASH_IMAGE: "#5cc8f0",
+    Tier.NANO_BANANA: "#f5c04a",
+    Tier.IMAGEN_4_ULTRA: "#ff8fb4",
+    Tier.IMAGEN_4_STANDARD: "#7bd88f",
+    Tier.IMAGEN_4_FAST: "#ff9f6b",
+}
+"""At least 4.5:1 on near-black."""
+
+TITLE: Final[dict[Tier, str]] = {
+    Tier.NANO_BANANA_PRO: "Nano Banana Pro",
+    Tier.GEMINI_31_FLASH_IMAGE: "3.1 Flash Image",
+    Tier.NANO_BANANA: "Nano Banana",
+    Tier.IMAGEN_4_ULTRA: "Imagen 4 Ultra",
+    Tier.IMAGEN_4_STANDARD: "Imagen 4 Standard",
+    Tier.IMAGEN_4_FAST: "Imagen 4 Fast",
+}
