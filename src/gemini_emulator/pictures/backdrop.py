@@ -62,9 +62,9 @@ def _eye_catcher(pen: Pen, scene: Scene, wide: float, high: float) -> None:
     x = wide * dice.choice((dice.uniform(0.28, 0.4), dice.uniform(0.6, 0.72)))
     land = lit(scene.setting.land[2], scene.light)
     if scene.setting.ridge == "sea":
-        sailboat(pen.at(x, high * (HORIZON + 0.07), scale=0.2), land, dice)
+        sailboat(pen.at(x, high * (HORIZON + 0.07), scale=0.2), land, dice=dice)
     elif scene.setting.name in {"mountains", "meadow", "forest", "snow"}:
-        cabin(pen.at(x, high * (GROUND - 0.07), scale=0.17), land, dice)
+        cabin(pen.at(x, high * (GROUND - 0.07), scale=0.17), land, dice=dice)
 
 
 def _heaven(pen: Pen, scene: Scene, sun: Point, dice: random.Random) -> None:
@@ -75,7 +75,7 @@ def _heaven(pen: Pen, scene: Scene, sun: Point, dice: random.Random) -> None:
     if dark:
         for _ in range(round(110 * wide * high)):
             size = dice.choice((0.0012, 0.0018, 0.0018, 0.0032))
-            pen.dot(dice.uniform(0, wide), dice.uniform(0, high * HORIZON), size, (238, 236, 250))
+            pen.dot((dice.uniform(0, wide), dice.uniform(0, high * HORIZON), size), (238, 236, 250))
     if scene.setting.name == "space":
         _planet(pen.at(*sun, scale=0.17), scene, dice)
     elif scene.weather not in {"rain", "fog"}:
@@ -88,28 +88,28 @@ def _heaven(pen: Pen, scene: Scene, sun: Point, dice: random.Random) -> None:
 def _sun(pen: Pen, sun: Point, scene: Scene) -> None:
     disc = scene.light.sun
     if scene.light.name == "night":
-        pen.glow(*sun, 0.3, 0.3, Veil(disc, 0.35))
-        pen.dot(*sun, 0.065, disc)
+        pen.glow((*sun, 0.3, 0.3), Veil(disc, 0.35))
+        pen.dot((*sun, 0.065), disc)
         for x, y, radius in ((-0.02, -0.015, 0.013), (0.022, 0.018, 0.017), (0.015, -0.03, 0.008)):
-            pen.dot(sun[0] + x, sun[1] + y, radius, darker(disc, 0.14))
+            pen.dot((sun[0] + x, sun[1] + y, radius), darker(disc, 0.14))
         return
-    pen.glow(*sun, 0.2, 0.2, Veil(lighter(disc, 0.3), 0.75))
-    pen.dot(*sun, 0.058, lighter(disc, 0.4))
+    pen.glow((*sun, 0.2, 0.2), Veil(lighter(disc, 0.3), 0.75))
+    pen.dot((*sun, 0.058), lighter(disc, 0.4))
 
 
 def _planet(pen: Pen, scene: Scene, dice: random.Random) -> None:
     base = dice.choice([(228, 150, 96), (126, 170, 220), (216, 112, 130), (150, 196, 160)])
-    pen.glow(0, 0, 1.8, 1.8, Veil(base, 0.4))
-    pen.arc((0, 0), (1.75, 0.42), (180, 360), lighter(base, 0.5), width=0.07)
-    pen.dot(0, 0, 1, base)
+    pen.glow((0, 0, 1.8, 1.8), Veil(base, 0.4))
+    pen.arc((0, 0, 1.75, 0.42), lighter(base, 0.5), span=(180, 360), width=0.07)
+    pen.dot((0, 0, 1), base)
     for y, height, tone in ((-0.35, 0.09, 0.18), (0.05, 0.14, 0.12), (0.45, 0.08, 0.2)):
         reach = math.sqrt(1 - y * y) * 0.97
-        pen.oval(0, y, reach, height, lighter(base, tone))
+        pen.oval((0, y, reach, height), lighter(base, tone))
     pen.blob(
         [(0.2, -0.98), (0.98, -0.2), (0.72, 0.7), (0, 1.0), (0.5, 0.4), (0.55, -0.4)],
         Veil(darker(base, 0.8), 0.32),
     )
-    pen.arc((0, 0), (1.75, 0.42), (0, 180), lighter(base, 0.5), width=0.07)
+    pen.arc((0, 0, 1.75, 0.42), lighter(base, 0.5), span=(0, 180), width=0.07)
 
 
 def _sunbeams(pen: Pen, wide: float, high: float, dice: random.Random) -> None:
@@ -119,33 +119,33 @@ def _sunbeams(pen: Pen, wide: float, high: float, dice: random.Random) -> None:
         pen.poly([(x - 0.03, 0), (x + 0.04, 0), foot[1], foot[0]], Veil((230, 255, 250), 0.1))
     for _ in range(26):
         radius = dice.uniform(0.004, 0.014)
-        pen.dot(dice.uniform(0, wide), dice.uniform(0, high * 0.8), radius, Veil((235, 252, 255), 0.5))
+        pen.dot((dice.uniform(0, wide), dice.uniform(0, high * 0.8), radius), Veil((235, 252, 255), 0.5))
 
 
 def _clouds(pen: Pen, scene: Scene, wide: float, high: float, dice: random.Random) -> None:
     heavy = scene.weather in {"rain", "snowfall", "fog"}
-    colour = mix(lit((255, 252, 248), scene.light, 0.9 if heavy else 0.4), sky_of(scene)[1], 0.1)
+    colour = mix(lit((255, 252, 248), scene.light, share=0.9 if heavy else 0.4), sky_of(scene)[1], share=0.1)
     for _ in range(round((7 if heavy else 3.4) * max(1, wide * 0.8))):
         spot = pen.at(
             dice.uniform(0, wide), dice.uniform(0.06, HORIZON - 0.2) * high, scale=dice.uniform(0.14, 0.36)
         )
-        cloud(spot, colour, dice)
+        cloud(spot, colour, dice=dice)
     if not heavy and scene.setting.name not in {"snow", "desert"}:
         flock = (dice.uniform(0.2, 0.8) * wide, dice.uniform(0.18, 0.4) * high)
         for _ in range(4):
             spot = pen.at(
                 flock[0] + dice.uniform(-0.1, 0.1), flock[1] + dice.uniform(-0.05, 0.05), scale=0.024
             )
-            bird(spot, darker(scene.setting.land[0], 0.5), dice)
+            bird(spot, darker(scene.setting.land[0], 0.5), dice=dice)
 
 
 def _ridges(pen: Pen, scene: Scene, wide: float, high: float) -> None:
     dice = scene.dice("ridges")
-    land = [lit(colour, scene.light, 0.92) for colour in scene.setting.land]
+    land = [lit(colour, scene.light, share=0.92) for colour in scene.setting.land]
     haze = sky_of(scene)[-1]
     for depth in range(3):
         base = high * (HORIZON - 0.05 + depth * 0.075)
-        colour = mix(land[depth], haze, 0.34 - 0.15 * depth)
+        colour = mix(land[depth], haze, share=0.34 - 0.15 * depth)
         if scene.setting.ridge == "skyline":
             _skyline(pen, scene, colour, base, depth, dice)
         elif scene.setting.ridge == "sea":
@@ -156,10 +156,10 @@ def _ridges(pen: Pen, scene: Scene, wide: float, high: float) -> None:
             _plant(pen, scene, colour, (base + 0.03, 0.07 + 0.07 * depth), round(4 * wide) + 2 * depth, dice)
         if scene.weather == "fog":
             fog = Veil(lighter(haze, 0.3), 0.45)
-            pen.box(0, base - 0.02, wide, base + 0.14, fog)
+            pen.box((0, base - 0.02, wide, base + 0.14), fog)
 
 
-def outline(kind: str, wide: float, swing: float, dice: random.Random) -> list[Point]:
+def _outline(kind: str, wide: float, swing: float, dice: random.Random) -> list[Point]:
     """Points of a ridge over the whole width, y around 0."""
     if kind == "peaks":
         x, points = -0.2, []
@@ -186,7 +186,7 @@ def _ridge(pen: Pen, scene: Scene, colour: RGB, base: float, depth: int, dice: r
     """A ridge with the same line repeated further down a shade deeper, like cut paper."""
     high, wide = pen.easel.height / pen.scale, pen.easel.width / pen.scale
     kind = scene.setting.ridge if depth < 2 or scene.setting.ridge == "dunes" else "hills"
-    line = outline(kind, wide, 0.05 + 0.02 * (kind == "peaks"), dice)
+    line = _outline(kind, wide, 0.05 + 0.02 * (kind == "peaks"), dice)
     for layer in range(1 + scene.detail):
         drop = layer * 0.028
         points = [(x, base + y * (1 - layer * 0.09) + drop) for x, y in line]
@@ -214,10 +214,10 @@ def _skyline(pen: Pen, scene: Scene, colour: RGB, base: float, depth: int, dice:
     while x < wide + 0.1:
         size = dice.uniform(0.16, 0.42) * (1.15 - depth * 0.22)
         breadth = dice.uniform(0.09, 0.17)
-        shade = mix(colour, dice.choice(sky_of(scene)), 0.14)
-        tower(pen.at(x, base + 0.16, scale=size), shade, dice, wide=breadth / size, glowing=glowing)
+        shade = mix(colour, dice.choice(sky_of(scene)), share=0.14)
+        tower(pen.at(x, base + 0.16, scale=size), shade, dice=dice, wide=breadth / size, glowing=glowing)
         x += breadth * dice.uniform(0.85, 1.2)
-    pen.box(-0.1, base + 0.15, wide + 0.1, high, darker(colour, 0.08))
+    pen.box((-0.1, base + 0.15, wide + 0.1, high), darker(colour, 0.08))
 
 
 def _sea(pen: Pen, colour: RGB, high: float, depth: int, dice: random.Random) -> None:
@@ -241,14 +241,14 @@ def _plant(
     for y, x in spots:
         kind = dice.choice(scene.setting.growth)
         size = place[1] * dice.uniform(0.75, 1.35) * {"flower": 0.2, "rock": 0.3, "coral": 0.5}.get(kind, 1)
-        shade = mix(darker(colour, 0.16), lighter(colour, 0.1), dice.random())
-        GROWERS[kind](pen.at(x, place[0] + y, scale=size), shade, dice)
+        shade = mix(darker(colour, 0.16), lighter(colour, 0.1), share=dice.random())
+        GROWERS[kind](pen.at(x, place[0] + y, scale=size), shade, dice=dice)
 
 
 def _foreground(pen: Pen, scene: Scene, wide: float, high: float) -> None:
     dice = scene.dice("foreground")
-    colour = lit(scene.setting.land[3], scene.light, 0.85)
-    line = outline("dunes", wide, 0.012, dice)
+    colour = lit(scene.setting.land[3], scene.light, share=0.85)
+    line = _outline("dunes", wide, 0.012, dice)
     for layer in range(3):
         top = high * (GROUND - 0.08) + layer * 0.05
         edge = [(x, top + y) for x, y in line]
@@ -268,7 +268,7 @@ def _plant_edges(pen: Pen, scene: Scene, colour: RGB, wide: float, high: float, 
             kind = dice.choice(scene.setting.growth)
             size = dice.uniform(0.36, 0.62) * {"flower": 0.16, "rock": 0.26, "coral": 0.45}.get(kind, 1)
             x = side + dice.uniform(-0.02, 0.14) * (1 if side == 0 else -1)
-            shade = darker(mix(colour, scene.setting.land[2], 0.5), dice.uniform(0.05, 0.3))
+            shade = darker(mix(colour, scene.setting.land[2], share=0.5), dice.uniform(0.05, 0.3))
             GROWERS[kind](
-                pen.at(x, high * dice.uniform(GROUND - 0.05, GROUND + 0.06), scale=size), shade, dice
+                pen.at(x, high * dice.uniform(GROUND - 0.05, GROUND + 0.06), scale=size), shade, dice=dice
             )

@@ -12,6 +12,7 @@ from gemini_emulator.pictures.colour import RGB, WHITE, darker, lighter, mix
 from gemini_emulator.pictures.easel import Pen, Point, Ramp, Veil
 from gemini_emulator.pictures.head import draw_behind_head, draw_head
 from gemini_emulator.pictures.looks import Looks
+from gemini_emulator.pictures.outfits import draw_trim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ def draw_character(pen: Pen, looks: Looks, *, mood: str, held: tuple[str, ...], 
         _arm(pen, pose.right, looks, side=1)
     _torso(pen, looks)
     _neckwear(pen, looks)
-    draw_head(pen.at(0, -0.7), looks, mood)
+    draw_head(pen.at(0, -0.7), looks, mood=mood)
     if pose.right is _WAVE:
         _arm(pen, pose.right, looks, side=1)
     if carried:
@@ -91,15 +92,15 @@ def _tail(pen: Pen, looks: Looks) -> None:
             end=0.03,
         )
     elif kind == "puff":
-        pen.dot(0.15, -0.22, 0.06, lighter(coat, 0.3))
+        pen.dot((0.15, -0.22, 0.06), lighter(coat, 0.3))
     elif kind == "spike":
         pen.ribbon([(0.06, -0.2), (0.26, -0.1), (0.36, -0.2), (0.42, -0.34)], coat, width=0.12, end=0.015)
         pen.poly([(0.38, -0.31), (0.47, -0.36), (0.42, -0.44)], looks.accent)
 
 
 def _legs(pen: Pen, looks: Looks, *, riding: bool) -> None:
-    trousers = darker(mix(looks.accent, (52, 58, 84), 0.62), 0.12)
-    bare = looks.outfit in {3, 6}
+    trousers = darker(mix(looks.accent, (52, 58, 84), share=0.62), 0.12)
+    bare = looks.outfit in {"dress", "tee"}
     cloth = looks.skin if bare else trousers
     shoe = darker(looks.accent, 0.35)
     width = 0.088 + 0.008 * looks.build
@@ -112,7 +113,7 @@ def _legs(pen: Pen, looks: Looks, *, riding: bool) -> None:
         )
         shade = cloth if side > 0 else darker(cloth, 0.1)
         pen.ribbon([(x, -0.24), knee, foot], shade, width=width, end=width * 0.88)
-        pen.oval(foot[0] + 0.018 * side, foot[1] + 0.002, 0.064, 0.034, shoe)
+        pen.oval((foot[0] + 0.018 * side, foot[1] + 0.002, 0.064, 0.034), shoe)
         pen.slab(
             (
                 foot[0] + 0.018 * side - 0.062,
@@ -127,8 +128,8 @@ def _legs(pen: Pen, looks: Looks, *, riding: bool) -> None:
 
 def _torso(pen: Pen, looks: Looks) -> None:
     wide = 0.135 + 0.014 * looks.build
-    hem = wide + (0.095 if looks.outfit == 3 else 0.03 if looks.outfit in {2, 5} else 0.0)
-    low = -0.13 if looks.outfit == 3 else -0.15 if looks.outfit == 5 else -0.19
+    hem = wide + (0.095 if looks.outfit == "dress" else 0.03 if looks.outfit in {"jacket", "coat"} else 0.0)
+    low = -0.13 if looks.outfit == "dress" else -0.15 if looks.outfit == "coat" else -0.19
     body = [
         (-wide * 0.62, -0.52),
         (wide * 0.62, -0.52),
@@ -142,7 +143,7 @@ def _torso(pen: Pen, looks: Looks) -> None:
     ]
     top = looks.top
     pen.blob(body, Ramp((lighter(top, 0.14), top, darker(top, 0.24))))
-    _trim(pen, looks, wide, low)
+    draw_trim(pen, looks, half=wide, hem=low)
     if pen.easel.detail > 2:
         pen.blob(
             [
@@ -157,65 +158,6 @@ def _torso(pen: Pen, looks: Looks) -> None:
         )
 
 
-def _trim(pen: Pen, looks: Looks, wide: float, low: float) -> None:
-    """What makes the outfit: stripes, buttons, apron, jacket, dungarees, breastplate, panel."""
-    accent, top = looks.accent, looks.top
-    role = looks.kind.name
-    if role in {"robot", "astronaut"}:
-        pen.slab((-0.075, -0.42, 0.075, -0.28), darker(top, 0.45), radius=0.02)
-        for x, lamp in ((-0.04, (240, 90, 80)), (0.0, (250, 205, 80)), (0.04, (90, 210, 140))):
-            pen.dot(x, -0.38, 0.014, lamp)
-        pen.slab((-0.055, -0.345, 0.055, -0.305), lighter(accent, 0.3), radius=0.008)
-    elif role == "knight":
-        pen.poly(
-            [(-wide * 0.8, -0.5), (wide * 0.8, -0.5), (wide * 0.7, -0.34), (0, -0.24), (-wide * 0.7, -0.34)],
-            Ramp(((226, 230, 238), (150, 158, 174))),
-        )
-        pen.poly([(0, -0.45), (0.035, -0.4), (0, -0.34), (-0.035, -0.4)], accent)
-    elif role == "chef" or looks.outfit == 4:
-        pen.slab((-wide * 0.62, -0.42, wide * 0.62, low - 0.0), lighter(accent, 0.72), radius=0.03)
-        pen.slab((-0.045, -0.32, 0.045, -0.26), lighter(accent, 0.4), radius=0.012)
-    elif looks.outfit == 0:
-        for y in (-0.43, -0.36, -0.29, -0.22):
-            pen.slab((-wide * 0.99, y, wide * 0.99, y + 0.028), lighter(accent, 0.35), radius=0.004)
-    elif looks.outfit == 1:
-        pen.slab((-wide * 0.8, -0.36, wide * 0.8, -0.17), accent, radius=0.03)
-        for side in (-1, 1):
-            pen.ribbon([(side * wide * 0.6, -0.51), (side * wide * 0.62, -0.34)], accent, width=0.034)
-            pen.dot(side * wide * 0.62, -0.34, 0.014, (245, 214, 120))
-    elif looks.outfit in {2, 5}:
-        pen.poly([(-0.055, -0.52), (0.055, -0.52), (0.022, low), (-0.022, low)], lighter(accent, 0.62))
-        for side in (-1, 1):
-            pen.poly([(side * 0.05, -0.525), (side * 0.1, -0.46), (side * 0.03, -0.34)], darker(top, 0.22))
-        for y in (-0.3, -0.25):
-            pen.dot(0.042, y, 0.009, (245, 214, 120))
-    elif looks.outfit == 3:
-        pen.slab((-wide * 0.98, -0.31, wide * 0.98, -0.275), accent, radius=0.01)
-        for x in (-0.12, -0.04, 0.04, 0.12):
-            pen.dot(x, -0.19, 0.014, lighter(accent, 0.4))
-    elif looks.outfit == 6:
-        pen.dot(0, -0.37, 0.062, lighter(accent, 0.3))
-        pen.poly(
-            [
-                (0, -0.415),
-                (0.014, -0.382),
-                (0.046, -0.38),
-                (0.02, -0.36),
-                (0.03, -0.33),
-                (0, -0.348),
-                (-0.03, -0.33),
-                (-0.02, -0.36),
-                (-0.046, -0.38),
-                (-0.014, -0.382),
-            ],
-            top,
-        )
-    else:
-        pen.slab((-0.08, -0.31, 0.08, -0.22), darker(top, 0.18), radius=0.025)
-        for side in (-1, 1):
-            pen.ribbon([(side * 0.03, -0.51), (side * 0.035, -0.43)], lighter(accent, 0.5), width=0.011)
-
-
 def _neckwear(pen: Pen, looks: Looks) -> None:
     accent = lighter(looks.accent, 0.1)
     if looks.neck == "scarf":
@@ -224,10 +166,10 @@ def _neckwear(pen: Pen, looks: Looks) -> None:
     elif looks.neck == "bowtie":
         for side in (-1, 1):
             pen.poly([(0, -0.5), (side * 0.07, -0.535), (side * 0.07, -0.465)], accent)
-        pen.dot(0, -0.5, 0.017, darker(accent, 0.25))
+        pen.dot((0, -0.5, 0.017), darker(accent, 0.25))
     elif looks.neck == "pendant":
-        pen.arc((0, -0.52), (0.075, 0.09), (0, 180), (232, 196, 96), width=0.011)
-        pen.dot(0, -0.425, 0.024, accent)
+        pen.arc((0, -0.52, 0.075, 0.09), (232, 196, 96), span=(0, 180), width=0.011)
+        pen.dot((0, -0.425, 0.024), accent)
 
 
 def _arm(pen: Pen, path: tuple[Point, Point], looks: Looks, *, side: int) -> None:
@@ -235,7 +177,7 @@ def _arm(pen: Pen, path: tuple[Point, Point], looks: Looks, *, side: int) -> Non
     sleeve = darker(looks.top, 0.1 if side > 0 else 0.18)
     elbow, hand = path
     points = [(x * side, y) for x, y in (shoulder, elbow, hand)]
-    bare = looks.outfit == 6 and looks.kind.name not in {"robot", "knight", "astronaut"}
+    bare = looks.outfit == "tee" and looks.kind.name not in {"robot", "knight", "astronaut"}
     if bare:
         pen.ribbon(points, darker(looks.skin, 0.06), width=0.064, end=0.055)
         middle = ((points[0][0] + points[1][0]) / 2, (points[0][1] + points[1][1]) / 2)
@@ -256,5 +198,5 @@ def _arm(pen: Pen, path: tuple[Point, Point], looks: Looks, *, side: int) -> Non
 def _hand(pen: Pen, hand: Point, looks: Looks, *, side: int) -> None:
     skin: RGB = looks.skin if looks.kind.name not in {"astronaut", "knight"} else (226, 228, 234)
     x, y = hand[0] * side, hand[1]
-    pen.dot(x, y, 0.038, skin)
-    pen.oval(x - 0.024 * side, y - 0.02, 0.014, 0.022, skin)
+    pen.dot((x, y, 0.038), skin)
+    pen.oval((x - 0.024 * side, y - 0.02, 0.014, 0.022), skin)

@@ -16,7 +16,7 @@ def from_hex(text: str) -> RGB:
     return value >> 16, value >> 8 & 255, value & 255
 
 
-def mix(first: RGB, second: RGB, share: float) -> RGB:
+def mix(first: RGB, second: RGB, *, share: float) -> RGB:
     """`share` of the second colour in the first, 0 to 1."""
     keep = 1 - share
     return (
@@ -27,12 +27,12 @@ def mix(first: RGB, second: RGB, share: float) -> RGB:
 
 
 def lighter(colour: RGB, share: float = 0.25) -> RGB:
-    return mix(colour, (255, 250, 240), share)
+    return mix(colour, (255, 250, 240), share=share)
 
 
 def darker(colour: RGB, share: float = 0.25) -> RGB:
     """Towards a cool near-black, so that shadows stay coloured."""
-    return mix(colour, (22, 18, 48), share)
+    return mix(colour, (22, 18, 48), share=share)
 
 
 def turned(colour: RGB, degrees: float) -> RGB:

@@ -24,6 +24,7 @@ PENCIL: RGB = (74, 72, 84)
 
 Point = tuple[float, float]
 Points = NDArray[np.float64]
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,29 +88,28 @@ class Easel:
         self._draw.polygon(points.ravel().tolist(), fill=self._lit(colour))
         return None
 
-    def block(self, corners: tuple[float, float, float, float], colour: RGB) -> None:
+    def block(self, corners: Box, colour: RGB) -> None:
         """Fill an upright rectangle (left, top, right, bottom); the fast way for windows and tiles."""
         if corners[0] < self.width and corners[1] < self.height and corners[2] > 0 and corners[3] > 0:
             self._draw.rectangle(corners, fill=self._lit(colour))
 
-    def glow(self, centre: Point, radius: Point, veil: Veil) -> None:
-        """A soft round spot of light or shadow, in canvas pixels."""
+    def glow(self, shape: Box, veil: Veil) -> None:
+        """A soft oval of light or shadow: its centre and half axes in canvas pixels."""
         if self.draft:
             return
-        box = self._clipped(
-            centre[0] - radius[0], centre[1] - radius[1], centre[0] + radius[0], centre[1] + radius[1]
-        )
+        x, y, wide, high = shape
+        box = self._clipped(x - wide, y - high, x + wide, y + high)
         if box is None:
             return
         size = (box[2] - box[0], box[3] - box[1])
-        across = (np.linspace(box[0], box[2], 48) - centre[0]) / radius[0]
-        down = (np.linspace(box[1], box[3], 48) - centre[1]) / radius[1]
+        across = (np.linspace(box[0], box[2], 48) - x) / wide
+        down = (np.linspace(box[1], box[3], 48) - y) / high
         falloff = np.clip(1 - np.hypot(across[None, :], down[:, None]), 0, 1) ** 1.6
         mask = Image.fromarray((falloff * veil.alpha * 255).astype(np.uint8))
         self.image.paste(veil.colour, box, enlarged(mask, size))
 
     def _lit(self, colour: RGB) -> RGB:
-        return mix(colour, self.tint.colour, self.tint.alpha) if self.tint else colour
+        return mix(colour, self.tint.colour, share=self.tint.alpha) if self.tint else colour
 
     def _fill_ramp(self, points: Points, ramp: Ramp) -> None:
         masked = self._mask(points, 255)
@@ -158,7 +158,7 @@ class Easel:
         colour = paint.middle if isinstance(paint, Ramp) else paint
         reach = self.unit / 260
         slip = np.array([self._hand.uniform(-reach, reach), self._hand.uniform(-reach, reach)]) * 2
-        self._draw.polygon((points + slip).ravel().tolist(), fill=mix(PAPER, colour, 0.34))
+        self._draw.polygon((points + slip).ravel().tolist(), fill=mix(PAPER, colour, share=0.34))
         if np.ptp(points, axis=0).max() < self.unit / 60:
             return
         for _ in range(2):
@@ -208,19 +208,24 @@ class Pen:
         """A closed smooth curve through the points."""
         self.easel.fill(self.placed(smooth(np.array(points, dtype=float), closed=True)), paint)
 
-    def oval(self, x: float, y: float, wide: float, high: float, paint: Paint) -> None:
+    def oval(self, shape: Box, paint: Paint) -> None:
         """An ellipse by its centre and half axes."""
+        x, y, wide, high = shape
         corners = math.ceil(4 + math.pi * math.sqrt(max(wide, high) * self.scale / 0.4))
         self.easel.fill(self.placed(_circle(min(corners, 200)) * (wide, high) + (x, y)), paint)
 
-    def dot(self, x: float, y: float, radius: float, paint: Paint) -> None:
-        self.oval(x, y, radius, radius, paint)
+    def dot(self, shape: tuple[float, float, float], paint: Paint) -> None:
+        """A disc by its centre and radius."""
+        self.oval((shape[0], shape[1], shape[2], shape[2]), paint)
 
-    def box(self, left: float, top: float, right: float, bottom: float, paint: Paint) -> None:
+    def box(self, corners: Box, paint: Paint) -> None:
+        """A rectangle (left, top, right, bottom)."""
+        left, top, right, bottom = corners
         if self.turn == 0 and not self.flip and isinstance(paint, tuple) and not self.easel.draft:
             x, y, scale = self.x, self.y, self.scale
-            corners = (x + left * scale, y + top * scale, x + right * scale, y + bottom * scale)
-            return self.easel.block(corners, paint)
+            return self.easel.block(
+                (x + left * scale, y + top * scale, x + right * scale, y + bottom * scale), paint
+            )
         return self.poly([(left, top), (right, top), (right, bottom), (left, bottom)], paint)
 
     def slab(self, corners: tuple[float, float, float, float], paint: Paint, *, radius: float = 0.02) -> None:
@@ -244,18 +249,17 @@ class Pen:
         outline = np.concatenate([spine + normal, caps[0], (spine - normal)[::-1], caps[1]])
         self.easel.fill(self.placed(outline), paint)
 
-    def arc(self, centre: Point, radius: Point, span: Point, paint: Paint, *, width: float) -> None:
+    def arc(self, shape: Box, paint: Paint, *, span: Point, width: float) -> None:
         """A ribbon along a part of an ellipse; `span` in degrees, 0 to the right, clockwise."""
+        x, y, wide, high = shape
         angles = np.radians(np.linspace(span[0], span[1], 14))
-        self.ribbon(
-            [(centre[0] + radius[0] * math.cos(a), centre[1] + radius[1] * math.sin(a)) for a in angles],
-            paint,
-            width=width,
-        )
+        self.ribbon([(x + wide * math.cos(a), y + high * math.sin(a)) for a in angles], paint, width=width)
 
-    def glow(self, x: float, y: float, wide: float, high: float, veil: Veil) -> None:
-        spot = self.placed(np.array([[x, y]], dtype=float))[0]
-        self.easel.glow((float(spot[0]), float(spot[1])), (wide * self.scale, high * self.scale), veil)
+    def glow(self, shape: Box, veil: Veil) -> None:
+        """A soft oval by its centre and half axes."""
+        spot = self.placed(np.array([shape[:2]], dtype=float))[0]
+        wide, high = shape[2] * self.scale, shape[3] * self.scale
+        self.easel.glow((float(spot[0]), float(spot[1]), wide, high), veil)
 
 
 @cache

@@ -62,8 +62,8 @@ def sneaker(pen: Pen, wares: Wares) -> None:
 def bag(pen: Pen, wares: Wares) -> None:
     body, trim = wares.body, darker(wares.body, 0.42)
     tall = 0.56 + 0.02 * wares.style
-    pen.arc((0, -tall + 0.02), (0.2, 0.27), (180, 360), darker(trim, 0.2), width=0.05)
-    pen.arc((0, -tall + 0.02), (0.2, 0.27), (180, 360), trim, width=0.034)
+    pen.arc((0, -tall + 0.02, 0.2, 0.27), darker(trim, 0.2), span=(180, 360), width=0.05)
+    pen.arc((0, -tall + 0.02, 0.2, 0.27), trim, span=(180, 360), width=0.034)
     pen.poly(
         [(-0.36, -tall), (0.36, -tall), (0.44, -0.03), (0.4, 0.01), (-0.4, 0.01), (-0.44, -0.03)],
         Ramp((lighter(body, 0.22), body, darker(body, 0.26))),
@@ -86,9 +86,9 @@ def bag(pen: Pen, wares: Wares) -> None:
         pen.ribbon(flap[2:], darker(body, 0.25), width=0.012)
         pen.slab((-0.045, -tall * 0.42, 0.045, -tall * 0.26), (236, 200, 106), radius=0.018)
     else:
-        motif(pen.at(0, -tall * 0.48), wares, 0.15)
+        motif(pen.at(0, -tall * 0.48), wares, reach=0.15)
         for side in (-1, 1):
-            pen.dot(side * 0.2, -tall + 0.05, 0.028, (236, 200, 106))
+            pen.dot((side * 0.2, -tall + 0.05, 0.028), (236, 200, 106))
     pen.ribbon([(-0.4, -0.045), (0, -0.035), (0.4, -0.045)], lighter(body, 0.35), width=0.007)
 
 
@@ -97,10 +97,10 @@ def watch(pen: Pen, wares: Wares) -> None:
     for top, foot, tip in ((-0.98, -0.7, 0.1), (-0.02, -0.3, 0.09)):
         pen.poly([(-tip, top), (tip, top), (0.15, foot), (-0.15, foot)], round_body(strap))
     for y in (-0.9, -0.84, -0.78, -0.24, -0.18, -0.12):
-        pen.box(-0.11, y, 0.11, y + 0.006, darker(strap, 0.35))
+        pen.box((-0.11, y, 0.11, y + 0.006), darker(strap, 0.35))
     pen.slab((0.24, -0.535, 0.29, -0.465), darker(STEEL, 0.2), radius=0.014)
-    pen.dot(0, -0.5, 0.26, Ramp((lighter(STEEL, 0.6), STEEL, darker(STEEL, 0.35))))
-    pen.dot(0, -0.5, 0.22, Ramp((lighter(face, 0.12), darker(face, 0.2))))
+    pen.dot((0, -0.5, 0.26), Ramp((lighter(STEEL, 0.6), STEEL, darker(STEEL, 0.35))))
+    pen.dot((0, -0.5, 0.22), Ramp((lighter(face, 0.12), darker(face, 0.2))))
     mark = lighter(face, 0.85) if sum(face) < 420 else darker(face, 0.75)
     for number in range(12):
         turn = number * math.tau / 12
@@ -108,7 +108,7 @@ def watch(pen: Pen, wares: Wares) -> None:
         pen.at(0, -0.5, turn=turn).slab((-0.007, -0.2, 0.007, -0.2 + size), mark, radius=0.003)
     for length, width, turn in ((0.11, 0.02, -0.95), (0.16, 0.014, 1.05)):
         pen.at(0, -0.5, turn=turn).slab((-width / 2, -length, width / 2, 0.02), mark, radius=0.006)
-    pen.dot(0, -0.5, 0.015, wares.accent)
+    pen.dot((0, -0.5, 0.015), wares.accent)
     pen.blob(
         [(-0.16, -0.62), (-0.06, -0.69), (0.06, -0.7), (-0.12, -0.5), (-0.19, -0.48)],
         Veil((255, 255, 255), 0.2),
@@ -144,8 +144,8 @@ def shirt(pen: Pen, wares: Wares) -> None:
         Ramp((lighter(body, 0.16), body, darker(body, 0.16))),
     )
     pen.blob([(-0.11, -0.965), (0.11, -0.965), (0.07, -0.87), (0, -0.845), (-0.07, -0.87)], darker(body, 0.5))
-    pen.arc((0, -0.955), (0.115, 0.1), (0, 180), lighter(body, 0.2), width=0.024)
-    motif(pen.at(0, -0.54), wares, 0.14)
+    pen.arc((0, -0.955, 0.115, 0.1), lighter(body, 0.2), span=(0, 180), width=0.024)
+    motif(pen.at(0, -0.54), wares, reach=0.14)
     for x, lean in ((-0.2, 0.03), (0.21, -0.04), (0.08, 0.02)):
         pen.ribbon(
             [(x, -0.04), (x + lean, -0.2), (x + lean * 0.5, -0.34)],
@@ -157,16 +157,16 @@ def shirt(pen: Pen, wares: Wares) -> None:
 
 def headphones(pen: Pen, wares: Wares) -> None:
     body, pad = wares.body, darker(wares.body, 0.5)
-    pen.arc((0, -0.42), (0.34, 0.5), (180, 360), darker(body, 0.3), width=0.085)
-    pen.arc((0, -0.42), (0.345, 0.505), (185, 355), body, width=0.055)
-    pen.arc((0, -0.42), (0.36, 0.515), (205, 262), Veil((255, 255, 255), 0.4), width=0.014)
+    pen.arc((0, -0.42, 0.34, 0.5), darker(body, 0.3), span=(180, 360), width=0.085)
+    pen.arc((0, -0.42, 0.345, 0.505), body, span=(185, 355), width=0.055)
+    pen.arc((0, -0.42, 0.36, 0.515), Veil((255, 255, 255), 0.4), span=(205, 262), width=0.014)
     for side in (-1, 1):
         pen.slab((side * 0.345 - 0.018, -0.5, side * 0.345 + 0.018, -0.36), STEEL, radius=0.012)
-        pen.oval(side * 0.285, -0.24, 0.075, 0.19, pad)
-        pen.oval(side * 0.355, -0.24, 0.115, 0.215, round_body(body))
-        pen.oval(side * 0.375, -0.24, 0.07, 0.14, wares.print_colour)
+        pen.oval((side * 0.285, -0.24, 0.075, 0.19), pad)
+        pen.oval((side * 0.355, -0.24, 0.115, 0.215), round_body(body))
+        pen.oval((side * 0.375, -0.24, 0.07, 0.14), wares.print_colour)
         pen.oval(
-            side * 0.38, -0.24, 0.046, 0.1, Ramp((lighter(wares.accent, 0.3), darker(wares.accent, 0.2)))
+            (side * 0.38, -0.24, 0.046, 0.1), Ramp((lighter(wares.accent, 0.3), darker(wares.accent, 0.2)))
         )
 
 

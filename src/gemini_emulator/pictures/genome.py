@@ -16,17 +16,18 @@ from gemini_emulator.pictures.vocabulary import Subject, vocabulary, words_of
 GENOME_BITS = 48
 
 HATS = ("none", "none", "none", "beanie", "cap", "straw", "beret", "bow")
-GLASSES = ("none", "none", "round", "square")
+GLASSES = ("none", "none", "none", "none", "none", "round", "round", "square")
+OUTFITS = ("striped", "dungarees", "jacket", "dress", "apron", "coat", "tee", "hoodie")
 NECKS = ("none", "scarf", "bowtie", "pendant")
 
 _BITS = {
     "subject": 6, "hue": 5, "accent": 5, "skin": 3, "hair": 3, "style": 3, "eyes": 3, "outfit": 3,
-    "hat": 3, "glasses": 2, "neck": 2, "marking": 2, "build": 2, "pattern": 3, "face": 3,
+    "hat": 3, "glasses": 3, "neck": 2, "marking": 2, "build": 2, "pattern": 3, "face": 2,
 }  # fmt: skip
 
 _WORN = {
     "beanie": ("hat", 3), "cap": ("hat", 4), "hat": ("hat", 5), "beret": ("hat", 6), "bow": ("hat", 7),
-    "glasses": ("glasses", 2), "spectacles": ("glasses", 2), "sunglasses": ("glasses", 3),
+    "glasses": ("glasses", 5), "spectacles": ("glasses", 5), "sunglasses": ("glasses", 7),
     "scarf": ("neck", 1), "bowtie": ("neck", 2), "necklace": ("neck", 3), "pendant": ("neck", 3),
 }  # fmt: skip
 
@@ -81,7 +82,7 @@ class Genome:
         return vocabulary().colours[self.accent]
 
 
-def conceive(prompt: str, seed: int | None, subject: int) -> Genome:
+def conceive(prompt: str, seed: int | None, *, subject: int) -> Genome:
     """A new subject: the dice fall by prompt and seed, and the prompt's own words overrule them."""
     digest = hashlib.sha256(f"genome\0{' '.join(prompt.lower().split())}\0{seed}".encode()).digest()
     dice = random.Random(digest)

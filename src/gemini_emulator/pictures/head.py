@@ -21,7 +21,7 @@ def draw_behind_head(pen: Pen, looks: Looks) -> None:
         BEHIND[looks.hat](pen, looks.accent)
     if looks.animal:
         if looks.kind.name == "lion":
-            mane = darker(mix(looks.skin, (150, 74, 30), 0.6), 0.1)
+            mane = darker(mix(looks.skin, (150, 74, 30), share=0.6), 0.1)
             pen.blob(
                 [
                     (
@@ -37,19 +37,19 @@ def draw_behind_head(pen: Pen, looks: Looks) -> None:
     return hair_behind(pen, looks)
 
 
-def draw_head(pen: Pen, looks: Looks, mood: str) -> None:
+def draw_head(pen: Pen, looks: Looks, *, mood: str) -> None:
     if not looks.animal:
         return _human(pen, looks, mood)
     if looks.kind.name == "robot":
-        robot_face(pen, looks, mood)
+        robot_face(pen, looks, mood=mood)
     else:
-        animal_face(pen, looks, mood)
+        animal_face(pen, looks, mood=mood)
     return _dress_head(pen, looks)
 
 
 def _dress_head(pen: Pen, looks: Looks) -> None:
     if looks.glasses != "none" and looks.hat not in {"dome", "helm"}:
-        draw_glasses(pen, looks.glasses, looks.accent)
+        draw_glasses(pen, looks.glasses, colour=looks.accent)
     if looks.hat in HATS_DRAWN:
         HATS_DRAWN[looks.hat](pen, looks.accent)
 
@@ -57,8 +57,8 @@ def _dress_head(pen: Pen, looks: Looks) -> None:
 def _human(pen: Pen, looks: Looks, mood: str) -> None:
     skin, chin = looks.skin, 0.15 + 0.012 * (looks.face % 3)
     for side in (-1, 1):
-        pen.oval(side * WIDE * 0.97, 0.02, 0.032, 0.04, darker(skin, 0.08))
-        pen.oval(side * WIDE * 0.97, 0.022, 0.016, 0.022, darker(skin, 0.2))
+        pen.oval((side * WIDE * 0.97, 0.02, 0.032, 0.04), darker(skin, 0.08))
+        pen.oval((side * WIDE * 0.97, 0.022, 0.016, 0.022), darker(skin, 0.2))
     wide = WIDE * (0.96 + 0.02 * (looks.face % 4))
     pen.blob(
         [
@@ -75,7 +75,7 @@ def _human(pen: Pen, looks: Looks, mood: str) -> None:
         Ramp((lighter(skin, 0.1), skin, darker(skin, 0.1))),
     )
     cheeks(pen, looks)
-    eyes(pen, looks, mood, spread=0.073, y=0.012, size=0.031)
+    eyes(pen, looks, mood=mood, spread=0.073, y=0.012, size=0.031)
     nose = darker(skin, 0.2)
     pen.ribbon([(0.004, 0.04), (0.014, 0.062), (0.0, 0.068)], nose, width=0.013)
     mouth(pen, mood, y=0.105, wide=0.048)

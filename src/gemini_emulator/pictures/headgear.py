@@ -11,13 +11,13 @@ GOLD: RGB = (238, 194, 84)
 Wear = Callable[[Pen, RGB], None]
 
 
-def draw_glasses(pen: Pen, shape: str, colour: RGB) -> None:
+def draw_glasses(pen: Pen, shape: str, *, colour: RGB) -> None:
     frame = INK
     for side in (-1, 1):
         x = side * 0.078
         if shape == "round":
-            pen.dot(x, 0.008, 0.056, Veil((226, 240, 250), 0.28))
-            pen.arc((x, 0.008), (0.058, 0.058), (0, 360), frame, width=0.012)
+            pen.dot((x, 0.008, 0.056), Veil((226, 240, 250), 0.28))
+            pen.arc((x, 0.008, 0.058, 0.058), frame, span=(0, 360), width=0.012)
         else:
             pen.slab((x - 0.062, -0.036, x + 0.062, 0.052), Veil((30, 34, 52), 0.72), radius=0.026)
             pen.ribbon([(x - 0.062, -0.034), (x + 0.062, -0.034)], frame, width=0.016)
@@ -25,11 +25,11 @@ def draw_glasses(pen: Pen, shape: str, colour: RGB) -> None:
                 [(x - 0.035, -0.025), (x - 0.015, -0.025), (x - 0.038, 0.035), (x - 0.05, 0.02)],
                 Veil((255, 255, 255), 0.3),
             )
-    pen.arc((0, 0.008), (0.024, 0.016), (180, 360), frame, width=0.012)
+    pen.arc((0, 0.008, 0.024, 0.016), frame, span=(180, 360), width=0.012)
 
 
 def beanie(pen: Pen, colour: RGB) -> None:
-    pen.dot(0, -0.27, 0.045, lighter(colour, 0.5))
+    pen.dot((0, -0.27, 0.045), lighter(colour, 0.5))
     pen.blob(
         [(-0.2, -0.08), (-0.18, -0.18), (-0.08, -0.255), (0.08, -0.255), (0.18, -0.18), (0.2, -0.08)],
         Ramp((lighter(colour, 0.15), colour)),
@@ -52,13 +52,13 @@ def cap(pen: Pen, colour: RGB) -> None:
         [(-0.17, -0.105), (0.0, -0.125), (0.2, -0.115), (0.33, -0.07), (0.2, -0.07), (0.0, -0.08)],
         darker(colour, 0.28),
     )
-    pen.dot(0, -0.246, 0.014, darker(colour, 0.28))
+    pen.dot((0, -0.246, 0.014), darker(colour, 0.28))
 
 
 def straw(pen: Pen, colour: RGB) -> None:
     hay = (232, 202, 134)
-    pen.oval(0, -0.1, 0.31, 0.05, darker(hay, 0.16))
-    pen.oval(0, -0.108, 0.31, 0.045, hay)
+    pen.oval((0, -0.1, 0.31, 0.05), darker(hay, 0.16))
+    pen.oval((0, -0.108, 0.31, 0.045), hay)
     pen.blob(
         [
             (-0.165, -0.11),
@@ -97,7 +97,7 @@ def bow(pen: Pen, colour: RGB) -> None:
             [(0, 0), (side * 0.06, -0.06), (side * 0.1, -0.03), (side * 0.1, 0.035), (side * 0.05, 0.045)],
             Ramp((lighter(colour, 0.2), darker(colour, 0.12))),
         )
-    pen.dot(0, 0, 0.025, darker(colour, 0.2))
+    pen.dot((0, 0, 0.025), darker(colour, 0.2))
 
 
 def wizard(pen: Pen, colour: RGB) -> None:
@@ -113,7 +113,7 @@ def wizard(pen: Pen, colour: RGB) -> None:
         ],
         Ramp((lighter(colour, 0.12), colour, darker(colour, 0.2))),
     )
-    pen.oval(0, -0.11, 0.28, 0.045, darker(colour, 0.15))
+    pen.oval((0, -0.11, 0.28, 0.045), darker(colour, 0.15))
     pen.ribbon([(-0.15, -0.15), (0, -0.13), (0.15, -0.15)], GOLD, width=0.03)
     for x, y in ((-0.04, -0.27), (0.05, -0.23), (0.02, -0.38)):
         pen.poly(
@@ -152,7 +152,7 @@ def crown(pen: Pen, colour: RGB) -> None:
         (-0.065, -0.172, 0.013),
         (0.065, -0.172, 0.013),
     ):
-        pen.dot(x, y, radius, colour)
+        pen.dot((x, y, radius), colour)
 
 
 def helm(pen: Pen, colour: RGB) -> None:
@@ -196,35 +196,35 @@ def tricorne(pen: Pen, colour: RGB) -> None:
         darker(felt, 0.15),
     )
     pen.ribbon([(-0.28, -0.155), (-0.15, -0.1), (0, -0.118), (0.15, -0.1), (0.28, -0.155)], GOLD, width=0.014)
-    pen.dot(0, -0.165, 0.028, (246, 242, 234))
+    pen.dot((0, -0.165, 0.028), (246, 242, 234))
     pen.slab((-0.018, -0.15, 0.018, -0.128), (246, 242, 234), radius=0.006)
 
 
 def toque(pen: Pen, colour: RGB) -> None:
     white, fold = (250, 250, 248), (222, 224, 230)
     for x, y, radius in ((-0.12, -0.27, 0.085), (0.12, -0.27, 0.085), (0, -0.31, 0.11)):
-        pen.dot(x, y, radius, fold)
-        pen.dot(x - 0.012, y - 0.012, radius * 0.92, white)
+        pen.dot((x, y, radius), fold)
+        pen.dot((x - 0.012, y - 0.012, radius * 0.92), white)
     pen.slab((-0.155, -0.25, 0.155, -0.1), Ramp((white, fold)), radius=0.02)
     pen.slab((-0.16, -0.135, 0.16, -0.09), lighter(colour, 0.25), radius=0.012)
 
 
 def dome(pen: Pen, colour: RGB) -> None:
-    pen.dot(0, -0.01, 0.262, Veil((196, 228, 250), 0.24))
-    pen.arc((0, -0.01), (0.262, 0.262), (0, 360), (240, 242, 246), width=0.022)
-    pen.arc((0, -0.01), (0.215, 0.215), (200, 250), Veil((255, 255, 255), 0.8), width=0.026)
+    pen.dot((0, -0.01, 0.262), Veil((196, 228, 250), 0.24))
+    pen.arc((0, -0.01, 0.262, 0.262), (240, 242, 246), span=(0, 360), width=0.022)
+    pen.arc((0, -0.01, 0.215, 0.215), Veil((255, 255, 255), 0.8), span=(200, 250), width=0.026)
     pen.slab((-0.15, 0.2, 0.15, 0.245), (214, 218, 228), radius=0.02)
     for side in (-1, 1):
         pen.slab((side * 0.262 - 0.026, -0.06, side * 0.262 + 0.026, 0.06), colour, radius=0.018)
 
 
 def _dome_back(pen: Pen, colour: RGB) -> None:
-    pen.dot(0, -0.01, 0.27, (70, 82, 112))
+    pen.dot((0, -0.01, 0.27), (70, 82, 112))
     pen.slab((-0.17, 0.2, 0.17, 0.47), darker((214, 218, 228), 0.2), radius=0.04)
 
 
 def _straw_back(pen: Pen, colour: RGB) -> None:
-    pen.oval(0, -0.115, 0.31, 0.06, darker((232, 202, 134), 0.3))
+    pen.oval((0, -0.115, 0.31, 0.06), darker((232, 202, 134), 0.3))
 
 
 HATS_DRAWN: dict[str, Wear] = {

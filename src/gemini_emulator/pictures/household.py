@@ -17,14 +17,14 @@ def perfume(pen: Pen, wares: Wares) -> None:
         radius=0.06,
     )
     pen.slab((-0.245, -0.5, 0.245, -0.055), Ramp((wares.body, darker(wares.body, 0.22))), radius=0.035)
-    pen.box(-0.245, -0.5, 0.245, -0.485, Veil((255, 255, 255), 0.5))
+    pen.box((-0.245, -0.5, 0.245, -0.485), Veil((255, 255, 255), 0.5))
     pen.slab((-0.13, -0.4, 0.13, -0.16), (250, 247, 240), radius=0.008)
     pen.slab((-0.115, -0.385, 0.115, -0.175), wares.accent, radius=0.004)
     pen.slab((-0.107, -0.377, 0.107, -0.183), (250, 247, 240), radius=0.003)
     motif(
         pen.at(0, -0.28),
         Wares(body=(250, 247, 240), accent=wares.accent, style=0, pattern=wares.pattern),
-        0.055,
+        reach=0.055,
     )
     sheen(pen, [(-0.265, -0.62), (-0.265, -0.08)], width=0.026, alpha=0.65)
     sheen(pen, [(0.262, -0.58), (0.262, -0.3)], width=0.016, alpha=0.5)
@@ -75,12 +75,12 @@ def chair(pen: Pen, wares: Wares) -> None:
 
 def lamp(pen: Pen, wares: Wares) -> None:
     shade, stand = wares.body, round_body((214, 178, 108) if wares.style % 2 else (70, 68, 76))
-    pen.glow(0, -0.62, 0.85, 0.8, Veil((255, 224, 150), 0.5))
-    pen.oval(0, -0.015, 0.2, 0.035, stand)
+    pen.glow((0, -0.62, 0.85, 0.8), Veil((255, 224, 150), 0.5))
+    pen.oval((0, -0.015, 0.2, 0.035), stand)
     pen.slab((-0.02, -0.52, 0.02, -0.02), stand, radius=0.01)
     if wares.style > 3:
-        pen.oval(0, -0.22, 0.12, 0.15, round_body(wares.accent))
-    pen.oval(0, -0.5, 0.33, 0.05, (255, 240, 196))
+        pen.oval((0, -0.22, 0.12, 0.15), round_body(wares.accent))
+    pen.oval((0, -0.5, 0.33, 0.05), (255, 240, 196))
     narrow = 0.14 + 0.025 * (wares.style % 4)
     pen.poly(
         [
@@ -103,7 +103,7 @@ def lamp(pen: Pen, wares: Wares) -> None:
             sideways=True,
         ),
     )
-    pen.oval(0, -0.97, narrow, 0.022, (255, 244, 210))
+    pen.oval((0, -0.97, narrow, 0.022), (255, 244, 210))
     pen.ribbon([(-0.33, -0.512), (0, -0.466), (0.33, -0.512)], wares.accent, width=0.014)
 
 
@@ -114,36 +114,36 @@ def vase(pen: Pen, wares: Wares) -> None:
         if wares.pattern % 2:
             for petal in range(6):
                 pen.at(x, y, turn=petal * 1.047).oval(
-                    0, -0.062, 0.034, 0.055, lighter(wares.accent, 0.12 * (number % 3))
+                    (0, -0.062, 0.034, 0.055), lighter(wares.accent, 0.12 * (number % 3))
                 )
-            pen.dot(x, y, 0.03, (250, 206, 92))
+            pen.dot((x, y, 0.03), (250, 206, 92))
         else:
             for step in range(4):
                 for side in (-1, 1):
                     share = 0.4 + step * 0.18
                     pen.at(x * share, -0.42 + (y + 0.42) * share, turn=side * 1.0 + x).oval(
-                        0, -0.07, 0.03, 0.08, darker(leaf, 0.08 * step)
+                        (0, -0.07, 0.03, 0.08), darker(leaf, 0.08 * step)
                     )
     half = [(0.09, -0.5), (0.075, -0.44), (0.2, -0.32), (0.235, -0.2), (0.2, -0.06), (0.12, 0.0)]
     if wares.style % 3 == 1:
         half = [(0.2, -0.46), (0.2, -0.4), (0.185, -0.2), (0.16, -0.03), (0.12, 0.0)]
     pen.poly(half + [(-x, y) for x, y in half[::-1]], round_body(wares.body))
-    motif(pen.at(0, -0.2), wares, 0.1)
-    pen.oval(0, half[0][1], half[0][0], 0.018, darker(wares.body, 0.5))
+    motif(pen.at(0, -0.2), wares, reach=0.1)
+    pen.oval((0, half[0][1], half[0][0], 0.018), darker(wares.body, 0.5))
     sheen(pen, [(-0.14, -0.3), (-0.16, -0.16), (-0.13, -0.06)], width=0.026)
 
 
 def candle(pen: Pen, wares: Wares) -> None:
     glass = wares.body
-    pen.glow(0, -0.86, 0.6, 0.5, Veil((255, 214, 130), 0.5))
+    pen.glow((0, -0.86, 0.6, 0.5), Veil((255, 214, 130), 0.5))
     pen.slab((-0.29, -0.7, 0.29, 0.0), round_body(glass), radius=0.05)
-    pen.oval(0, -0.69, 0.29, 0.06, lighter(glass, 0.4))
-    pen.oval(0, -0.68, 0.262, 0.047, (252, 240, 214))
+    pen.oval((0, -0.69, 0.29, 0.06), lighter(glass, 0.4))
+    pen.oval((0, -0.68, 0.262, 0.047), (252, 240, 214))
     pen.slab((-0.2, -0.52, 0.2, -0.16), (250, 247, 240), radius=0.012)
     motif(
         pen.at(0, -0.38),
         Wares(body=(250, 247, 240), accent=wares.accent, style=0, pattern=wares.pattern),
-        0.085,
+        reach=0.085,
     )
     for y, reach in ((-0.25, 0.12), (-0.215, 0.08)):
         pen.slab((-reach, y, reach, y + 0.016), darker(wares.accent, 0.4), radius=0.005)
@@ -186,13 +186,13 @@ def car(pen: Pen, wares: Wares) -> None:
     )
     pen.ribbon([(-0.5, -0.24), (0, -0.26), (0.5, -0.235)], wares.print_colour, width=0.02)
     pen.slab((-0.06, -0.32, 0.0, -0.305), WHITE, radius=0.007)
-    pen.oval(0.53, -0.235, 0.03, 0.035, (255, 244, 196))
+    pen.oval((0.53, -0.235, 0.03, 0.035), (255, 244, 196))
     pen.slab((-0.565, -0.27, -0.535, -0.2), (226, 70, 62), radius=0.01)
     for x in (-0.32, 0.33):
-        pen.dot(x, -0.1, 0.13, darker(body, 0.6))
-        pen.dot(x, -0.095, 0.11, (38, 38, 46))
-        pen.dot(x, -0.095, 0.06, STEEL)
-        pen.dot(x, -0.095, 0.022, (96, 100, 112))
+        pen.dot((x, -0.1, 0.13), darker(body, 0.6))
+        pen.dot((x, -0.095, 0.11), (38, 38, 46))
+        pen.dot((x, -0.095, 0.06), STEEL)
+        pen.dot((x, -0.095, 0.022), (96, 100, 112))
 
 
 def phone(pen: Pen, wares: Wares) -> None:
@@ -205,8 +205,8 @@ def phone(pen: Pen, wares: Wares) -> None:
         (-0.232, -0.47, 0.232, 0.47), Ramp((lighter(wares.body, 0.35), wares.body, wares.accent)), radius=0.05
     )
     pen.slab((-0.07, -0.455, 0.07, -0.42), (24, 24, 30), radius=0.02)
-    pen.dot(0.1, -0.16, 0.19, Veil(lighter(wares.accent, 0.5), 0.5))
-    pen.dot(-0.08, 0.06, 0.15, Veil(WHITE, 0.3))
+    pen.dot((0.1, -0.16, 0.19), Veil(lighter(wares.accent, 0.5), 0.5))
+    pen.dot((-0.08, 0.06, 0.15), Veil(WHITE, 0.3))
     for column in range(4):
         pen.slab((-0.19 + column * 0.1, 0.35, -0.11 + column * 0.1, 0.43), Veil(WHITE, 0.75), radius=0.022)
     pen.poly([(-0.232, -0.1), (0.0, -0.47), (0.1, -0.47), (-0.232, 0.08)], Veil((255, 255, 255), 0.16))
@@ -236,7 +236,7 @@ def parcel(pen: Pen, wares: Wares) -> None:
             [(side * 0.04, -0.64), (side * 0.11, -0.75), (side * 0.17, -0.74), (side * 0.17, -0.68)],
             darker(band, 0.4),
         )
-    pen.dot(0, -0.64, 0.045, mix(band, WHITE, 0.2))
+    pen.dot((0, -0.64, 0.045), mix(band, WHITE, share=0.2))
 
 
 MAKERS: dict[str, Maker] = {

@@ -45,7 +45,7 @@ def font(size: int, *, heavy: bool = True) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(Path(font_roboto.font_directory) / name, size)
 
 
-def garbled(text: str, grade: int, dice: random.Random) -> str:
+def garbled(text: str, grade: int, *, dice: random.Random) -> str:
     """The text as a model of this grade would spell it."""
     share = _SWAPPED_SHARE[grade]
     return "".join(
@@ -60,7 +60,7 @@ def _misspelt(letter: str, grade: int, dice: random.Random) -> str:
     return dice.choice(wrong)
 
 
-def fitted(texts: tuple[str, ...], width: int, height: int) -> list[Line]:
+def fitted(texts: tuple[str, ...], *, width: int, height: int) -> list[Line]:
     """Wrap and size the texts so that every line lies within width and height (pixels).
 
     The first text is the headline; the others are set at about half its size.
@@ -119,13 +119,13 @@ def _broken(word: str, face: ImageFont.FreeTypeFont, width: int) -> list[str]:
     return parts
 
 
-def write(image: Image.Image, texts: tuple[str, ...], box: Box, *, grade: int, dice: random.Random) -> None:
+def write(image: Image.Image, texts: tuple[str, ...], *, box: Box, grade: int, dice: random.Random) -> None:
     """Write the texts, centred, into the box; the colour is whichever stands out there."""
-    spelt = tuple(garbled(" ".join(text.split()), grade, dice) for text in texts if text.strip())
+    spelt = tuple(garbled(" ".join(text.split()), grade, dice=dice) for text in texts if text.strip())
     if not spelt:
         return
     inner = round(0.03 * (box[2] - box[0]))
-    lines = fitted(spelt, box[2] - box[0] - 2 * inner, box[3] - box[1])
+    lines = fitted(spelt, width=box[2] - box[0] - 2 * inner, height=box[3] - box[1])
     colour, edge = _standing_out(image, box)
     y = box[1] + (box[3] - box[1] - _height(lines)) / 2
     for place, line in enumerate(lines):
@@ -143,8 +143,8 @@ def _standing_out(image: Image.Image, box: Box) -> tuple[RGB, RGB | None]:
     average: RGB = (round(mean[0]), round(mean[1]), round(mean[2]))
     dark = brightness(average) > 150
     busy = float(ground.std(axis=0).max()) > 12
-    colour = mix(INK, average, 0.06) if dark else WHITE
-    return colour, (WHITE if dark else mix(INK, average, 0.25)) if busy else None
+    colour = mix(INK, average, share=0.06) if dark else WHITE
+    return colour, (WHITE if dark else mix(INK, average, share=0.25)) if busy else None
 
 
 def _write_line(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gemini_emulator.pictures.colour import RGB, brightness, darker, from_hex, lighter
-from gemini_emulator.pictures.genome import GLASSES, HATS, NECKS, Genome
+from gemini_emulator.pictures.genome import GLASSES, HATS, NECKS, OUTFITS, Genome
 from gemini_emulator.pictures.vocabulary import Subject
 
 SKINS = tuple(map(from_hex, (
@@ -14,6 +14,9 @@ HAIRS = tuple(map(from_hex, (
     "#2a2024", "#4d3022", "#7d4d2a", "#b9803f", "#e3bd6d", "#a63d22", "#8d8a90", "#3c4a78")))  # fmt: skip
 EYES = tuple(map(from_hex, (
     "#4a2f20", "#7a5230", "#3f7d4e", "#2f6fa8", "#5a4a8c", "#3a3f4a", "#8a7a2a", "#2d7f86")))  # fmt: skip
+
+
+_MANLY = frozenset({"boy", "man", "knight", "pirate", "chef", "wizard"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,7 @@ class Looks:
     build: int
     pattern: int
     face: int
-    outfit: int
+    outfit: str
 
     @property
     def animal(self) -> bool:
@@ -61,12 +64,23 @@ def looks_of(genome: Genome) -> Looks:
         top=top,
         accent=genome.accent_colour,
         style=genome.style,
-        hat=kind.hat or HATS[genome.hat],
+        hat=kind.hat or _hat(genome),
         glasses=GLASSES[genome.glasses],
         neck=NECKS[genome.neck],
         marking=genome.marking,
         build=genome.build,
         pattern=genome.pattern,
         face=genome.face,
-        outfit=genome.outfit,
+        outfit=_outfit(genome),
     )
+
+
+def _outfit(genome: Genome) -> str:
+    """Boys and men wear dungarees where others wear the dress."""
+    name = OUTFITS[genome.outfit]
+    return "dungarees" if name == "dress" and genome.kind.name in _MANLY else name
+
+
+def _hat(genome: Genome) -> str:
+    name = HATS[genome.hat]
+    return "cap" if name == "bow" and genome.kind.name in _MANLY else name

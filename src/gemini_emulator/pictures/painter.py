@@ -20,7 +20,7 @@ from gemini_emulator.pictures.references import Given, given_by, pin_up
 from gemini_emulator.pictures.scene import Scene, plan
 from gemini_emulator.pictures.staging import Stage, place_subject, stage_for
 from gemini_emulator.pictures.watermark import embedded, recognise
-from gemini_emulator.pictures.weather import paint_weather
+from gemini_emulator.pictures.weather import paint_motes, paint_weather
 
 BADGE = "EMULATED"
 
@@ -47,9 +47,11 @@ def _picture(brief: Brief, scene: Scene, given: Given) -> Image.Image:
     else:
         (paint_indoors if scene.setting.indoors else paint_open_air)(easel, scene)
         easel.tint = Veil(scene.light.tint, scene.light.share * 0.3)
-        place_subject(easel, scene, stage, given.companions)
+        place_subject(easel, scene, stage=stage, companions=given.companions)
         easel.tint = None
         paint_weather(easel, scene)
+        if scene.detail > 3 and not scene.setting.indoors:
+            paint_motes(easel, scene)
     image = easel.finished()
     if given.photos:
         pin_up(image, given.photos, large=scene.theme == "poster" or given.known is None)
@@ -69,7 +71,7 @@ def _letter(image: Image.Image, brief: Brief, scene: Scene, stage: Stage) -> Non
         margin = round(min(image.size) * 0.05)
         panel = (box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin)
         ImageDraw.Draw(image).rectangle(panel, fill=palette_of(scene)[0])
-    write(image, brief.letters, box, grade=brief.text_grade, dice=scene.dice("letters"))
+    write(image, brief.letters, box=box, grade=brief.text_grade, dice=scene.dice("letters"))
 
 
 def _badge(image: Image.Image, *, draft: bool) -> None:

@@ -33,7 +33,7 @@ def palette_of(scene: Scene) -> tuple[RGB, ...]:
     own = list(scene.dice("palette").choice(_PALETTES))
     for place, colour in enumerate(scene.colours[:3]):
         own[1 + place] = colour
-    return tuple(lit(colour, scene.light, 0.5) for colour in own)
+    return tuple(lit(colour, scene.light, share=0.5) for colour in own)
 
 
 def paint_poster(easel: Easel, scene: Scene, *, lettered: bool) -> None:
@@ -54,7 +54,7 @@ def _mosaic(easel: Easel, palette: tuple[RGB, ...], dice: random.Random, detail:
             back, front = dice.sample(palette, 2)
             cell = Pen(easel, 0, 0, easel.unit).at((column + 0.5) * size, (row + 0.5) * size, scale=size)
             cell = cell.at(0, 0, turn=dice.randrange(4) * math.pi / 2)
-            cell.box(-0.505, -0.505, 0.505, 0.505, back)
+            cell.box((-0.505, -0.505, 0.505, 0.505), back)
             dice.choice(_CELLS)(cell, front, dice.choice(palette))
 
 
@@ -79,12 +79,12 @@ def _half(pen: Pen, colour: RGB, other: RGB) -> None:
 
 def _rings(pen: Pen, colour: RGB, other: RGB) -> None:
     for radius, paint in ((0.46, colour), (0.3, other), (0.14, colour)):
-        pen.dot(0, 0, radius, paint)
+        pen.dot((0, 0, radius), paint)
 
 
 def _stripes(pen: Pen, colour: RGB, other: RGB) -> None:
     for number in range(4):
-        pen.box(-0.5, -0.5 + number * 0.25, 0.5, -0.375 + number * 0.25, colour)
+        pen.box((-0.5, -0.5 + number * 0.25, 0.5, -0.375 + number * 0.25), colour)
 
 
 def _triangles(pen: Pen, colour: RGB, other: RGB) -> None:
@@ -101,7 +101,7 @@ def _leaf(pen: Pen, colour: RGB, other: RGB) -> None:
         ],
         colour,
     )
-    pen.dot(0, 0, 0.1, other)
+    pen.dot((0, 0, 0.1), other)
 
 
 _CELLS: tuple[Cell, ...] = (_quarter, _half, _rings, _stripes, _triangles, _leaf, _quarter)
@@ -115,26 +115,26 @@ def _orbits(easel: Easel, palette: tuple[RGB, ...], dice: random.Random, detail:
     corner = (dice.choice((-0.3, 0.3)) * wide, dice.choice((-0.26, 0.26)) * high)
     for number in range(7 + detail):
         pen.arc(
-            corner,
-            (0.44 + number * 0.09, 0.44 + number * 0.09),
-            (0, 360),
-            mix(ground, inks[1], 0.28),
+            (*corner, 0.44 + number * 0.09, 0.44 + number * 0.09),
+            mix(ground, inks[1], share=0.28),
+            span=(0, 360),
             width=0.012,
         )
-    pen.dot(*corner, 0.38, Ramp((inks[0], mix(inks[0], inks[2], 0.55))))
+    pen.dot((*corner, 0.38), Ramp((inks[0], mix(inks[0], inks[2], share=0.55))))
     pen.dot(
-        -corner[0] * 1.1, -corner[1] * 1.15, 0.24, Ramp((inks[2], mix(inks[2], inks[0], 0.4)), sideways=True)
+        (-corner[0] * 1.1, -corner[1] * 1.15, 0.24),
+        Ramp((inks[2], mix(inks[2], inks[0], share=0.4)), sideways=True),
     )
     bar = pen.at(0, 0, turn=dice.choice((-0.7, 0.7, 0.5)))
     bar.slab((-0.9 * wide, 0.3, 0.9 * wide, 0.37), inks[1], radius=0.035)
     bar.slab((-0.5 * wide, 0.41, 0.7 * wide, 0.43), inks[2], radius=0.01)
     for _ in range(round(5 * wide * high) + detail):
         x, y = dice.uniform(-0.5, 0.5) * wide, dice.uniform(-0.5, 0.5) * high
-        pen.dot(x, y, dice.choice((0.014, 0.02, 0.034)), dice.choice(inks))
+        pen.dot((x, y, dice.choice((0.014, 0.02, 0.034))), dice.choice(inks))
     for row in range(5):
         for column in range(5):
             pen.dot(
-                -corner[0] * 1.1 + (column - 2) * 0.05, corner[1] * 1.1 + (row - 2) * 0.05, 0.009, inks[1]
+                (-corner[0] * 1.1 + (column - 2) * 0.05, corner[1] * 1.1 + (row - 2) * 0.05, 0.009), inks[1]
             )
 
 
@@ -144,12 +144,12 @@ def _waves(easel: Easel, palette: tuple[RGB, ...], dice: random.Random, detail: 
     pen = Pen(easel, 0, 0, easel.unit)
     wide, high = easel.width / easel.unit, easel.height / easel.unit
     sun = (dice.uniform(0.25, 0.75) * wide, high * 0.3)
-    pen.dot(*sun, 0.25, Ramp((lighter(inks[0], 0.1), inks[0], inks[2])))
+    pen.dot((*sun, 0.25), Ramp((lighter(inks[0], 0.1), inks[0], inks[2])))
     bands = 5 + detail
     pace, start = dice.uniform(1.6, 3.2), dice.uniform(0, 6)
     for band in range(bands):
         share = band / (bands - 1)
-        paint = mix(inks[band % len(inks)], ground, 0.12 if band % 2 else 0.0)
+        paint = mix(inks[band % len(inks)], ground, share=0.12 if band % 2 else 0.0)
         base = high * (0.46 + 0.52 * share)
         line = [
             (

@@ -20,8 +20,8 @@ def bicycle(pen: Pen, colour: RGB) -> None:
                 (190, 194, 204),
                 width=0.006,
             )
-        pen.arc((x, -0.17), (0.16, 0.16), (0, 360), IRON, width=0.024)
-        pen.dot(x, -0.17, 0.02, IRON)
+        pen.arc((x, -0.17, 0.16, 0.16), IRON, span=(0, 360), width=0.024)
+        pen.dot((x, -0.17, 0.02), IRON)
     crank, saddle, head = (-0.02, -0.17), (-0.1, -0.39), (0.2, -0.38)
     for line in (
         [(-0.27, -0.17), crank],
@@ -34,12 +34,12 @@ def bicycle(pen: Pen, colour: RGB) -> None:
         pen.ribbon(line, colour, width=0.026)
     pen.ribbon([head, (0.19, -0.46), (0.24, -0.48)], IRON, width=0.022)
     pen.slab((-0.17, -0.42, -0.03, -0.385), IRON, radius=0.018)
-    pen.dot(*crank, 0.04, darker(colour, 0.4))
+    pen.dot((*crank, 0.04), darker(colour, 0.4))
 
 
 def skateboard(pen: Pen, colour: RGB) -> None:
     for x in (-0.16, 0.16):
-        pen.dot(x, -0.022, 0.025, IRON)
+        pen.dot((x, -0.022, 0.025), IRON)
     pen.ribbon([(-0.29, -0.085), (-0.22, -0.055), (0.22, -0.055), (0.29, -0.085)], colour, width=0.03)
 
 
@@ -65,7 +65,7 @@ def umbrella(pen: Pen, colour: RGB) -> None:
             lighter(colour, 0.35),
         )
     for number in range(4):
-        pen.oval(-0.27 + number * 0.18, rim, 0.09, 0.022, darker(colour, 0.24))
+        pen.oval((-0.27 + number * 0.18, rim, 0.09, 0.022), darker(colour, 0.24))
 
 
 def balloon(pen: Pen, colour: RGB) -> None:
@@ -75,8 +75,8 @@ def balloon(pen: Pen, colour: RGB) -> None:
         (0.0, -0.62, colour),
     ):
         pen.ribbon([(0, 0), (x * 0.5, y * 0.5), (x, y + 0.1)], (110, 110, 120), width=0.006)
-        pen.oval(x, y, 0.088, 0.105, Ramp((lighter(paint, 0.25), paint, darker(paint, 0.12))))
-        pen.oval(x - 0.032, y - 0.045, 0.018, 0.028, Veil((255, 255, 255), 0.6))
+        pen.oval((x, y, 0.088, 0.105), Ramp((lighter(paint, 0.25), paint, darker(paint, 0.12))))
+        pen.oval((x - 0.032, y - 0.045, 0.018, 0.028), Veil((255, 255, 255), 0.6))
 
 
 def book(pen: Pen, colour: RGB) -> None:
@@ -93,8 +93,8 @@ def flower(pen: Pen, colour: RGB) -> None:
     pen.blob([(0.005, -0.03), (0.06, -0.08), (0.03, -0.02)], (84, 142, 82))
     for number in range(7):
         angle = number * math.tau / 7
-        pen.dot(0.05 * math.cos(angle), -0.17 + 0.05 * math.sin(angle), 0.034, lighter(colour, 0.2))
-    pen.dot(0, -0.17, 0.036, (250, 200, 76))
+        pen.dot((0.05 * math.cos(angle), -0.17 + 0.05 * math.sin(angle), 0.034), lighter(colour, 0.2))
+    pen.dot((0, -0.17, 0.036), (250, 200, 76))
 
 
 def sword(pen: Pen, colour: RGB) -> None:
@@ -103,13 +103,13 @@ def sword(pen: Pen, colour: RGB) -> None:
     pen.poly([(0.024, -0.07), (0, -0.09), (0, -0.48), (0.024, -0.43)], (168, 176, 194))
     pen.slab((-0.08, -0.075, 0.08, -0.045), (226, 186, 84), radius=0.014)
     pen.slab((-0.016, -0.05, 0.016, 0.06), darker(colour, 0.3), radius=0.008)
-    pen.dot(0, 0.07, 0.022, (226, 186, 84))
+    pen.dot((0, 0.07, 0.022), (226, 186, 84))
 
 
 def wand(pen: Pen, colour: RGB) -> None:
     pen = pen.at(0, 0, turn=0.35)
     pen.ribbon([(0, 0.06), (0, -0.24)], (96, 64, 46), width=0.02, end=0.014)
-    pen.glow(0, -0.28, 0.22, 0.22, Veil((255, 240, 170), 0.75))
+    pen.glow((0, -0.28, 0.22, 0.22), Veil((255, 240, 170), 0.75))
     star = [
         (
             (0.062 if n % 2 == 0 else 0.025) * math.sin(n * math.pi / 5),
@@ -153,18 +153,18 @@ def guitar(pen: Pen, colour: RGB) -> None:
     )
     pen.slab((-0.018, -0.46, 0.018, -0.02), (92, 60, 42), radius=0.006)
     pen.slab((-0.034, -0.54, 0.034, -0.45), (70, 44, 32), radius=0.012)
-    pen.dot(0, -0.02, 0.04, (58, 36, 30))
+    pen.dot((0, -0.02, 0.04), (58, 36, 30))
     pen.slab((-0.045, 0.08, 0.045, 0.1), (58, 36, 30), radius=0.006)
 
 
 def cup(pen: Pen, colour: RGB) -> None:
-    pen.arc((0.062, -0.01), (0.034, 0.034), (-90, 90), colour, width=0.016)
+    pen.arc((0.062, -0.01, 0.034, 0.034), colour, span=(-90, 90), width=0.016)
     pen.slab(
         (-0.055, -0.07, 0.058, 0.055),
         Ramp((lighter(colour, 0.3), colour, darker(colour, 0.25)), sideways=True),
         radius=0.018,
     )
-    pen.oval(0.0, -0.068, 0.055, 0.014, (96, 60, 42))
+    pen.oval((0.0, -0.068, 0.055, 0.014), (96, 60, 42))
     for x in (-0.02, 0.022):
         pen.ribbon(
             [(x, -0.1), (x + 0.016, -0.13), (x - 0.006, -0.16), (x + 0.01, -0.19)],
@@ -174,9 +174,9 @@ def cup(pen: Pen, colour: RGB) -> None:
 
 
 def ball(pen: Pen, colour: RGB) -> None:
-    pen.dot(0.03, -0.045, 0.085, Ramp(((255, 255, 255), lighter(colour, 0.5), colour)))
-    pen.arc((0.03, -0.045), (0.085, 0.03), (0, 180), darker(colour, 0.3), width=0.01)
-    pen.arc((0.03, -0.045), (0.03, 0.085), (-90, 90), darker(colour, 0.3), width=0.01)
+    pen.dot((0.03, -0.045, 0.085), Ramp(((255, 255, 255), lighter(colour, 0.5), colour)))
+    pen.arc((0.03, -0.045, 0.085, 0.03), darker(colour, 0.3), span=(0, 180), width=0.01)
+    pen.arc((0.03, -0.045, 0.03, 0.085), darker(colour, 0.3), span=(-90, 90), width=0.01)
 
 
 def laptop(pen: Pen, colour: RGB) -> None:
@@ -186,12 +186,12 @@ def laptop(pen: Pen, colour: RGB) -> None:
 
 
 def bag(pen: Pen, colour: RGB) -> None:
-    pen.arc((0, 0.04), (0.05, 0.06), (180, 360), darker(colour, 0.35), width=0.016)
+    pen.arc((0, 0.04, 0.05, 0.06), darker(colour, 0.35), span=(180, 360), width=0.016)
     pen.slab(
         (-0.09, 0.04, 0.09, 0.19), Ramp((lighter(colour, 0.15), colour, darker(colour, 0.2))), radius=0.026
     )
     pen.slab((-0.09, 0.07, 0.09, 0.088), darker(colour, 0.3), radius=0.004)
-    pen.dot(0, 0.08, 0.015, (238, 204, 110))
+    pen.dot((0, 0.08, 0.015), (238, 204, 110))
 
 
 HELD: dict[str, Callable[[Pen, RGB], None]] = {

@@ -69,9 +69,9 @@ def plan(brief: Brief, known: Genome | None) -> Scene:
     )
 
 
-def lit(colour: RGB, light: Light, share: float = 1.0) -> RGB:
+def lit(colour: RGB, light: Light, *, share: float = 1.0) -> RGB:
     """A colour of the place under the light."""
-    return mix(colour, light.tint, light.share * share)
+    return mix(colour, light.tint, share=light.share * share)
 
 
 def sky_of(scene: Scene) -> tuple[RGB, ...]:
@@ -80,7 +80,7 @@ def sky_of(scene: Scene) -> tuple[RGB, ...]:
     if not scene.light.sky:
         return tuple(lit(colour, scene.light) for colour in own)
     share = 0.35 if scene.setting.name in {"space", "underwater"} else 0.8
-    return tuple(mix(mine, theirs, share) for mine, theirs in zip(own, scene.light.sky, strict=True))
+    return tuple(mix(mine, theirs, share=share) for mine, theirs in zip(own, scene.light.sky, strict=True))
 
 
 def _conceived(brief: Brief, spoken: list[str], dice: random.Random) -> Genome:
@@ -89,7 +89,7 @@ def _conceived(brief: Brief, spoken: list[str], dice: random.Random) -> Genome:
     if not found:
         found = [_unspoken(brief, spoken, dice)]
     chosen = min(found, key=lambda subject: _THEME_RANK[words.subjects[subject].theme])
-    return conceive(brief.prompt, brief.seed, chosen)
+    return conceive(brief.prompt, brief.seed, subject=chosen)
 
 
 def _unspoken(brief: Brief, spoken: list[str], dice: random.Random) -> int:

@@ -40,6 +40,8 @@ def stage_for(easel: Easel, scene: Scene, *, lettered: bool) -> Stage:
     if scene.close_up and scene.theme == "character":
         size = min(high * (1.0 if lettered else 1.2), wide * 1.7)
         y = high * (0.6 if lettered and not beside else 0.52) + size * 0.66
+    if scene.setting.ridge == "cove" and high > 1.8 * wide:
+        y = (high * (1.16 if lettered else 1.0) + size) / 2
     text = (0.05, 0.05, 0.95, 0.27)
     if scene.theme == "poster":
         text = (0.14, 0.26, 0.86, 0.74)
@@ -48,7 +50,9 @@ def stage_for(easel: Easel, scene: Scene, *, lettered: bool) -> Stage:
     return Stage(x=x, y=y, size=size, text=text)
 
 
-def place_subject(easel: Easel, scene: Scene, stage: Stage, companions: tuple[Genome, ...]) -> None:
+def place_subject(easel: Easel, scene: Scene, *, stage: Stage, companions: tuple[Genome, ...]) -> None:
+    if scene.setting.ridge == "cove":
+        _spotlight(easel, stage)
     for place, companion in enumerate(companions):
         side = (-1, 1, -1)[place]
         spot = Pen(
@@ -56,6 +60,16 @@ def place_subject(easel: Easel, scene: Scene, stage: Stage, companions: tuple[Ge
         )
         _stand(spot, scene, companion, main=False)
     _stand(Pen(easel, stage.x, stage.y, stage.size), scene, scene.genome, main=True)
+
+
+def _spotlight(easel: Easel, stage: Stage) -> None:
+    """A lit disc on the wall behind the subject, and the floor a shade darker before it."""
+    x, y = round(stage.x), round(max(0.0, stage.y - stage.size * 0.55))
+    red, green, blue = easel.image.crop((x, y, x + 1, y + 1)).resize((1, 1)).tobytes()
+    pen = Pen(easel, stage.x, stage.y, stage.size)
+    if easel.detail > 1:
+        pen.dot((0, -0.52, 0.64), lighter((red, green, blue), 0.32))
+    pen.glow((0, 0.05, 0.95, 0.24), Veil(darker((red, green, blue), 0.6), 0.25))
 
 
 def _stand(pen: Pen, scene: Scene, genome: Genome, *, main: bool) -> None:
@@ -79,19 +93,19 @@ def _stand(pen: Pen, scene: Scene, genome: Genome, *, main: bool) -> None:
 
 def _shadow(pen: Pen, reach: float) -> None:
     if pen.easel.detail > 1:
-        pen.glow(0.06, 0.0, reach * 1.5, reach * 0.3, Veil((24, 18, 44), 0.6))
-        pen.glow(0, 0.0, reach * 0.95, reach * 0.14, Veil((18, 14, 34), 0.7))
+        pen.glow((0.06, 0.0, reach * 1.5, reach * 0.3), Veil((24, 18, 44), 0.6))
+        pen.glow((0, 0.0, reach * 0.95, reach * 0.14), Veil((18, 14, 34), 0.7))
     else:
-        pen.oval(0, 0.0, reach * 0.8, reach * 0.12, (70, 66, 84))
+        pen.oval((0, 0.0, reach * 0.8, reach * 0.12), (70, 66, 84))
 
 
 def _podium(pen: Pen, scene: Scene) -> None:
     """A round plinth in the place's own tone."""
-    tone = mix(scene.setting.land[3], (255, 250, 242), 0.4)
-    tone = mix(tone, scene.light.tint, scene.light.share * 0.7)
-    pen.glow(0.08, 0.13, 0.95, 0.16, Veil((24, 18, 44), 0.45))
+    tone = mix(scene.setting.land[3], (255, 250, 242), share=0.4)
+    tone = mix(tone, scene.light.tint, share=scene.light.share * 0.7)
+    pen.glow((0.08, 0.13, 0.95, 0.16), Veil((24, 18, 44), 0.45))
     side = Ramp((darker(tone, 0.3), tone, lighter(tone, 0.3), tone, darker(tone, 0.35)), sideways=True)
     pen.slab((-0.62, 0.02, 0.62, 0.16), side, radius=0.03)
-    pen.oval(0, 0.15, 0.62, 0.07, side)
-    pen.oval(0, 0.02, 0.62, 0.075, lighter(tone, 0.34))
-    pen.oval(0, 0.024, 0.58, 0.064, lighter(tone, 0.22))
+    pen.oval((0, 0.15, 0.62, 0.07), side)
+    pen.oval((0, 0.02, 0.62, 0.075), lighter(tone, 0.34))
+    pen.oval((0, 0.024, 0.58, 0.064), lighter(tone, 0.22))

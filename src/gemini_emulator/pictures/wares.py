@@ -52,7 +52,7 @@ def sheen(pen: Pen, points: list[Point], *, width: float, alpha: float = 0.5) ->
         pen.ribbon(points, Veil((255, 255, 255), alpha), width=width, end=width * 0.5)
 
 
-def motif(pen: Pen, wares: Wares, reach: float) -> None:
+def motif(pen: Pen, wares: Wares, *, reach: float) -> None:
     """The print on a product, about `reach` half wide around the pen."""
     paint = wares.print_colour
     if wares.pattern in {0, 1}:
@@ -61,12 +61,12 @@ def motif(pen: Pen, wares: Wares, reach: float) -> None:
                 (-reach, row * reach - 0.1 * reach, reach, row * reach + 0.1 * reach), paint, radius=0.01
             )
     elif wares.pattern == 2:
-        pen.dot(0, 0, reach * 0.72, paint)
-        pen.dot(0, 0, reach * 0.44, wares.body)
+        pen.dot((0, 0, reach * 0.72), paint)
+        pen.dot((0, 0, reach * 0.44), wares.body)
     elif wares.pattern in {3, 4}:
         for x in (-0.66, 0.0, 0.66):
             for y in (-0.66, 0.0, 0.66):
-                pen.dot(x * reach, y * reach, reach * 0.17, paint)
+                pen.dot((x * reach, y * reach, reach * 0.17), paint)
     elif wares.pattern == 5:
         pen.poly(
             [
@@ -78,7 +78,7 @@ def motif(pen: Pen, wares: Wares, reach: float) -> None:
             ],
             paint,
         )
-        pen.dot(reach * 0.55, -reach * 0.65, reach * 0.18, paint)
+        pen.dot((reach * 0.55, -reach * 0.65, reach * 0.18), paint)
     elif wares.pattern == 6:
         for side in (-1, 1):
             pen.blob(

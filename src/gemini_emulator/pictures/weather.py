@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gemini_emulator.pictures.colour import RGB
-from gemini_emulator.pictures.easel import Easel, Pen
+from gemini_emulator.pictures.easel import Easel, Pen, Veil
 from gemini_emulator.pictures.scene import Scene, lit
 
 _CONFETTI: tuple[RGB, ...] = ((240, 120, 90), (248, 196, 92), (236, 140, 160), (150, 190, 120), (226, 92, 70))
@@ -21,6 +21,17 @@ def paint_weather(easel: Easel, scene: Scene) -> None:
         _petals(pen, scene)
 
 
+def paint_motes(easel: Easel, scene: Scene) -> None:
+    """Out-of-focus specks of light near the lens: the mark of the richest finish."""
+    dice = scene.dice("motes")
+    pen = Pen(easel, 0, 0, easel.unit)
+    wide, high = easel.width / easel.unit, easel.height / easel.unit
+    for _ in range(round(9 * min(wide * high, 3))):
+        x = dice.choice((dice.uniform(0, 0.3), dice.uniform(0.7, 1.0))) * wide
+        radius = dice.uniform(0.012, 0.045)
+        pen.glow((x, dice.uniform(0.1, 0.95) * high, radius, radius), Veil(scene.light.sun, 0.5))
+
+
 def _rain(pen: Pen, scene: Scene) -> None:
     dice = scene.dice("rain")
     wide, high = pen.easel.width / pen.scale, pen.easel.height / pen.scale
@@ -33,10 +44,16 @@ def _rain(pen: Pen, scene: Scene) -> None:
             (x + thick - length * 0.22, y + length),
             (x - length * 0.22, y + length),
         ]
-        pen.poly(streak, lit((236, 244, 252), scene.light, dice.uniform(0.2, 0.9)))
+        pen.poly(streak, lit((236, 244, 252), scene.light, share=dice.uniform(0.2, 0.9)))
+    splash = lit((236, 244, 252), scene.light, share=0.7)
     for _ in range(round(16 * wide)):
         x, y, reach = dice.uniform(0, wide), high * dice.uniform(0.86, 0.99), dice.uniform(0.014, 0.034)
-        pen.arc((x, y), (reach, reach * 0.3), (0, 360), lit((236, 244, 252), scene.light, 0.7), width=0.003)
+        pen.arc(
+            (x, y, reach, reach * 0.3),
+            splash,
+            span=(0, 360),
+            width=0.003,
+        )
 
 
 def _snowfall(pen: Pen, scene: Scene) -> None:
@@ -44,7 +61,7 @@ def _snowfall(pen: Pen, scene: Scene) -> None:
     wide, high = pen.easel.width / pen.scale, pen.easel.height / pen.scale
     for _ in range(round(120 * wide * high)):
         size = dice.choice((0.003, 0.004, 0.006, 0.009))
-        pen.dot(dice.uniform(0, wide), dice.uniform(0, high), size, (252, 253, 255))
+        pen.dot((dice.uniform(0, wide), dice.uniform(0, high), size), (252, 253, 255))
 
 
 def _petals(pen: Pen, scene: Scene) -> None:

@@ -19,7 +19,7 @@ LONG = "The quick brown fox jumps over the lazy dog and opens a café in Zürich
 
 def swapped_share(grade: int) -> float:
     text = "abcdefghij KLMNOPQRST 0123456789 " * 200
-    wrong = garbled(text, grade, random.Random(grade))
+    wrong = garbled(text, grade, dice=random.Random(grade))
     letters = [(a, b) for a, b in zip(text, wrong, strict=True) if a.isalnum()]
     return sum(a != b for a, b in letters) / len(letters)
 
@@ -38,7 +38,7 @@ def test_grade_sets_the_share_of_wrong_letters(grade: int, share: float) -> None
 @settings(max_examples=60, deadline=None)
 def test_lines_stay_within_the_width(texts: list[str], width: int, height: int) -> None:
     """No line is wider than the box and no word is lost, whatever the text."""
-    lines = fitted(tuple(texts), width, height)
+    lines = fitted(tuple(texts), width=width, height=height)
     assert all(font(line.size, heavy=line.heavy).getlength(line.text) <= width for line in lines)
     written = "".join("".join(line.text.split()) for line in lines)
     assert written == "".join("".join(text.split()) for text in texts)
@@ -61,7 +61,7 @@ def test_letters_stay_on_the_canvas(width: int, height: int, text: str) -> None:
 
 def test_long_text_is_wrapped() -> None:
     """A long text becomes several lines of a size that fits the height."""
-    lines = fitted((LONG,), 600, 300)
+    lines = fitted((LONG,), width=600, height=300)
     assert len(lines) > 3
     assert sum(line.size for line in lines) <= 300
 

@@ -54,7 +54,9 @@ def test_mark_is_read_at_other_ratios(width: int, height: int) -> None:
 def test_mark_is_invisible() -> None:
     """No pixel within the legal range moves by more than two levels."""
     picture = Image.new("RGB", (256, 256), (120, 90, 60))
-    moved = np.abs(embedded(picture, conceive("a cat", 1, 3)).astype(int) - np.asarray(picture, dtype=int))
+    moved = np.abs(
+        embedded(picture, conceive("a cat", 1, subject=3)).astype(int) - np.asarray(picture, dtype=int)
+    )
     assert moved.max() == 2
 
 
@@ -111,4 +113,4 @@ def test_prompt_may_change_what_is_worn() -> None:
 
 def test_subjects_differ_by_seed_and_prompt() -> None:
     """Fifty seeds give fifty different looks."""
-    assert len({conceive("a girl", seed, 16) for seed in range(50)}) == 50
+    assert len({conceive("a girl", seed, subject=16) for seed in range(50)}) == 50
