@@ -87,7 +87,7 @@ def test_blends(day: date, lane: Lane, basis: Basis, dollars: str) -> None:
 def test_ten_thousand_a_month(day: date, lane: Lane, basis: Basis, one: str, ten_thousand: str) -> None:
     """$436.70 for ten thousand on the first day; all in batch $256.35 on half of the list price, $256.65 on
     the published batch price, which rounds 3.1 Flash up from .0335 to .034."""
-    plan = projection(10_000, MIX, market(day, lane, basis))
+    plan = projection(10_000, MIX, market=market(day, lane, basis))
     assert usd(plan.blend, decimals=6) == one
     assert usd(plan.total(plan.blend), decimals=2) == ten_thousand
 
@@ -103,21 +103,21 @@ def test_ten_thousand_a_month(day: date, lane: Lane, basis: Basis, one: str, ten
 )
 def test_each_tier_alone(day: date, lane: Lane, totals: str) -> None:
     """Ten thousand pictures on one tier, in dollars; Imagen keeps its full price in batch."""
-    plan = projection(10_000, MIX, market(day, lane))
+    plan = projection(10_000, MIX, market=market(day, lane))
     assert [plan.total(row.price) / 10**9 for row in plan.tiers] == [int(total) for total in totals.split()]
     assert [row.tier for row in plan.tiers] == list(Tier)
 
 
 def test_saving_against_pro_alone() -> None:
     """All on Pro is 3.07 times as dear as the blend: .134 / .04367."""
-    saving = projection(1, MIX, market()).saving
+    saving = projection(1, MIX, market=market()).saving
     assert saving == Fraction(13400, 4367)
     assert 306 < saving * 100 < 307
 
 
 def test_rows_say_what_differs() -> None:
     """A tier without the size or the lane is priced at its nearest size or at full price, and says so."""
-    rows = {row.tier: row for row in projection(1, MIX, market(lane=Lane.BATCH, size=Size.K4)).tiers}
+    rows = {row.tier: row for row in projection(1, MIX, market=market(lane=Lane.BATCH, size=Size.K4)).tiers}
     fast = rows[Tier.IMAGEN_4_FAST]
     assert (fast.size, fast.lane) == (Size.K1, Lane.INTERACTIVE)
     assert fast.note == "4K is not made: priced at 1K; no batch lane: full price"
@@ -154,13 +154,13 @@ def test_a_tier_nobody_serves() -> None:
     """A tier without a living model cannot be projected, and the message says what to mend."""
     dead = load_catalog(None, {"gemini-3-pro-image": ModelState.RETIRED})
     with pytest.raises(ConfigError, match="no living model serves nano_banana_pro on 2026-11-22"):
-        projection(1, MIX, replace(market(NOVEMBER), catalog=dead))
+        projection(1, MIX, market=replace(market(NOVEMBER), catalog=dead))
 
 
 def test_negative_volumes() -> None:
     """Fewer than no pictures are refused."""
     with pytest.raises(InvalidRequest, match="-1 images cannot be projected"):
-        projection(-1, MIX, market())
+        projection(-1, MIX, market=market())
 
 
 @given(st.dictionaries(st.sampled_from(Tier), st.integers(1, 10**6), min_size=1), st.integers(2, 1000))

@@ -61,7 +61,9 @@ class _Gathered:
 
     def add(self, file: TomlFile) -> None:
         top = file.read()
-        shared = {key: top.values.pop(key) for key in ("source", "checked") if key in top.values}
+        shared: dict[str, Any] = {
+            key: top.values.pop(key) for key in ("source", "checked") if key in top.values
+        }
         for name, table in top.tables("pixels"):
             self.shapes[name] = _shapes(table)
         for name, table in top.tables("models"):
@@ -101,39 +103,39 @@ def _model(name: str, written: Table, gathered: _Gathered) -> Model:
         id=name,
         name=table.take("name", text),
         dialect=table.take("dialect", one_of(Dialect)),
-        aliases=table.get("aliases", many(text), ()),
+        aliases=table.get("aliases", many(text), default=()),
         pixels=_pixels(table, sizes, gathered.shapes),
         sizes=sizes,
         default_size=table.take("default_size", one_of(Size)),
         sends_size=table.take("sends_size", flag),
-        default_pixels=table.get("default_pixels", _shape, None),
+        default_pixels=table.get("default_pixels", _shape, default=None),
         default_media_type=table.take("default_media_type", text),
-        tokens_per_image=table.get("tokens_per_image", keyed(Size, whole), {}),
+        tokens_per_image=table.get("tokens_per_image", keyed(Size, whole), default={}),
         references=_references(table.table("references")),
         prompt_tokens=table.take("prompt_tokens", whole),
         output_tokens=table.take("output_tokens", whole),
-        languages=table.get("languages", many(text), None),
-        thinking=table.get("thinking", many(one_of(ThinkingLevel)), ()),
-        default_thinking=table.get("default_thinking", one_of(ThinkingLevel), None),
+        languages=table.get("languages", many(text), default=None),
+        thinking=table.get("thinking", many(one_of(ThinkingLevel)), default=()),
+        default_thinking=table.get("default_thinking", one_of(ThinkingLevel), default=None),
         overheads={level: _overhead(row) for level, row in table.tables("overheads")},
-        grounding=table.get("grounding", many(one_of(Grounding)), ()),
-        search_ceiling=table.get("search_ceiling", whole, 0),
+        grounding=table.get("grounding", many(one_of(Grounding)), default=()),
+        search_ceiling=table.get("search_ceiling", whole, default=0),
         batch=table.take("batch", flag),
         system_instruction=table.take("system_instruction", flag),
         seed=table.take("seed", flag),
         safety_settings=table.take("safety_settings", flag),
-        person_generation=table.get("person_generation", many(one_of(PersonGeneration)), ()),
+        person_generation=table.get("person_generation", many(one_of(PersonGeneration)), default=()),
         conversation=table.take("conversation", flag),
         family=table.take("family", text),
         text_rendering=table.take("text_rendering", one_of(Grade)),
         context=table.take("context", text),
         watermark=table.take("watermark", text),
-        claimed_size=table.get("claimed_size", one_of(Size), None),
+        claimed_size=table.get("claimed_size", one_of(Size), default=None),
         tolerance=_tolerance(table.table("tolerance")),
         life=_life(table.table("life")),
         source=table.take("source", text),
         checked=table.take("checked", day),
-        notes=table.get("notes", many(text), ()),
+        notes=table.get("notes", many(text), default=()),
     )
     table.done()
     _check_model(model, table)
@@ -184,10 +186,10 @@ def _entry(table: Table, models: Mapping[str, Model]) -> LineageEntry:
     entry = LineageEntry(
         model=row.take("model", text),
         since=row.take("from", day),
-        until=row.get("until", day, None),
-        confidence=row.get("confidence", one_of(Confidence), Confidence.CONFIRMED),
-        thinking=row.get("thinking", one_of(ThinkingLevel), None),
-        note=row.get("note", text, ""),
+        until=row.get("until", day, default=None),
+        confidence=row.get("confidence", one_of(Confidence), default=Confidence.CONFIRMED),
+        thinking=row.get("thinking", one_of(ThinkingLevel), default=None),
+        note=row.get("note", text, default=""),
     )
     row.done()
     if entry.model not in models:
@@ -236,8 +238,8 @@ def _references(table: Table) -> ReferenceLimits:
     limits = ReferenceLimits(
         total=table.take("total", whole),
         by_role={role: table.take(role, whole) for role in ReferenceRole if role in table.values},
-        tokens=table.get("tokens", whole, 0),
-        tokens_ceiling=table.get("tokens_ceiling", whole, 0),
+        tokens=table.get("tokens", whole, default=0),
+        tokens_ceiling=table.get("tokens_ceiling", whole, default=0),
     )
     table.done()
     if limits.tokens_ceiling < limits.tokens:
@@ -256,8 +258,8 @@ def _overhead(table: Table) -> Overhead:
 def _tolerance(table: Table) -> SizeTolerance:
     usual = SizeTolerance()
     tolerance = SizeTolerance(
-        ratio_percent=table.get("ratio_percent", whole, usual.ratio_percent),
-        area_percent=table.get("area_percent", whole, usual.area_percent),
+        ratio_percent=table.get("ratio_percent", whole, default=usual.ratio_percent),
+        area_percent=table.get("area_percent", whole, default=usual.area_percent),
     )
     table.done()
     return tolerance
@@ -266,12 +268,12 @@ def _tolerance(table: Table) -> SizeTolerance:
 def _life(table: Table) -> Life:
     life = Life(
         released=table.take("released", day),
-        deprecated=table.get("deprecated", day, None),
-        shutdown=table.get("shutdown", day, None),
-        confidence=table.get("confidence", one_of(Confidence), Confidence.CONFIRMED),
-        uncertain_from=table.get("uncertain_from", day, None),
-        replacement=table.get("replacement", text, None),
-        note=table.get("note", text, ""),
+        deprecated=table.get("deprecated", day, default=None),
+        shutdown=table.get("shutdown", day, default=None),
+        confidence=table.get("confidence", one_of(Confidence), default=Confidence.CONFIRMED),
+        uncertain_from=table.get("uncertain_from", day, default=None),
+        replacement=table.get("replacement", text, default=None),
+        note=table.get("note", text, default=""),
     )
     table.done()
     return life

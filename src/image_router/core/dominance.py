@@ -54,7 +54,7 @@ def _dominator(row: TierPrice, market: Market) -> Dominated | None:
 
 
 def _beaten(row: TierPrice, rival: Model, market: Market) -> Dominated | None:
-    price = image_price(market, rival, row.size, row.lane)
+    price = image_price(market, rival, size=row.size, lane=row.lane)
     if price > row.price or _call(market, rival, None, row) > _call(market, row.model, row.thinking, row):
         return None
     mine, theirs = _columns(row.model, market), _columns(rival, market)

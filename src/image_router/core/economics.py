@@ -112,12 +112,12 @@ def tier_price(market: Market, tier: Tier) -> TierPrice:
         thinking=entry.thinking,
         size=size,
         lane=lane,
-        price=image_price(market, model, size, lane),
+        price=image_price(market, model, size=size, lane=lane),
         note="; ".join(note for note in notes if note),
     )
 
 
-def image_price(market: Market, model: Model, size: Size, lane: Lane) -> Fraction:
+def image_price(market: Market, model: Model, *, size: Size, lane: Lane) -> Fraction:
     """One picture in nano-dollars, on the market's basis."""
     rates = market.card.rates(model.id, lane)
     if market.basis is Basis.CHARGED:

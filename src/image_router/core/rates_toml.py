@@ -28,12 +28,13 @@ def parse_card(file: TomlFile) -> RateCard:
 
 
 def _model(table: Table) -> ModelRates:
-    per_image = table.get("per_image", keyed(Lane, keyed(Size, _dollars)), {})
+    per_size = keyed(Lane, keyed(Size, _dollars))
+    per_image = table.get("per_image", per_size, default={})
     rates = ModelRates(
         tokens=_by_lane(table.table("tokens"), _tokens),
         per_image=per_image,
-        list_price=table.get("list", keyed(Lane, keyed(Size, _dollars)), per_image),
-        list_reference=table.get("list_reference", keyed(Lane, _dollars), {}),
+        list_price=table.get("list", per_size, default=per_image),
+        list_reference=table.get("list_reference", keyed(Lane, _dollars), default={}),
     )
     table.done()
     if bool(rates.tokens) == bool(rates.per_image):

@@ -73,7 +73,7 @@ class Table:
 
     def table(self, key: str) -> Table:
         """A table inside this one; empty when left out."""
-        return Table(self.file, (*self.place, key), self.get(key, mapping, {}))
+        return Table(self.file, (*self.place, key), self.get(key, mapping, default={}))
 
     def tables(self, key: str) -> Iterator[tuple[str, Table]]:
         """The named tables inside a table: [models."x"], [models."y"], …"""
