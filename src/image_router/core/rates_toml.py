@@ -29,7 +29,7 @@ def parse_card(file: TomlFile) -> RateCard:
 
 def _model(table: Table) -> ModelRates:
     per_size = keyed(Lane, keyed(Size, _dollars))
-    per_image = table.get("per_image", per_size, default={})
+    per_image: Mapping[Lane, Mapping[Size, Nanos]] = table.get("per_image", per_size, default={})
     rates = ModelRates(
         tokens=_by_lane(table.table("tokens"), _tokens),
         per_image=per_image,
