@@ -281,6 +281,9 @@ def _image_warnings(image: ReplyImage, reply: Reply) -> Iterator[str]:
     if image.facts and image.declared_type not in (image.facts.media_type, ""):
         yield f"declared as {image.declared_type}, the bytes are {image.facts.media_type}"
     yield from image.notes
+    drawn = sum(not other.thought for other in reply.images)
+    if drawn > 1:
+        yield f"the reply holds {drawn} pictures, all charged; the last sound one is the result"
     for reason in reply.filtered:
         yield f"a further picture was filtered: {reason}"
 
