@@ -177,7 +177,8 @@ def _check_signature(part: Json, position: int, index: int, path: str) -> None:
     if "thoughtSignature" not in part:
         raise invalid(
             f"Image part is missing a thought_signature in content position {position}, part position "
-            f"{index}. Please refer to https://ai.google.dev/gemini-api/docs/thought-signatures for more details."
+            f"{index}. Please refer to https://ai.google.dev/gemini-api/docs/thought-signatures for more "
+            "details."
         )
     if not is_signature(read_bytes(part["thoughtSignature"], f"{path}.thought_signature")):
         raise invalid("Corrupted thought signature.")

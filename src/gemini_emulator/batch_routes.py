@@ -14,7 +14,7 @@ from gemini_emulator.batches import INLINE_BYTES, MOST_AT_ONCE, Job, Row, read_l
 from gemini_emulator.calls import Call, carry_out
 from gemini_emulator.errors import ApiError, Json
 from gemini_emulator.fault_batches import chosen
-from gemini_emulator.fault_errors import MAKERS, Where
+from gemini_emulator.fault_errors import MAKERS
 from gemini_emulator.rows import run_row
 from gemini_emulator.state import State
 
@@ -28,7 +28,7 @@ async def create_batch(call: Call) -> Response:
     batch = call.message("BatchGenerateContentRequest").get("batch", {})
     state = call.state
     if state.batches.active(call.owner) >= MOST_AT_ONCE:
-        raise MAKERS["rate_limit_help_only"](Where(model=model.id, method=call.method, version=call.version))
+        raise MAKERS["rate_limit_help_only"](call.where({}))
     rows, file_mode = await _rows(call, batch.get("inputConfig", {}))
     await call.take(_CREATE_MS)
     job = Job(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date
 from email.utils import format_datetime
 
 import orjson
@@ -95,13 +96,7 @@ class Call:
         if self.fault is not None:
             self._row["fault"] = self.fault.name
             if self.fault.stage == "error":
-                where = Where(
-                    model=self.model_id,
-                    method=self.spoken_method,
-                    version=self.version,
-                    options=self.fault.options,
-                )
-                raise MAKERS[self.fault.name](where)
+                raise MAKERS[self.fault.name](self.where(self.fault.options))
         if body and self.request.method == "POST":
             raw = await self.request.body()
             self.size = len(raw)
@@ -109,6 +104,20 @@ class Call:
                 raise errors.invalid(f"Request payload size exceeds the limit: {_MOST_BYTES} bytes.")
             self.raw = read_json(raw)
             self._row["body"] = elided(self.raw)
+
+    def where(self, options: Mapping[str, str]) -> Where:
+        """This call as an error fault sees it."""
+        return Where(
+            model=self.model_id,
+            method=self.spoken_method,
+            version=self.version,
+            day=self.day,
+            options=options,
+        )
+
+    @property
+    def day(self) -> date:
+        return self.state.clock.today()
 
     @property
     def spoken_method(self) -> str:
@@ -119,8 +128,7 @@ class Call:
 
     def model(self) -> Model:
         """The model called. Raises 404 when it is unknown, unborn, dead, closed or has not this method."""
-        found, settings = self.state.world.find(self.model_id), self.state.settings
-        day = self.state.clock.today()
+        found, settings, day = self.state.world.find(self.model_id), self.state.settings, self.day
         if (
             found is None
             or not found.lives(day, vertex=self.vertex)
@@ -176,7 +184,8 @@ class Call:
         body = [error.body()] if arrayed else error.body()
         # recorded: a failed stream is plain JSON under the stream's content type
         kind = "text/event-stream" if self.streamed and self.sse else JSON_TYPE
-        return self._answered([pretty(body)], error.code, kind)
+        # recorded: the tier stands on a 429, not on a 400 or 404
+        return self._answered([pretty(body)], error.code, kind, tier=error.code == 429)
 
     async def finish(self, response: Response) -> Response:
         """The answer as it travels: whole, late, cut, dripping or not at all."""
@@ -243,7 +252,7 @@ class Call:
 
     def _no_such_model(self) -> ApiError:
         if not self.vertex:
-            return errors.model_not_found(self.model_id, self.spoken_method, self.version)
+            return errors.model_not_found(self.model_id, self.spoken_method, self.version, self.day)
         at = self.request.path_params
         return errors.publisher_model_not_found(
             f"projects/{at['project']}/locations/{at['location']}/publishers/google/models/{self.model_id}"

@@ -6,6 +6,7 @@ Wording marked "assumed" below was never seen; a client must not depend on it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Literal
 
 Json = dict[str, Any]
@@ -37,7 +38,9 @@ GRPC_CODES: Mapping[str, int] = {
 }
 _RPC = "type.googleapis.com/google.rpc."
 _SERVICE = "generativelanguage.googleapis.com"
-LIST_MODELS = "Call ModelService.ListModels to see the list of available models and their supported methods."
+# one wording was recorded until 2026-04-16, the other from 2026-10-05 on; the day between is assumed
+_LIST_MODELS, _LIST_MODELS_BEFORE = "ModelService.ListModels", "ListModels"
+_WORDING_CHANGED = date(2026, 6, 1)
 
 
 class ApiError(Exception):
@@ -116,11 +119,13 @@ def missing_token() -> ApiError:
     )
 
 
-def model_not_found(model: str, method: str, version: str) -> ApiError:
+def model_not_found(model: str, method: str, version: str, day: date) -> ApiError:
+    """404 in the words of the day."""
+    listing = _LIST_MODELS if day >= _WORDING_CHANGED else _LIST_MODELS_BEFORE
     return ApiError(
         404,
         f"models/{model} is not found for API version {version}, or is not supported for {method}. "
-        f"{LIST_MODELS}",
+        f"Call {listing} to see the list of available models and their supported methods.",
     )
 
 

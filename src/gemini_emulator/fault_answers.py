@@ -23,9 +23,9 @@ _FILTERED = "Unable to show the generated image."
 _MESSAGES: Mapping[str, str] = {
     "policy": (
         f"{_FILTERED} The image was filtered out because it violated Google's [Generative AI "
-        "Prohibited Use policy](https://policies.google.com/terms/generative-ai/use-policy). You will not be charged for blocked "
-        "images. Try rephrasing the prompt. If you think this was an error, [send feedback]"
-        "(https://ai.google.dev/gemini-api/docs/troubleshooting)."
+        "Prohibited Use policy](https://policies.google.com/terms/generative-ai/use-policy). You will not be "
+        "charged for blocked images. Try rephrasing the prompt. If you think this was an error, [send "
+        "feedback](https://ai.google.dev/gemini-api/docs/troubleshooting)."
     ),
     "children": (
         f"{_FILTERED} Your current PersonGeneration setting filtered the image since it appeared to include "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from gemini_emulator import errors
 from gemini_emulator.errors import ApiError, Json
@@ -16,6 +17,7 @@ class Where:
     model: str
     method: str
     version: str
+    day: date
     options: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, option: str, default: str) -> str:
@@ -245,8 +247,8 @@ _plain(
     "400: Imagen's prompt filter; content, not a bad request",
     400,
     "Image generation failed with the following error: The prompt could not be submitted. This "
-    "prompt contains sensitive words that violate Google's Responsible AI practices. Try rephrasing the prompt. If you think "
-    "this was an error, send feedback. Support codes: 42876398",
+    "prompt contains sensitive words that violate Google's Responsible AI practices. Try rephrasing the "
+    "prompt. If you think this was an error, send feedback. Support codes: 42876398",
 )
 
 
@@ -274,8 +276,8 @@ def service_disabled(where: Where) -> ApiError:
     url = "https://console.developers.google.com/apis/api/generativelanguage.googleapis.com/overview?project=12345678"
     message = (
         "Generative Language API has not been used in project 12345678 before or it is disabled. Enable "
-        f"it by visiting {url} then retry. If you enabled this API recently, wait a few minutes for the action to "
-        "propagate to our systems and retry."
+        f"it by visiting {url} then retry. If you enabled this API recently, wait a few minutes for the "
+        "action to propagate to our systems and retry."
     )
     service = {"service": "generativelanguage.googleapis.com", "consumer": "projects/12345678"}
     links = errors.help_links(url, "Google developers console API activation")
@@ -285,7 +287,7 @@ def service_disabled(where: Where) -> ApiError:
 @_fault
 def model_retired(where: Where) -> ApiError:
     """404: the id is not found or not supported for the method"""
-    return errors.model_not_found(where.model, where.method, where.version)
+    return errors.model_not_found(where.model, where.method, where.version, where.day)
 
 
 @_fault

@@ -60,7 +60,7 @@ async def _list_models(call: Call) -> Response:
 async def _get_model(call: Call) -> Response:
     model = call.state.world.find(call.model_id)
     if model is None or not model.listed(call.state.clock.today()):
-        raise errors.model_not_found(call.model_id, "generateContent", call.version)
+        raise errors.model_not_found(call.model_id, "generateContent", call.version, call.day)
     return call.answer(_resource(model))
 
 
