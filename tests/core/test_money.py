@@ -57,7 +57,7 @@ def test_reads_dollars(value: str | int | Decimal, nanos: int) -> None:
 @pytest.mark.parametrize(
     "value",
     [0.1, 1.0, float("nan"), float("inf"), True, "NaN", "inf", "-inf", "sNaN", "-0.01", -1, "0.0000000001",
-     "1000000000.01", "", "a lot", "0,5", "$", "1 2"],
+     "1000000000.01", "", "a lot", "1_000", "1e-2000000", "0.1" + "0" * 36 + "1", "0,5", "$", "1 2"],
 )  # fmt: skip
 def test_refuses_inexact_amounts(value: str | float) -> None:
     """Floats, not-numbers, negatives, amounts too large or finer than a nano-dollar are refused by name."""

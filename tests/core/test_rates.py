@@ -71,7 +71,7 @@ def test_no_card_before_the_first() -> None:
 
 def test_quote_of_a_plain_image() -> None:
     """One 1K picture on Pro: 1120 tokens at $120/M, 40 bytes of prompt, words as recorded calls had them."""
-    offer = quote(ImageRequest(prompt="x" * 41), MODELS[PRO], parameters(), LAST)
+    offer = quote(ImageRequest(prompt="x" * 41), MODELS[PRO], parameters=parameters(), card=LAST)
     assert lines(offer) == {
         LineKind.IMAGE_OUTPUT: (120_000, 1120, 1120),
         LineKind.TEXT_INPUT: (2_000, 11, 41),
@@ -100,7 +100,7 @@ def test_quote_of_a_plain_image() -> None:
 )
 def test_picture_line_by_size_and_lane(model: str, size: Size, lane: Lane, image: int, listed: int) -> None:
     """The picture's line is tokens × rate of its size and lane; the list price is the published figure."""
-    offer = quote(ImageRequest(prompt="p", lane=lane), MODELS[model], parameters(size), LAST)
+    offer = quote(ImageRequest(prompt="p", lane=lane), MODELS[model], parameters=parameters(size), card=LAST)
     assert offer.lines[0].kind is LineKind.IMAGE_OUTPUT
     assert offer.lines[0].amount == offer.lines[0].ceiling == image
     assert offer.list_price == listed
@@ -109,14 +109,17 @@ def test_picture_line_by_size_and_lane(model: str, size: Size, lane: Lane, image
 def test_the_lane_may_be_given() -> None:
     """A stated lane outranks the request's, so that both can be compared."""
     request = ImageRequest(prompt="p", lane=Lane.BATCH)
-    assert quote(request, MODELS[PRO], parameters(), LAST, lane=Lane.INTERACTIVE).lines[0].rate == 120_000
+    assert (
+        quote(request, MODELS[PRO], parameters=parameters(), card=LAST, lane=Lane.INTERACTIVE).lines[0].rate
+        == 120_000
+    )
 
 
 def test_all_lines_times_n() -> None:
     """n pictures cost n times one, line by line, and the list price too."""
     request = ImageRequest(prompt="a fox", references=(PICTURE,), grounding=(Grounding.WEB,))
-    one = quote(request, MODELS[PRO], parameters(), LAST)
-    seven = quote(replace(request, n=7), MODELS[PRO], parameters(), LAST)
+    one = quote(request, MODELS[PRO], parameters=parameters(), card=LAST)
+    seven = quote(replace(request, n=7), MODELS[PRO], parameters=parameters(), card=LAST)
     assert (seven.total, seven.ceiling, seven.list_price) == (
         one.total * 7,
         one.ceiling * 7,
@@ -128,7 +131,7 @@ def test_all_lines_times_n() -> None:
 
 def test_per_image_models_have_one_line() -> None:
     """Imagen charges pictures only: no prompt, no thinking."""
-    offer = quote(ImageRequest(prompt="p" * 400, n=3), MODELS[FAST], parameters(), FIRST)
+    offer = quote(ImageRequest(prompt="p" * 400, n=3), MODELS[FAST], parameters=parameters(), card=FIRST)
     assert lines(offer) == {LineKind.IMAGE_OUTPUT: (20_000_000, 3, 3)}
     assert offer.total == offer.ceiling == offer.list_price == 60_000_000
 
@@ -136,7 +139,9 @@ def test_per_image_models_have_one_line() -> None:
 def test_thinking_is_quoted_by_level() -> None:
     """More thinking is quoted dearer; without a level the model's default counts."""
     amounts = [
-        lines(quote(ImageRequest(prompt="p"), MODELS[NANO_21], parameters(thinking=level), LAST))
+        lines(
+            quote(ImageRequest(prompt="p"), MODELS[NANO_21], parameters=parameters(thinking=level), card=LAST)
+        )
         for level in (ThinkingLevel.MINIMAL, None, ThinkingLevel.MEDIUM, ThinkingLevel.HIGH)
     ]
     assert [each[LineKind.TEXT_OUTPUT] for each in amounts] == [
@@ -150,14 +155,18 @@ def test_thinking_is_quoted_by_level() -> None:
 def test_all_words_are_counted() -> None:
     """Prompt, system instruction, text to render and earlier words are input, in UTF-8 bytes."""
     turn = Turn(role="user", parts=(TurnPart(text="äöü"),))
-    plain = quote(ImageRequest(prompt="猫"), MODELS[PRO], parameters(), LAST)
+    plain = quote(ImageRequest(prompt="猫"), MODELS[PRO], parameters=parameters(), card=LAST)
     assert lines(plain)[LineKind.TEXT_INPUT] == (2_000, 1, 3)
     more = ImageRequest(
         prompt="猫",
         system_instruction="s" * 10,
         conversation=Conversation(model=PRO, family=PRO, turns=(turn,)),
     )
-    assert lines(quote(more, MODELS[PRO], parameters(), LAST))[LineKind.TEXT_INPUT] == (2_000, 5, 19)
+    assert lines(quote(more, MODELS[PRO], parameters=parameters(), card=LAST))[LineKind.TEXT_INPUT] == (
+        2_000,
+        5,
+        19,
+    )
 
 
 def test_pictures_of_the_history_are_references() -> None:
@@ -168,7 +177,7 @@ def test_pictures_of_the_history_are_references() -> None:
         references=(PICTURE, PICTURE),
         conversation=Conversation(model=PRO, family=PRO, turns=(turn, turn)),
     )
-    offer = quote(request, MODELS[PRO], parameters(), LAST)
+    offer = quote(request, MODELS[PRO], parameters=parameters(), card=LAST)
     assert lines(offer)[LineKind.REFERENCE_INPUT] == (2_000, 4 * 560, 4 * 1120)
     assert offer.list_price == 134_000_000 + 4 * 1_100_000
 
@@ -176,14 +185,21 @@ def test_pictures_of_the_history_are_references() -> None:
 def test_unpublished_references_are_listed_at_their_tokens() -> None:
     """Where no price of a reference is published, the list price takes its expected tokens × rate."""
     request = ImageRequest(prompt="p", references=(PICTURE,))
-    assert quote(request, MODELS[NANO_25], parameters(), LAST).list_price == 39_000_000 + 258 * 300
+    assert (
+        quote(request, MODELS[NANO_25], parameters=parameters(), card=LAST).list_price
+        == 39_000_000 + 258 * 300
+    )
     batch = replace(request, lane=Lane.BATCH)
-    assert quote(batch, MODELS[PRO], parameters(), LAST).list_price == 67_000_000 + 560 * 1_000
+    assert (
+        quote(batch, MODELS[PRO], parameters=parameters(), card=LAST).list_price == 67_000_000 + 560 * 1_000
+    )
 
 
 def test_grounding_is_quoted() -> None:
     """One search is expected, the catalog's ceiling is held."""
-    offer = quote(ImageRequest(prompt="p", grounding=(Grounding.WEB,)), MODELS[PRO], parameters(), LAST)
+    offer = quote(
+        ImageRequest(prompt="p", grounding=(Grounding.WEB,)), MODELS[PRO], parameters=parameters(), card=LAST
+    )
     assert lines(offer)[LineKind.GROUNDING] == (14_000_000, 1, 10)
 
 
@@ -196,7 +212,7 @@ def test_grounding_is_quoted() -> None:
 def test_expected_never_exceeds_the_ceiling(name: str, prompt: str, n: int, references: int) -> None:
     """No line and no sum is expected above its ceiling, and n divides the total exactly."""
     request = ImageRequest(prompt=prompt, n=n, references=(PICTURE,) * references)
-    offer = quote(request, MODELS[name], parameters(), LAST)
+    offer = quote(request, MODELS[name], parameters=parameters(), card=LAST)
     assert all(line.units <= line.ceiling_units for line in offer.lines)
     assert offer.per_image * n == offer.total <= offer.ceiling
 
@@ -214,17 +230,17 @@ def test_what_is_not_sold_has_no_price(model: str, lane: Lane, day: str) -> None
     card = card_on(date.fromisoformat(day), CARDS)
     assert not card.has_price(model, lane)
     with pytest.raises(ConfigError, match=f"{day} has no {lane} price for {model}"):
-        quote(ImageRequest(prompt="p", lane=lane), MODELS[model], parameters(), card)
+        quote(ImageRequest(prompt="p", lane=lane), MODELS[model], parameters=parameters(), card=card)
     with pytest.raises(ConfigError, match=model):
-        price(Usage(image_tokens=1, images=1), MODELS[model], Size.K1, card, lane)
+        price(Usage(image_tokens=1, images=1), MODELS[model], size=Size.K1, card=card, lane=lane)
 
 
 def test_sizes_a_model_lacks() -> None:
     """A size the model does not make is refused with those it makes."""
     with pytest.raises(InvalidRequest, match=f"{LITE} has no 4K; ask for 1K"):
-        quote(ImageRequest(prompt="p"), MODELS[LITE], parameters(Size.K4), LAST)
+        quote(ImageRequest(prompt="p"), MODELS[LITE], parameters=parameters(Size.K4), card=LAST)
     with pytest.raises(InvalidRequest, match=f"{FAST} has no 2K"):
-        quote(ImageRequest(prompt="p"), MODELS[FAST], parameters(Size.K2), LAST)
+        quote(ImageRequest(prompt="p"), MODELS[FAST], parameters=parameters(Size.K2), card=LAST)
 
 
 @pytest.mark.parametrize(
@@ -254,9 +270,9 @@ def test_output_limit_grows_with_the_allowance_and_stops_at_the_models() -> None
 def test_ten_poses_with_a_reference() -> None:
     """A chain of ten: 0.039 + 10×0.134 + 10×0.0011 = $1.390 at list; charged 0.0387 + 10×0.1344 + 10×0.00112
     = $1.3939, and on top the words: 20 + 10×350 tokens of text, 2 + 10×2 tokens of prompt."""
-    reference = quote(ImageRequest(prompt="a red fox"), MODELS[NANO_25], parameters(), FIRST)
+    reference = quote(ImageRequest(prompt="a red fox"), MODELS[NANO_25], parameters=parameters(), card=FIRST)
     pose = ImageRequest(prompt="sits, 1", references=(PICTURE,), n=10)
-    poses = quote(pose, MODELS["gemini-3-pro-image-preview"], parameters(), FIRST)
+    poses = quote(pose, MODELS["gemini-3-pro-image-preview"], parameters=parameters(), card=FIRST)
     assert reference.list_price + poses.list_price == 1_390_000_000
     words = {LineKind.TEXT_INPUT, LineKind.TEXT_OUTPUT}
     drawn = sum(line.amount for offer in (reference, poses) for line in offer.lines if line.kind not in words)
@@ -269,7 +285,7 @@ def test_price_splits_output_by_kind() -> None:
     """IMAGE tokens go at the image rate, the rest of the output and thinking at the text rate."""
     usage = Usage(prompt_tokens=2076, candidates_tokens=1332, image_tokens=1120, thoughts_tokens=137,
                   total_tokens=3545, searches=2)  # fmt: skip
-    cost = price(usage, MODELS[PRO], Size.K1, LAST, Lane.INTERACTIVE)
+    cost = price(usage, MODELS[PRO], size=Size.K1, card=LAST, lane=Lane.INTERACTIVE)
     assert {line.kind: line.amount for line in cost.lines} == {
         LineKind.IMAGE_OUTPUT: 1120 * 120_000,
         LineKind.INPUT: 2076 * 2_000,
@@ -283,14 +299,17 @@ def test_price_splits_output_by_kind() -> None:
 def test_price_of_several_pictures() -> None:
     """Extra pictures of a call are billed by their tokens: two are 2240."""
     usage = Usage(candidates_tokens=2240, image_tokens=2240)
-    assert price(usage, MODELS[PRO], Size.K1, LAST, Lane.BATCH).total == 2240 * 60_000
+    assert price(usage, MODELS[PRO], size=Size.K1, card=LAST, lane=Lane.BATCH).total == 2240 * 60_000
 
 
 def test_price_of_a_refusal() -> None:
     """A reply without a picture costs what its usage says: thinking and prompt."""
     usage = Usage(prompt_tokens=464, thoughts_tokens=291)
-    assert price(usage, MODELS[PRO], Size.K1, LAST, Lane.INTERACTIVE).total == 464 * 2_000 + 291 * 12_000
-    assert price(Usage(), MODELS[PRO], Size.K1, LAST, Lane.INTERACTIVE).lines == ()
+    assert (
+        price(usage, MODELS[PRO], size=Size.K1, card=LAST, lane=Lane.INTERACTIVE).total
+        == 464 * 2_000 + 291 * 12_000
+    )
+    assert price(Usage(), MODELS[PRO], size=Size.K1, card=LAST, lane=Lane.INTERACTIVE).lines == ()
 
 
 @pytest.mark.parametrize(("images", "total"), [(0, 0), (1, 40_000_000), (3, 120_000_000)])
@@ -298,13 +317,13 @@ def test_price_per_image(images: int, total: int) -> None:
     """Imagen charges the pictures that came, whatever the prompt."""
     usage = Usage(images=images, prompt_tokens=99)
     model = MODELS["imagen-4.0-generate-001"]
-    assert price(usage, model, Size.K2, FIRST, Lane.INTERACTIVE).total == total
+    assert price(usage, model, size=Size.K2, card=FIRST, lane=Lane.INTERACTIVE).total == total
 
 
 def test_the_one_call_with_a_known_charge() -> None:
     """1120 × $30/M + 417 × $1.50/M + 5 × $0.25/M = $0.03422675, to the last digit."""
     usage = Usage(prompt_tokens=5, candidates_tokens=1537, image_tokens=1120)
-    assert price(usage, MODELS[LITE], Size.K1, LAST, Lane.INTERACTIVE).total == 34_226_750
+    assert price(usage, MODELS[LITE], size=Size.K1, card=LAST, lane=Lane.INTERACTIVE).total == 34_226_750
 
 
 @needs_recordings
@@ -318,7 +337,7 @@ def test_the_recorded_charge() -> None:
         image_tokens=row["image_tokens"],
         thoughts_tokens=row["thoughts_tokens"],
     )
-    cost = price(usage, MODELS[row["model"]], Size.K1, LAST, Lane.INTERACTIVE)
+    cost = price(usage, MODELS[row["model"]], size=Size.K1, card=LAST, lane=Lane.INTERACTIVE)
     assert usd_text(cost.total) == row["cost_usd"]
 
 
@@ -364,11 +383,11 @@ def _usage(body: dict[str, Any]) -> Usage:
 def test_recorded_usages(file: str, model: str, total: int) -> None:
     """Recorded usages priced by hand; each lies under the ceiling of its quote."""
     usage, known = _usage(exchange(file).body), MODELS[model]
-    assert price(usage, known, Size.K1, LAST, Lane.INTERACTIVE).total == total
+    assert price(usage, known, size=Size.K1, card=LAST, lane=Lane.INTERACTIVE).total == total
     assert total <= _ceiling(usage, known)
 
 
 def _ceiling(usage: Usage, model: Model) -> int:
     request = ImageRequest(prompt="p" * max(1, usage.prompt_tokens))
     size = next(size for size, tokens in model.tokens_per_image.items() if tokens == usage.image_tokens)
-    return quote(request, model, parameters(size), LAST).ceiling
+    return quote(request, model, parameters=parameters(size), card=LAST).ceiling

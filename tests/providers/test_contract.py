@@ -235,11 +235,15 @@ async def _judged(provider: Provider, call: Call, timeout: float = PATIENCE) -> 
 
 def _cost(call: Call, outcome: Outcome) -> int:
     usage = chargeable(outcome)
-    return price(usage, call.model, call.parameters.size, CARD, Lane.INTERACTIVE).total if usage else 0
+    return (
+        price(usage, call.model, size=call.parameters.size, card=CARD, lane=Lane.INTERACTIVE).total
+        if usage
+        else 0
+    )
 
 
 def _at_risk(call: Call) -> int:
-    return quote(call.request, call.model, call.parameters, CARD).ceiling
+    return quote(call.request, call.model, parameters=call.parameters, card=CARD).ceiling
 
 
 def _assert_bill(call: Call, outcome: Outcome, charged: int) -> None:

@@ -91,7 +91,7 @@ def cost(**options: Any) -> None:
         lane=Lane(options["lane"]),
         basis=Basis(options["basis"]),
     )
-    plan = projection(options["images"], mix_of(options["mix"], settings), market)
+    plan = projection(options["images"], mix_of(options["mix"], settings), market=market)
     beaten = dominated(market)
     if options["chart"]:
         _draw(plan, Path(options["chart"]))

@@ -1,25 +1,25 @@
-"""The request as it goes to one candidate, after the adaptations its decision lists."""
+"""The request as it goes out, after the adaptations that its decision or its attempt lists."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 
-from image_router.core.decision import Candidate
 from image_router.core.types import Adaptation, Conversation, ImageRequest, Reference
 
 _PREFIX = "Generate an image: "
 
 
-def adapted(request: ImageRequest, candidate: Candidate) -> ImageRequest:
-    """Apply the candidate's adaptations; sizes and ratios travel in its parameters."""
-    for change in candidate.adapted:
-        request = apply(change.kind, request)
+def adapted(request: ImageRequest, kinds: Iterable[Adaptation]) -> ImageRequest:
+    """Rewrite the words or the history. Other kinds leave the request as it is: sizes and ratios travel in
+    the candidate's parameters, and pictures are re-encoded by the engine."""
+    for kind in kinds:
+        request = _rewritten(request, kind)
     return request
 
 
-def apply(kind: Adaptation, request: ImageRequest) -> ImageRequest:
-    """One rewriting of the words or the history; other kinds leave the request as it is."""
+def _rewritten(request: ImageRequest, kind: Adaptation) -> ImageRequest:
     if kind is Adaptation.FOLD_SYSTEM_INSTRUCTION and request.system_instruction:
         prompt = f"{request.system_instruction}\n\n{request.prompt}"
         return replace(request, prompt=prompt, system_instruction=None)
@@ -31,7 +31,7 @@ def apply(kind: Adaptation, request: ImageRequest) -> ImageRequest:
 
 
 def _flattened(request: ImageRequest, talk: Conversation) -> ImageRequest:
-    """The last picture becomes a reference in a single user turn; signatures are left behind."""
+    """The last picture becomes a reference in a single user turn; earlier words and signatures stay behind."""
     pictures = [part for turn in talk.turns for part in turn.parts if part.data is not None]
     if not pictures:
         return replace(request, conversation=None)

@@ -141,7 +141,7 @@ def blend(mix: Mix, market: Market) -> Fraction:
     return Fraction(total, sum(mix.values()))
 
 
-def projection(images: int, mix: Mix, market: Market) -> Projection:
+def projection(images: int, mix: Mix, *, market: Market) -> Projection:
     """A volume, such as a month's, on each tier alone and on the mix. Raises InvalidRequest below 0."""
     if images < 0:
         raise InvalidRequest(f"{images} images cannot be projected; give 0 or more")

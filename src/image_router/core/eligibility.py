@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from image_router.core.catalog import Model
 from image_router.core.decision import Adapted, DropReason, Parameters
-from image_router.core.prompting import history_images, prompt_bytes
+from image_router.core.prompting import final_prompt, history_images, prompt_bytes
 from image_router.core.types import Adaptation, AspectRatio, ImageRequest, Lane, Size, ThinkingLevel
 
 No = tuple[DropReason, str]
@@ -31,7 +31,8 @@ def fit(
 ) -> tuple[Parameters, tuple[Adapted, ...]]:
     """The parameters to send and what had to be adapted. Raises DoesNotFit."""
     size, smaller = _fit_size(request.size, model, Adaptation.SMALLER_SIZE in adapt)
-    aspect, nearest = _fit_aspect(request.aspect, model, Adaptation.NEAREST_RATIO in adapt)
+    ratios = tuple(ratio for ratio, row in model.pixels.items() if size in row)
+    aspect, nearest = _fit_aspect(request.aspect, model, ratios, Adaptation.NEAREST_RATIO in adapt)
     folded = _fit_instruction(request, model, Adaptation.FOLD_SYSTEM_INSTRUCTION in adapt)
     flattened = _fit_conversation(request, model, Adaptation.FLATTEN_HISTORY in adapt)
     level = request.thinking or thinking
@@ -54,14 +55,14 @@ def _fit_size(asked: Size, model: Model, may_adapt: bool) -> tuple[Size, Adapted
 
 
 def _fit_aspect(
-    asked: AspectRatio | None, model: Model, may_adapt: bool
+    asked: AspectRatio | None, model: Model, ratios: tuple[AspectRatio, ...], may_adapt: bool
 ) -> tuple[AspectRatio | None, Adapted | None]:
-    if asked is None or asked in model.pixels:
+    if asked is None or asked in ratios:
         return asked, None
-    can = ", ".join(model.pixels)
-    if not may_adapt:
-        raise DoesNotFit(DropReason.RATIO, f"{model.id} makes {can}, not {asked}")
-    nearest = min(model.pixels, key=lambda ratio: ratio_distance(asked, ratio))
+    can = ", ".join(ratios)
+    if not (may_adapt and ratios):
+        raise DoesNotFit(DropReason.RATIO, f"{model.id} makes {can or 'no stated ratio'}, not {asked}")
+    nearest = min(ratios, key=lambda ratio: ratio_distance(asked, ratio))
     return nearest, Adapted(
         kind=Adaptation.NEAREST_RATIO, detail=f"{nearest} instead of {asked}: {model.id} makes {can}"
     )
@@ -96,7 +97,7 @@ def _fit_conversation(request: ImageRequest, model: Model, may_adapt: bool) -> A
         )
     return Adapted(
         kind=Adaptation.FLATTEN_HISTORY,
-        detail=f"the history of {talk.model} goes to {model.id} as one picture and its words",
+        detail=f"{model.id} gets the last picture of {talk.model} and the new words, not the turns before",
     )
 
 
@@ -128,19 +129,20 @@ def _language(request: ImageRequest, model: Model, _: Parameters) -> str | None:
         spoken = {language.partition("-")[0].lower() for language in model.languages}
         if request.language.partition("-")[0].lower() not in spoken:
             return f"{model.id} understands {can}, not {request.language}"
-    elif (script := _foreign_script(request.prompt)) and all(
+    elif (script := _foreign_script(final_prompt(request))) and all(
         lang.startswith("en") for lang in model.languages
     ):
-        return f"{model.id} understands {can}; the prompt is written in {script}"
+        return f"{model.id} understands {can}; the prompt holds {script} (set language if it is English)"
     return None
 
 
 def _foreign_script(text: str) -> str | None:
-    """Name of the first script that is not Latin, from the letters' Unicode names."""
-    for letter in text:
-        if letter.isalpha() and not unicodedata.name(letter, "LATIN").startswith(
-            ("LATIN", "FEMININE", "MASCULINE", "MICRO", "MODIFIER", "MATHEMATICAL")
-        ):
+    """Name of the first script that is not Latin, from the letters' Unicode names.
+
+    Compatibility forms count as what they stand for: full-width and mathematical letters, Å and the ohm sign.
+    """
+    for letter in unicodedata.normalize("NFKC", text):
+        if letter.isalpha() and not unicodedata.name(letter, "LATIN").startswith(("LATIN", "MODIFIER")):
             return unicodedata.name(letter).partition(" ")[0].capitalize()
     return None
 

@@ -25,15 +25,22 @@ def parse_usd(value: str | int | Decimal, *, name: str = "amount") -> Nanos:
     if isinstance(value, (bool, float)):
         raise InvalidRequest(f"{name} must be exact: pass text or Decimal, such as '0.134', not {value!r}")
     try:
-        dollars = Decimal(value.strip().removeprefix("$") if isinstance(value, str) else value)
+        dollars = Decimal(_bare(value) if isinstance(value, str) else value)
     except InvalidOperation:
         raise InvalidRequest(f"{name} {value!r} is not an amount in dollars; write it like 0.134") from None
     if not dollars.is_finite() or dollars < 0 or dollars > _LARGEST:
         raise InvalidRequest(f"{name} {value} must be between $0 and ${_LARGEST:,}")
-    nanos = dollars * USD
-    if nanos != nanos.to_integral_value():
+    # Before any arithmetic: Decimal rounds to 28 digits, which would hide a finer fraction.
+    _, digits, exponent = dollars.as_tuple()
+    finer = -9 - int(exponent)
+    if finer > 0 and any(digits[-finer:]):
         raise InvalidRequest(f"{name} {value} is finer than a nano-dollar (nine decimals)")
-    return int(nanos)
+    return int(dollars * USD)
+
+
+def _bare(text: str) -> str:
+    """Without its dollar sign. Decimal also reads 1_000, which nobody means as money."""
+    return "" if "_" in text else text.strip().removeprefix("$")
 
 
 def to_usd(nanos: Nanos) -> Decimal:

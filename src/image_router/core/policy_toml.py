@@ -34,7 +34,7 @@ def parse_policy(source: TomlFile, *, parents: Mapping[str, TomlFile]) -> Policy
         deadlines=_complete(table, "deadlines", Size, _seconds),
         on_ambiguous=table.take("on_ambiguous", one_of(OnAmbiguous)),
         adapt=frozenset(table.take("adapt", many(one_of(Adaptation)))),
-        mix=table.get("mix", _mix, {}),
+        mix=table.get("mix", _mix, default={}),
     )
     table.done()
     if not policy.rules or policy.rules[-1].when != When():
@@ -64,10 +64,10 @@ def _rule(row: Table) -> Rule:
     rule = Rule(
         name=row.take("name", text),
         when=When(
-            purposes=when.get("purpose", _purposes, None),
-            references=when.get("references", flag, None),
-            renders_text=when.get("renders_text", flag, None),
-            locks_identity=when.get("locks_identity", flag, None),
+            purposes=when.get("purpose", _purposes, default=None),
+            references=when.get("references", flag, default=None),
+            renders_text=when.get("renders_text", flag, default=None),
+            locks_identity=when.get("locks_identity", flag, default=None),
         ),
         tier=row.take("tier", one_of(Tier)),
         reason=row.take("reason", text),

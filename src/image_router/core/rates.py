@@ -179,7 +179,12 @@ def max_output_tokens(model: Model, parameters: Parameters) -> int | None:
 
 
 def quote(
-    request: ImageRequest, model: Model, parameters: Parameters, card: RateCard, *, lane: Lane | None = None
+    request: ImageRequest,
+    model: Model,
+    *,
+    parameters: Parameters,
+    card: RateCard,
+    lane: Lane | None = None,
 ) -> Quote:
     """The price of all n images on one model, before they are made.
 
@@ -252,7 +257,7 @@ def _at(by_size: Mapping[Size, int], size: Size, model: Model) -> int:
     return by_size[size]
 
 
-def price(usage: Usage, model: Model, size: Size, card: RateCard, lane: Lane) -> Cost:
+def price(usage: Usage, model: Model, *, size: Size, card: RateCard, lane: Lane) -> Cost:
     """What one call was charged, from its usage.
 
     IMAGE tokens at the image rate, all other output and thinking at the text rate, the prompt with its

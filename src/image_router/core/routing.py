@@ -201,7 +201,7 @@ def _candidate(request: ImageRequest, world: World, option: _Option, snapshot: S
         tier=option.tier,
         model=model,
         parameters=parameters,
-        quote=quote(request, model, parameters, world.card),
+        quote=quote(request, model, parameters=parameters, card=world.card),
         reason=option.reason,
         adapted=adapted,
     )

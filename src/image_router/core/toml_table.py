@@ -67,7 +67,7 @@ class Table:
         except (ValueError, TypeError, InvalidRequest) as problem:
             raise self.error(key, str(problem)) from None
 
-    def get(self, key: str, convert: Callable[[Any], T], default: T) -> T:
+    def get(self, key: str, convert: Callable[[Any], T], *, default: T) -> T:
         """The value of a key that may be left out."""
         return self.take(key, convert) if key in self.values else default
 

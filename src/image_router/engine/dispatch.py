@@ -126,9 +126,9 @@ def _call(job: Job, step: Try) -> Call:
 def _priced(run: _Run, candidate: Candidate, call: Call, outcome: Outcome) -> Attempt:
     usage = chargeable(outcome)
     lane, size = call.request.lane, call.parameters.size
-    cost = price(usage, call.model, size, run.tools.card, lane) if usage else Cost()
+    cost = price(usage, call.model, size=size, card=run.tools.card, lane=lane) if usage else Cost()
     unknown = outcome.billed is Billed.UNKNOWN
-    ceiling = quote(call.request, call.model, call.parameters, run.tools.card).ceiling
+    ceiling = quote(call.request, call.model, parameters=call.parameters, card=run.tools.card).ceiling
     return Attempt(
         number=len(run.tried) + 1,
         model=call.model.id,
