@@ -5,58 +5,36 @@ from __future__ import annotations
 import math
 
 from gemini_emulator.pictures.colour import WHITE, darker, lighter
-from gemini_emulator.pictures.easel import Pen, Ramp, Veil
+from gemini_emulator.pictures.easel import Pen, Point, Ramp, Veil
 from gemini_emulator.pictures.wares import STEEL, Maker, Wares, motif, round_body, sheen
 
 
 def sneaker(pen: Pen, wares: Wares) -> None:
-    pen = pen.at(0, 0, scale=1.12)
     body, trim = wares.body, wares.print_colour
-    pen.blob(
-        [
-            (-0.5, -0.12),
-            (-0.49, -0.3),
-            (-0.43, -0.5),
-            (-0.36, -0.52),
-            (-0.31, -0.44),
-            (-0.16, -0.47),
-            (-0.08, -0.53),
-            (0.06, -0.36),
-            (0.28, -0.27),
-            (0.47, -0.2),
-            (0.52, -0.1),
-            (0.4, -0.06),
-            (-0.46, -0.06),
-        ],
-        Ramp((lighter(body, 0.2), body, darker(body, 0.25))),
-    )
-    pen.blob(
-        [(-0.39, -0.5), (-0.3, -0.42), (-0.14, -0.45), (-0.09, -0.5), (-0.2, -0.55), (-0.32, -0.57)],
-        darker(body, 0.55),
-    )
-    pen.blob([(-0.17, -0.47), (-0.07, -0.6), (-0.02, -0.55), (0.1, -0.35), (0.02, -0.3)], lighter(body, 0.34))
-    pen.blob(
-        [(0.26, -0.28), (0.47, -0.2), (0.52, -0.1), (0.4, -0.07), (0.24, -0.08), (0.2, -0.18)],
-        darker(body, 0.12),
-    )
-    pen.blob([(-0.5, -0.1), (-0.49, -0.3), (-0.42, -0.36), (-0.33, -0.26), (-0.34, -0.08)], trim)
+    pen.blob(_UPPER, Ramp((lighter(body, 0.22), body, darker(body, 0.26))))
+    pen.blob([(-0.42, -0.47), (-0.3, -0.53), (-0.14, -0.52), (-0.2, -0.42), (-0.33, -0.4)], darker(body, 0.6))
+    tongue = [(-0.21, -0.44), (-0.11, -0.61), (-0.03, -0.55), (0.14, -0.33), (0.05, -0.27)]
+    pen.blob(tongue, lighter(body, 0.38))
+    pen.blob([(0.25, -0.26), (0.37, -0.22), (0.47, -0.15), (0.47, -0.08), (0.22, -0.08)], darker(body, 0.14))
+    pen.blob([(-0.5, -0.08), (-0.5, -0.26), (-0.46, -0.4), (-0.36, -0.3), (-0.34, -0.08)], trim)
     if wares.pattern % 2:
-        for x in (-0.24, -0.14, -0.04):
-            pen.poly([(x, -0.09), (x + 0.06, -0.09), (x + 0.13, -0.33), (x + 0.08, -0.35)], trim)
+        for x in (-0.26, -0.16, -0.06):
+            pen.poly([(x, -0.08), (x + 0.06, -0.08), (x + 0.14, -0.3), (x + 0.09, -0.33)], trim)
     else:
-        pen.blob([(-0.3, -0.16), (-0.05, -0.12), (0.22, -0.26), (-0.04, -0.06), (-0.24, -0.07)], trim)
+        pen.blob([(-0.31, -0.15), (-0.06, -0.12), (0.24, -0.25), (-0.02, -0.07), (-0.24, -0.06)], trim)
     for number in range(4):
-        x, y = -0.08 + number * 0.05, -0.47 + number * 0.052
-        pen.ribbon([(x - 0.05, y + 0.05), (x + 0.035, y - 0.005)], WHITE, width=0.022)
-    pen.blob(
-        [(-0.54, -0.12), (-0.3, -0.1), (0.3, -0.1), (0.53, -0.13), (0.56, -0.05), (0.48, 0.01), (-0.5, 0.01)],
-        Ramp(((255, 255, 252), (224, 224, 226))),
-    )
-    pen.slab((-0.51, -0.015, 0.5, 0.014), trim, radius=0.014)
-    for number in range(12):
-        x = -0.46 + number * 0.08
-        pen.poly([(x, -0.02), (x + 0.03, -0.055), (x + 0.06, -0.02)], (206, 206, 212))
-    sheen(pen, [(-0.28, -0.36), (-0.1, -0.34), (0.04, -0.28)], width=0.024, alpha=0.3)
+        x, y = -0.12 + number * 0.055, -0.45 + number * 0.054
+        pen.ribbon([(x - 0.055, y + 0.05), (x + 0.04, y - 0.012)], WHITE, width=0.024)
+    pen.slab((-0.53, -0.105, 0.55, 0.01), Ramp(((255, 255, 253), (216, 217, 222))), radius=0.055)
+    pen.slab((-0.5, -0.022, 0.5, 0.014), trim, radius=0.018)
+    pen.ribbon([(-0.5, -0.068), (0.0, -0.064), (0.52, -0.068)], (226, 227, 232), width=0.008)
+    sheen(pen, [(-0.3, -0.35), (-0.14, -0.36), (0.0, -0.29)], width=0.024, alpha=0.28)
+
+
+_UPPER: list[Point] = [
+    (-0.5, -0.06), (-0.515, -0.28), (-0.47, -0.5), (-0.4, -0.53), (-0.33, -0.43), (-0.2, -0.43),
+    (-0.1, -0.52), (0.03, -0.41), (0.16, -0.31), (0.34, -0.25), (0.46, -0.18), (0.49, -0.06),
+]  # fmt: skip
 
 
 def bag(pen: Pen, wares: Wares) -> None:

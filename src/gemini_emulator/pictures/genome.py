@@ -25,6 +25,8 @@ _BITS = {
     "hat": 3, "glasses": 3, "neck": 2, "marking": 2, "build": 2, "pattern": 3, "face": 2,
 }  # fmt: skip
 
+_SURROUNDINGS = ("background", "backdrop", "wall", "table", "sky", "light", "room", "studio", "floor")
+
 _WORN = {
     "beanie": ("hat", 3), "cap": ("hat", 4), "hat": ("hat", 5), "beret": ("hat", 6), "bow": ("hat", 7),
     "glasses": ("glasses", 5), "spectacles": ("glasses", 5), "sunglasses": ("glasses", 7),
@@ -90,12 +92,18 @@ def conceive(prompt: str, seed: int | None, *, subject: int) -> Genome:
     axes["subject"] = subject
     if axes["accent"] == axes["hue"]:
         axes["accent"] = (axes["hue"] + 11) % 32
-    spoken = vocabulary().find("colour", words_of(prompt))
+    spoken = vocabulary().find("colour", _own_words(prompt))
     if spoken:
         axes["hue"] = spoken[0]
     if len(spoken) > 1:
         axes["accent"] = spoken[1]
     return dressed(Genome(**axes), prompt)
+
+
+def _own_words(prompt: str) -> list[str]:
+    """The prompt's words without those that belong to the surroundings, as in 'on a white background'."""
+    spoken = words_of(prompt)
+    return [word for word in spoken if not any(f"{word}-{place}" in spoken for place in _SURROUNDINGS)]
 
 
 def dressed(genome: Genome, prompt: str) -> Genome:

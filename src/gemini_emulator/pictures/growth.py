@@ -129,6 +129,8 @@ def tower(pen: Pen, colour: RGB, *, dice: random.Random, wide: float, glowing: f
     for row in range(dice.randint(6, 9)):
         for column in range(columns):
             shine = dice.random() < glowing
+            if not shine and dice.random() < 0.45:
+                continue
             x, y = -half + (column + 0.3) * step, -0.93 + row * 0.1
             pen.box((x, y, x + step * 0.42, y + 0.05), (255, 222, 140) if shine else lighter(colour, 0.2))
 

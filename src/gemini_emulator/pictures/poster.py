@@ -54,7 +54,7 @@ def _mosaic(easel: Easel, palette: tuple[RGB, ...], dice: random.Random, detail:
             back, front = dice.sample(palette, 2)
             cell = Pen(easel, 0, 0, easel.unit).at((column + 0.5) * size, (row + 0.5) * size, scale=size)
             cell = cell.at(0, 0, turn=dice.randrange(4) * math.pi / 2)
-            cell.box((-0.505, -0.505, 0.505, 0.505), back)
+            cell.box((-0.501, -0.501, 0.501, 0.501), back)
             dice.choice(_CELLS)(cell, front, dice.choice(palette))
 
 

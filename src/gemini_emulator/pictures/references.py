@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from io import BytesIO
 
-from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageOps
 
 from gemini_emulator.pictures.colour import RGB
+from gemini_emulator.pictures.decode import decoded
 from gemini_emulator.pictures.genome import Genome
 from gemini_emulator.pictures.watermark import recognise
 
@@ -31,26 +31,17 @@ def given_by(references: tuple[bytes, ...]) -> Given:
     photos: list[Image.Image] = []
     for data in references:
         genome = recognise(data)
-        photo = None if genome else _thumbnail(data)
+        photo = None if genome else decoded(data, about=512)
         if genome and genome not in genomes:
             genomes.append(genome)
         if photo:
-            photos.append(photo)
+            photos.append(ImageOps.fit(photo, (512, 512)))
     return Given(
         known=genomes[0] if genomes else None,
         companions=tuple(genomes[1 : 1 + MOST_COMPANIONS]),
         photos=tuple(photos[:MOST_INSETS]),
         palette=_palette(photos[0]) if photos else (),
     )
-
-
-def _thumbnail(data: bytes) -> Image.Image | None:
-    try:
-        with Image.open(BytesIO(data)) as image:
-            image.draft("RGB", (512, 512))
-            return ImageOps.fit(image.convert("RGB"), (512, 512))
-    except (UnidentifiedImageError, OSError):
-        return None
 
 
 def _palette(photo: Image.Image) -> tuple[RGB, ...]:

@@ -96,7 +96,7 @@ def _shadow(pen: Pen, reach: float) -> None:
         pen.glow((0.06, 0.0, reach * 1.5, reach * 0.3), Veil((24, 18, 44), 0.6))
         pen.glow((0, 0.0, reach * 0.95, reach * 0.14), Veil((18, 14, 34), 0.7))
     else:
-        pen.oval((0, 0.0, reach * 0.8, reach * 0.12), (70, 66, 84))
+        pen.oval((0, 0.0, reach * 0.8, reach * 0.12), Veil((24, 18, 44), 0.35))
 
 
 def _podium(pen: Pen, scene: Scene) -> None:

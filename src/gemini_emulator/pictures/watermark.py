@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import zlib
 from functools import cache
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from gemini_emulator.pictures.decode import decoded
 from gemini_emulator.pictures.genome import GENOME_BITS, Genome
 
 CELLS = 128
@@ -44,12 +44,10 @@ def embedded(picture: Image.Image, genome: Genome) -> Pixels:
 
 def recognise(data: bytes) -> Genome | None:
     """The genome an encoded picture carries, or None when it carries none (or is no picture)."""
-    try:
-        with Image.open(BytesIO(data)) as image:
-            image.draft("L", (1024, 1024))
-            grey = image.convert("L").resize((CELLS, CELLS), Image.Resampling.BOX)
-    except (UnidentifiedImageError, OSError):
+    picture = decoded(data, about=1024)
+    if picture is None:
         return None
+    grey = picture.convert("L").resize((CELLS, CELLS), Image.Resampling.BOX)
     level = np.asarray(grey, dtype=np.float64)
     padded = np.pad(level, 1, mode="edge")
     around = (padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]) / 4

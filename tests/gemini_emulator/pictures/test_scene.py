@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gemini_emulator.pictures.genome import _BITS, GENOME_BITS
 from gemini_emulator.pictures.scene import Scene, plan
 from gemini_emulator.pictures.vocabulary import vocabulary
 
@@ -75,3 +76,11 @@ def test_genome_tables_fit_their_bits() -> None:
     words = vocabulary()
     assert len(words.colours) == 32
     assert len(words.subjects) <= 64
+    assert sum(_BITS.values()) == GENOME_BITS
+
+
+def test_colour_of_the_surroundings_is_not_the_subjects() -> None:
+    """'White background' leaves the colour of the shoe to the other words."""
+    words = vocabulary()
+    shoe = planned("studio shot on a white background of a sneaker in cobalt").genome
+    assert shoe.hue == words.words["colour"]["cobalt"]
