@@ -210,6 +210,8 @@ def _snowcaps(pen: Pen, line: list[Point], snow: RGB) -> None:
 def _skyline(pen: Pen, scene: Scene, colour: RGB, base: float, depth: int, dice: random.Random) -> None:
     high, wide = pen.easel.height / pen.scale, pen.easel.width / pen.scale
     glowing = {"night": 0.6, "dusk": 0.4, "golden": 0.15}.get(scene.light.name, 0.04)
+    if depth == 0 and glowing < 0.3:
+        glowing = -1.0  # by day the farthest row is too hazy to show windows
     x = -0.05
     while x < wide + 0.1:
         size = dice.uniform(0.16, 0.42) * (1.15 - depth * 0.22)

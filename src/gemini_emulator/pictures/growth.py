@@ -113,7 +113,7 @@ def bird(pen: Pen, colour: RGB, *, dice: random.Random) -> None:
 
 
 def tower(pen: Pen, colour: RGB, *, dice: random.Random, wide: float, glowing: float) -> None:
-    """A building one unit high; `glowing` is the share of lit windows."""
+    """A building one unit high; `glowing` is the share of lit windows, negative for a bare wall."""
     half = wide / 2
     pen.box((-half, -1, half, 0.1), colour)
     pen.box((half * 0.55, -1, half, 0.1), darker(colour, 0.1))
@@ -124,6 +124,8 @@ def tower(pen: Pen, colour: RGB, *, dice: random.Random, wide: float, glowing: f
         pen.poly([(-half, -1), (0, -1.12), (half, -1)], darker(colour, 0.08))
     elif roof == 3:
         pen.box((-0.008, -1.18, 0.008, -1), colour)
+    if glowing < 0:
+        return
     columns = max(2, round(wide / 0.075))
     step = wide / columns
     for row in range(dice.randint(6, 9)):

@@ -75,7 +75,7 @@ def chair(pen: Pen, wares: Wares) -> None:
 
 def lamp(pen: Pen, wares: Wares) -> None:
     shade, stand = wares.body, round_body((214, 178, 108) if wares.style % 2 else (70, 68, 76))
-    pen.glow((0, -0.62, 0.85, 0.8), Veil((255, 224, 150), 0.5))
+    pen.glow((0, -0.62, 1.0, 0.95), Veil((255, 224, 150), 0.8))
     pen.oval((0, -0.015, 0.2, 0.035), stand)
     pen.slab((-0.02, -0.52, 0.02, -0.02), stand, radius=0.01)
     if wares.style > 3:
