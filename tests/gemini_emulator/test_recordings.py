@@ -88,7 +88,7 @@ def test_a_generated_picture_has_the_recorded_shape(name: str, day: str, size: t
 
 
 def test_a_picture_without_words_is_counted_to_the_token() -> None:
-    """2.5 Flash Image in TEXT and IMAGE mode, with no words to say: the recorded usageMetadata, key by key."""
+    """2.5 Flash Image with no words to say: the recorded usageMetadata, key by key."""
     recorded = exchange("braintrustdata__braintrust-sdk-python/gemini_2_5_flash_image_text_image.json")
     with _world("2026-08-10") as client:
         answer = _replay(client, recorded).json()
