@@ -73,11 +73,11 @@ class _Tile:
         for text, font, fill in self._lines():
             pen.text((x + self.pad, y), text, font=font, fill=fill)
             y += round(font.size * 1.36)
-        self._money(pen, (x + self.pad, at[1] + height - self.pad - round(self.type_size * 2.3)))
+        self._money(pen, (x + self.pad, at[1] + height - self.pad - self._money_height))
 
     def _words_height(self) -> int:
         words = sum(round(font.size * 1.36) for _, font, _ in self._lines())
-        return 8 + self.pad + words + round(self.type_size * 2.3) + self.pad + 18
+        return 8 + self.pad + words + self._money_height + self.pad + 24
 
     def _lines(self) -> list[tuple[str, FreeTypeFont, str]]:
         card, size = self.card, self.type_size
@@ -91,18 +91,30 @@ class _Tile:
         return lines
 
     def _money(self, pen: ImageDraw.ImageDraw, at: Point) -> None:
+        """Side by side, or one below the other where the card is narrow."""
         x, y = at
         right = x + self.width - 2 * self.pad
-        soft, bold = _font(self.type_size - 6), _font(self.type_size - (7 if self.small else 1), bold=True)
-        pen.line((x, y - 12, right, y - 12), fill=_LINE, width=2)
-        step = round(soft.size * 1.25)
-        for label, amount, place, anchor in (
-            ("Quoted", self.card.quote.total, x, "la"),
-            ("At most", self.card.quote.ceiling, (x + right) // 2, "ma"),
-            ("Charged", self.card.cost.total, right, "ra"),
-        ):
-            pen.text((place, y), label, font=soft, fill=_SOFT, anchor=anchor)
-            pen.text((place, y + step), show_usd(amount), font=bold, fill=_INK, anchor=anchor)
+        soft, bold = _font(self.type_size - 5), _font(self.type_size - 2, bold=True)
+        pen.line((x, y - 14, right, y - 14), fill=_LINE, width=2)
+        quote = self.card.quote
+        rows = [("Quoted", quote.total), ("At most", quote.ceiling), ("Charged", self.card.cost.total)]
+        places = [(x, "la"), ((x + right) // 2, "ma"), (right, "ra")]
+        for (label, amount), (place, anchor) in zip(rows, places, strict=True):
+            if self.small:
+                pen.text((x, y), label, font=soft, fill=_SOFT)
+                pen.text((right, y), show_usd(amount), font=bold, fill=_INK, anchor="ra")
+                y += self._step
+            else:
+                pen.text((place, y), label, font=soft, fill=_SOFT, anchor=anchor)
+                pen.text((place, y + self._step), show_usd(amount), font=bold, fill=_INK, anchor=anchor)
+
+    @property
+    def _step(self) -> int:
+        return round(self.type_size * 1.2)
+
+    @property
+    def _money_height(self) -> int:
+        return self._step * (3 if self.small else 2)
 
     def _shrunk(self) -> Image.Image:
         with Image.open(io.BytesIO(self.card.image.data)) as picture:
