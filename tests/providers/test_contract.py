@@ -6,6 +6,7 @@ import asyncio
 import json
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -56,6 +57,8 @@ GEMINI, IMAGEN = "gemini-3-pro-image-preview", "imagen-4.0-generate-001"
 CATALOG = load_catalog(None)
 CARD = card_on(DAY, load_cards(None))
 PATIENCE = 30.0
+NOBODY = "http://127.0.0.1:9"
+"""Where nothing listens."""
 
 Fault = tuple[Kind, Cause]
 
@@ -197,16 +200,26 @@ def _mended(bench: Bench) -> Iterator[None]:
     bench.mend()
 
 
-@pytest.fixture(params=["rest", "sdk-developer", "sdk-enterprise"])
+KINDS = ["rest", "sdk-developer", "sdk-enterprise"]
+
+
+@pytest.fixture(params=KINDS)
 async def provider(request: pytest.FixtureRequest, bench: Bench) -> AsyncIterator[Provider]:
-    if request.param == "rest":
-        rest = RestProvider(KEY, base_url=bench.url, real=False)
+    async with _provider(request.param, bench.url) as made:
+        yield made
+
+
+@asynccontextmanager
+async def _provider(kind: str, url: str) -> AsyncIterator[Provider]:
+    """A provider of a kind that speaks to a URL; everything is closed behind it."""
+    if kind == "rest":
+        rest = RestProvider(KEY, base_url=url, real=False)
         yield rest
         await rest.aclose()
         return
-    if request.param == "sdk-developer":
+    if kind == "sdk-developer":
         client = genai.Client(
-            api_key=KEY, http_options=genai.types.HttpOptions(base_url=bench.url, api_version="v1beta")
+            api_key=KEY, http_options=genai.types.HttpOptions(base_url=url, api_version="v1beta")
         )
     else:
         client = genai.Client(
@@ -214,7 +227,7 @@ async def provider(request: pytest.FixtureRequest, bench: Bench) -> AsyncIterato
             project="studio",
             location="global",
             credentials=Credentials(token="ya29.contract"),  # type: ignore[no-untyped-call]
-            http_options=genai.types.HttpOptions(base_url=bench.url),
+            http_options=genai.types.HttpOptions(base_url=url),
         )
     yield SdkProvider(client, real=False)
     await client.aio.aclose()
@@ -270,10 +283,9 @@ async def test_image_comes_at_its_price(provider: Provider, bench: Bench, model:
 @pytest.mark.parametrize("size", [Size.K2, Size.K4])
 async def test_larger_size_comes_at_its_price(bench: Bench, size: Size) -> None:
     """2K and 4K are sent as such, come as such and are billed as such."""
-    provider = RestProvider(KEY, base_url=bench.url, real=False)
     call, before = _call(size=size), bench.billed()
-    _, outcome = await _judged(provider, call)
-    await provider.aclose()
+    async with _provider("rest", bench.url) as provider:
+        _, outcome = await _judged(provider, call)
     assert (outcome.kind, outcome.wrong_size) == (Kind.IMAGE, False)
     assert _cost(call, outcome) == bench.billed() - before
 
@@ -312,12 +324,11 @@ async def test_conversation_goes_on(provider: Provider, bench: Bench) -> None:
 async def test_thinking_level_is_accepted() -> None:
     """Each level a model offers is sent in the API's spelling and taken."""
     with serve(as_of="2026-11-22", latency=0.0) as emulator:
-        provider = RestProvider(KEY, base_url=emulator.url, real=False)
-        for level in ThinkingLevel:
-            plain = _call("gemini-nano-banana-2.1")
-            call = replace(plain, parameters=replace(plain.parameters, thinking=level))
-            assert (await _judged(provider, call))[1].kind is Kind.IMAGE
-        await provider.aclose()
+        async with _provider("rest", emulator.url) as provider:
+            for level in ThinkingLevel:
+                plain = _call("gemini-nano-banana-2.1")
+                call = replace(plain, parameters=replace(plain.parameters, thinking=level))
+                assert (await _judged(provider, call))[1].kind is Kind.IMAGE
 
 
 def test_every_fault_has_a_row(bench: Bench) -> None:
@@ -378,16 +389,12 @@ async def test_models_are_listed(provider: Provider, bench: Bench) -> None:
     assert listed[IMAGEN] == ("predict",)
 
 
-async def test_unreadable_list_of_models_says_why(provider: Provider, bench: Bench) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_unreadable_list_of_models_says_why(kind: str, bench: Bench) -> None:
     """A list that cannot be had is an error with the provider's words, not an empty list."""
-    if isinstance(provider, RestProvider):
-        provider = RestProvider(KEY, base_url=bench.url + "/nowhere", real=False)
-    else:
-        options = genai.types.HttpOptions(base_url=bench.url + "/nowhere")
-        provider = SdkProvider(genai.Client(api_key=KEY, http_options=options), real=False)
-    with pytest.raises(ModelsUnavailable, match="404"):
-        await provider.models()
-    await provider.aclose()
+    async with _provider(kind, bench.url + "/nowhere") as provider:
+        with pytest.raises(ModelsUnavailable, match="404"):
+            await provider.models()
 
 
 async def test_cancelling_leaves_the_provider_usable(provider: Provider, bench: Bench) -> None:
@@ -404,26 +411,18 @@ async def test_cancelling_leaves_the_provider_usable(provider: Provider, bench: 
 
 async def test_imagen_may_go_another_way(bench: Bench) -> None:
     """An SDK provider hands Imagen to the provider it was given for it, generation and probe."""
-    client = genai.Client(api_key=KEY, http_options=genai.types.HttpOptions(base_url="http://127.0.0.1:9"))
-    rest = RestProvider(KEY, base_url=bench.url, real=False)
-    provider = SdkProvider(client, predict=rest, real=False)
     assert CATALOG.models[IMAGEN].dialect is Dialect.PREDICT
-    assert (await _judged(provider, _call(IMAGEN)))[1].kind is Kind.IMAGE
-    assert await provider.probe(CATALOG.models[IMAGEN]) is Entitlement.ENTITLED
-    await rest.aclose()
-    await client.aio.aclose()
+    client = genai.Client(api_key=KEY, http_options=genai.types.HttpOptions(base_url=NOBODY))
+    async with _provider("rest", bench.url) as rest:
+        provider = SdkProvider(client, predict=rest, real=False)
+        assert (await _judged(provider, _call(IMAGEN)))[1].kind is Kind.IMAGE
+        assert await provider.probe(CATALOG.models[IMAGEN]) is Entitlement.ENTITLED
     client.close()
 
 
-async def test_nobody_at_home_is_not_ambiguous(provider: Provider, bench: Bench) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_nobody_at_home_is_not_ambiguous(kind: str) -> None:
     """A refused connection never left: it may be tried again, and nothing is at risk."""
-    address = "http://127.0.0.1:9"
-    unreachable: Provider
-    if isinstance(provider, RestProvider):
-        unreachable = RestProvider(KEY, base_url=address, real=False)
-    else:
-        options = genai.types.HttpOptions(base_url=address)
-        unreachable = SdkProvider(genai.Client(api_key=KEY, http_options=options), real=False)
-    outcome = classify(await unreachable.generate(_call(), timeout=5.0), Expected())
-    await unreachable.aclose()
+    async with _provider(kind, NOBODY) as unreachable:
+        outcome = classify(await unreachable.generate(_call(), timeout=5.0), Expected())
     assert (outcome.kind, outcome.cause, outcome.billed) == (Kind.FAILED, Cause.UNREACHABLE, Billed.NO)
