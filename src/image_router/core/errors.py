@@ -8,7 +8,8 @@ ImageRouterError
 │   ├─ CostLimitExceeded   .limit .asked
 │   ├─ LaneUnavailable
 │   └─ IdempotencyConflict
-├─ BudgetExceeded          the owner of the money
+├─ BudgetExceeded          the owner of the money: .scope .window .cap .spent .held .asked .window_end
+├─ HoldExpired             whoever kept working on a hold that was given up
 ├─ ProviderError           .tier .model .retry_after .usage .billed .attempts
 │   ├─ RateLimited · QuotaExhausted · ProviderUnavailable · ProviderTimeout · ModelUnavailable
 │   ├─ NoImageReturned · ContentRefused
@@ -18,6 +19,7 @@ ImageRouterError
 │   └─ AllAttemptsFailed   .failures
 ├─ ChainError · BatchError
 ├─ AssetError              a file or a stored picture
+├─ StorageError            the operator: the database; .problem
 └─ ConfigError             the operator
 
 No error knows HTTP or exit codes: each surface has one table, looked up along the class's ancestors.
@@ -27,9 +29,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from image_router.core.budget import Shortfall
     from image_router.core.decision import Dropped
     from image_router.core.results import Attempt
 
@@ -99,9 +103,30 @@ class IdempotencyConflict(RequestError):
 
 
 class BudgetExceeded(ImageRouterError):
-    """A budget or its guard does not allow the spending; nothing was spent."""
+    """A budget or its guard does not allow the spending; nothing was spent.
+
+    Where a cap is the reason, `scope`, `window` (day, month, total, request), `cap`, `spent`, `held`, `asked`
+    (nano-dollars) and `window_end` say which; they are None where the guard refused.
+    """
 
     code = "budget_exceeded"
+
+    def __init__(self, message: str, *, shortfall: Shortfall | None = None) -> None:
+        super().__init__(message)
+        self.shortfall = shortfall
+        self.scope = shortfall.scope if shortfall else None
+        self.window = shortfall.window if shortfall else None
+        self.cap = shortfall.cap if shortfall else None
+        self.spent = shortfall.spent if shortfall else None
+        self.held = shortfall.held if shortfall else None
+        self.asked = shortfall.asked if shortfall else None
+        self.window_end = shortfall.window_end if shortfall else None
+
+
+class HoldExpired(ImageRouterError):
+    """The hold was given up because its owner was silent too long, or is closed; send nothing more on it."""
+
+    code = "hold_expired"
 
 
 class ProviderError(ImageRouterError):
@@ -236,6 +261,33 @@ class AssetError(ImageRouterError):
     """A picture or file cannot be read, written or found."""
 
     code = "asset_error"
+
+
+class StorageProblem(StrEnum):
+    """What is wrong with the database."""
+
+    LOCKED = "locked"
+    GONE = "gone"
+    """It cannot be reached, or the connection was lost."""
+    READ_ONLY = "read_only"
+    FULL = "full"
+    CORRUPT = "corrupt"
+    NEWER_SCHEMA = "newer_schema"
+    OTHER = "other"
+
+
+class StorageError(ImageRouterError):
+    """The database cannot be opened, read or written. Unless `in_doubt`, nothing of the step was stored."""
+
+    code = "storage_error"
+
+    def __init__(
+        self, message: str, *, problem: StorageProblem = StorageProblem.OTHER, in_doubt: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.problem = problem
+        self.in_doubt = in_doubt
+        """The connection was lost while committing: the step may have been stored."""
 
 
 class ConfigError(ImageRouterError):
