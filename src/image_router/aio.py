@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from image_router.config import Settings, load_settings
 from image_router.engine import router as engine
+from image_router.providers.base import Provider
 from image_router.wiring import parts_of
 
 
@@ -17,8 +19,12 @@ class ImageRouter(engine.ImageRouter):
             result.image.data, result.cost
 
     Arguments are settings (see config.Settings), read after them from the environment and image-router.toml.
-    Raises ConfigError for broken settings or facts.
+    `via` is a provider of your own, such as SdkProvider(client) around any google.genai.Client, or
+    testing.ScriptedProvider(); the router closes it. Raises ConfigError for broken settings or facts.
     """
 
-    def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
-        super().__init__(parts_of(settings or load_settings(**overrides)))
+    def __init__(
+        self, settings: Settings | None = None, *, via: Provider | None = None, **overrides: Any
+    ) -> None:
+        parts = parts_of(settings or load_settings(**overrides))
+        super().__init__(replace(parts, provider=lambda: via) if via else parts)

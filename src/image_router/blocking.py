@@ -21,6 +21,7 @@ from image_router.core.results import GeneratedImage, ImageResult
 from image_router.core.types import ImageRequest
 from image_router.engine.chains import ChainResult
 from image_router.engine.explaining import Explanation
+from image_router.providers.base import Provider
 
 T = TypeVar("T")
 
@@ -28,8 +29,10 @@ T = TypeVar("T")
 class ImageRouter:
     """Each method is the asynchronous router's, waited for; arguments and errors are the same."""
 
-    def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
-        self._router = aio.ImageRouter(settings, **overrides)
+    def __init__(
+        self, settings: Settings | None = None, *, via: Provider | None = None, **overrides: Any
+    ) -> None:
+        self._router = aio.ImageRouter(settings, via=via, **overrides)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="image-router", daemon=True)
         self._thread.start()
@@ -43,15 +46,27 @@ class ImageRouter:
         self.close()
 
     def close(self) -> None:
-        """Close connections and end the loop's thread."""
+        """Stop what is under way, close connections and end the loop's thread."""
         if self._loop.is_closed():
             return
-        self._wait(self._router.aclose())
+        self._wait(self._settle())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
+    async def _settle(self) -> None:
+        """A call that Ctrl-C interrupted may still be ending; its thread and task end first."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._router.aclose()
+        await self._loop.shutdown_default_executor()
+
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._loop.is_closed():
+            work.close()
+            raise RuntimeError("this router is closed; make a new one")
         future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()

@@ -7,41 +7,36 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import date
-from functools import cached_property
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 from image_router import facts
 from image_router.blocking import ImageRouter
 from image_router.config import load_settings
 from image_router.core.article import route_tier
-from image_router.core.errors import ChainError, ImageRouterError
-from image_router.core.types import Purpose, Tier
+from image_router.core.catalog import ModelState
+from image_router.core.errors import ImageRouterError, InvalidRequest
+from image_router.core.types import ImageRequest, Purpose, Tier
 from image_router.wiring import today
 
 log = logging.getLogger("image_router.classic")
 
-_PLAIN = frozenset({"purpose", "text_heavy", "reference_images", "budget_consumed_pct"})
+_ARTICLE = frozenset({"purpose", "text_heavy", "reference_images", "budget_consumed_pct"})
+_OURS = frozenset(field.name for field in fields(ImageRequest)) | {"profile"}
 
 
 def route_image(prompt: str, constraints: Mapping[str, Any] | None = None) -> bytes | None:
     """One image for the article's constraints, or None with the reason in the log.
 
     Decided by the engine's policy on the configured provider (a key, or IMAGE_ROUTER_OFFLINE=1). Further
-    constraints are the router's own fields, such as size and aspect.
+    constraints are the router's own fields, such as size and aspect; unknown ones are logged and ignored.
     """
-    asked = dict(constraints or {})
-    fields = {name: value for name, value in asked.items() if name not in _PLAIN}
     try:
         with ImageRouter() as router:
-            result = router.generate(
-                prompt,
-                purpose=_purpose(asked.get("purpose")),
-                text_heavy=bool(asked.get("text_heavy")),
-                references=tuple(asked.get("reference_images") or ()),
-                pressure=int(asked.get("budget_consumed_pct", 0)),
-                **fields,
-            )
+            result = router.generate(prompt, **_asked(constraints or {}))
     except ImageRouterError as error:
         log.error("no image for %r: %s", prompt[:60], error)
         return None
@@ -53,7 +48,7 @@ def character_consistency_chain(character_prompt: str, variant_prompts: Sequence
     try:
         with ImageRouter() as router:
             result = router.chain(character_prompt, list(variant_prompts))
-    except (ChainError, ImageRouterError) as error:
+    except ImageRouterError as error:
         log.error("no chain for %r: %s", character_prompt[:60], error)
         return []
     for failure in result.failures:
@@ -61,21 +56,45 @@ def character_consistency_chain(character_prompt: str, variant_prompts: Sequence
     return [image.data for image in result.images]
 
 
+def _asked(constraints: Mapping[str, Any]) -> dict[str, Any]:
+    """The article's constraints as the router's arguments."""
+    if unknown := constraints.keys() - _ARTICLE - _OURS:
+        log.warning("constraints that are not known are ignored: %s", ", ".join(sorted(map(str, unknown))))
+    return {
+        **{name: value for name, value in constraints.items() if name in _OURS},
+        "purpose": _purpose(constraints.get("purpose")),
+        "text_heavy": bool(constraints.get("text_heavy")),
+        "references": constraints.get("reference_images") or constraints.get("references") or (),
+        "pressure": _percent(constraints.get("budget_consumed_pct")),
+    }
+
+
+def _percent(value: object) -> int:
+    try:
+        return int(float(str(value or 0)))
+    except (ValueError, OverflowError):
+        raise InvalidRequest(f"budget_consumed_pct {value!r} is no number of percent") from None
+
+
 def _purpose(name: object) -> Purpose:
     """The article knows any purpose; those it does not name are economy."""
     return next((purpose for purpose in Purpose if purpose == name), Purpose.ECONOMY)
 
 
+@lru_cache(maxsize=8)
+def _serving(day: date, home: Path, states: tuple[tuple[str, ModelState], ...]) -> dict[str, str]:
+    catalog = facts.load_catalog(home, dict(states))
+    return {tier.value: entry.model for tier in Tier if (entry := catalog.serving(tier, day))}
+
+
 class ModelRegistry(Mapping[str, str]):
     """Tier → model id, read-only: today's, or of the `as_of` setting (2026-04-09: the article's six)."""
 
-    @cached_property
+    @property
     def _ids(self) -> dict[str, str]:
         settings = load_settings()
-        day: date = settings.as_of or today()
-        catalog = facts.load_catalog(settings.home, settings.model_states)
-        serving = {tier: catalog.serving(tier, day) for tier in Tier}
-        return {tier.value: entry.model for tier, entry in serving.items() if entry}
+        states = tuple(sorted(settings.model_states.items()))
+        return _serving(settings.as_of or today(), settings.home, states)
 
     def __getitem__(self, tier: str) -> str:
         return self._ids[tier]

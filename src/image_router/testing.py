@@ -7,10 +7,12 @@ provider = ScriptedProvider(script)
 from __future__ import annotations
 
 import io
+import zlib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from image_router.core.catalog import Model
@@ -78,7 +80,7 @@ def lost(kind: FaultKind = FaultKind.DROPPED, *, sent: bool = True) -> Reply:
 
 
 def painted(call: Call, *, overhead: int = 100) -> Reply:
-    """What the model would answer: one small real picture with the usage of its size."""
+    """What the model would answer: one real picture of its true size, with the usage of its size."""
     tokens = call.model.tokens_per_image.get(call.parameters.size, 0)
     priced_by_image = call.model.dialect is Dialect.PREDICT
     usage = (
@@ -97,17 +99,21 @@ def painted(call: Call, *, overhead: int = 100) -> Reply:
         parts=(ReplyImage(data=_png(call), declared_type="image/png"),),
         finish_reason="STOP",
         usage=usage,
-        response_id=f"response-{abs(hash(call.request.prompt)) % 10**8}",
+        response_id=f"response-{zlib.crc32(call.request.prompt.encode()):08x}",
     )
 
 
 def _png(call: Call) -> bytes:
+    pixels = call.model.pixels_for(call.parameters.aspect, call.parameters.size)
+    return _blank(pixels.width, pixels.height) if pixels else _blank(1024, 1024)
+
+
+@lru_cache(maxsize=64)
+def _blank(width: int, height: int) -> bytes:
     from PIL import Image
 
-    pixels = call.model.pixels_for(call.parameters.aspect, call.parameters.size)
-    size = (pixels.width // 16, pixels.height // 16) if pixels else (64, 64)
     file = io.BytesIO()
-    Image.new("RGB", size, (200, 60, 40)).save(file, "PNG")
+    Image.new("1", (width, height), 1).save(file, "PNG")
     return file.getvalue()
 
 
@@ -127,7 +133,7 @@ class Script:
 
     def next_for(self, call: Call) -> Reply:
         scripted = self._replies.popleft() if self._replies else None
-        return painted(call) if scripted is None else replace(scripted)
+        return painted(call) if scripted is None else scripted
 
 
 class ScriptedProvider:

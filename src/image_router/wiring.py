@@ -43,9 +43,10 @@ def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] = (log_sink,)) -> Pa
         today=today,
         conversations=ConversationStore(settings.home / "conversations"),
         root=f"{settings.base_url or GOOGLE}/{settings.api_version}",
-        on_ambiguous=settings.on_ambiguous if "on_ambiguous" in settings.origins else None,
+        on_ambiguous=settings.on_ambiguous,
         retired=settings.retired,
         deadline=settings.deadline,
+        offline=settings.offline,
         announce=Announcer(sinks),
     )
 

@@ -31,7 +31,7 @@ def _rewritten(request: ImageRequest, kind: Adaptation) -> ImageRequest:
 
 
 def _flattened(request: ImageRequest, talk: Conversation) -> ImageRequest:
-    """The last picture becomes a reference in a single user turn; earlier words and signatures stay behind."""
+    """The last picture becomes a reference in a single user turn; words and signatures stay behind."""
     pictures = [part for turn in talk.turns for part in turn.parts if part.data is not None]
     if not pictures:
         return replace(request, conversation=None)

@@ -12,7 +12,7 @@ from image_router.core.errors import ChainError, ImageRouterError
 from image_router.core.money import Nanos
 from image_router.core.rates import LineKind, Quote, QuoteLine
 from image_router.core.results import GeneratedImage
-from image_router.core.types import ImageRequest, Purpose, Reference, ReferenceRole
+from image_router.core.types import ImageRequest, Purpose, Reference, ReferenceRole, Size
 
 REFERENCE_KEY = "reference"
 
@@ -41,29 +41,29 @@ def variant_key(place: int) -> str:
 
 
 def reference_item(base: ImageRequest) -> ChainItem:
-    """Stage one: one economical picture of the character."""
-    return ChainItem(
-        key=REFERENCE_KEY, request=replace(base, purpose=Purpose.ECONOMY, n=1, identity_locked=False)
-    )
+    """Stage one: one economical picture of the character. At 1K, whatever the variants' size: models read
+    references at about one megapixel."""
+    request = replace(base, purpose=Purpose.ECONOMY, size=Size.K1, identity_locked=False)
+    return ChainItem(key=REFERENCE_KEY, request=request)
 
 
 def variant_item(base: ImageRequest, place: int, prompt: str, reference: Reference) -> ChainItem:
     """Stage two: one variant, conditioned on the reference and on whatever the caller gave."""
     references = (reference, *base.references)
-    request = replace(base, prompt=prompt, purpose=Purpose.CHARACTER_LOCK, n=1, references=references)
+    request = replace(base, prompt=prompt, purpose=Purpose.CHARACTER_LOCK, references=references)
     return ChainItem(key=variant_key(place), request=request)
 
 
-def as_reference(image: GeneratedImage) -> Reference:
-    """A made picture as a character reference, in its true format."""
+def as_reference(image: GeneratedImage, *, role: ReferenceRole) -> Reference:
+    """A made picture as a reference, in its true format."""
     return Reference(
         data=image.data,
         media_type=image.media_type,
         digest=image.digest,
         width=image.pixels.width,
         height=image.pixels.height,
-        role=ReferenceRole.CHARACTER,
-        name=REFERENCE_KEY,
+        role=role,
+        name=f"{image.request_id} image {image.index + 1}",
     )
 
 
@@ -78,7 +78,7 @@ def character_chain(
     reference = made[REFERENCE_KEY]
     if isinstance(reference, ImageRouterError):
         raise ChainError(f"the reference was not made, so no variant can be: {reference}") from reference
-    shown = as_reference(reference)
+    shown = as_reference(reference, role=ReferenceRole.CHARACTER)
     items = tuple(variant_item(base, place, prompt, shown) for place, prompt in enumerate(variants, 1))
     done = yield items
     return ChainImages(reference=reference, variants=tuple(done[item.key] for item in items))

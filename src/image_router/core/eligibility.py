@@ -17,6 +17,8 @@ from image_router.core.types import Adaptation, AspectRatio, ImageRequest, Lane,
 
 No = tuple[DropReason, str]
 
+_UNIT_SIGNS = {ord("\N{MICRO SIGN}"): None, ord("\N{OHM SIGN}"): None}
+
 
 class DoesNotFit(Exception):
     """The model cannot do the shape asked for."""
@@ -139,9 +141,9 @@ def _language(request: ImageRequest, model: Model, _: Parameters) -> str | None:
 def _foreign_script(text: str) -> str | None:
     """Name of the first script that is not Latin, from the letters' Unicode names.
 
-    Compatibility forms count as what they stand for: full-width and mathematical letters, Å and the ohm sign.
+    Full-width and mathematical letters count as what they stand for, the signs of micro and ohm not at all.
     """
-    for letter in unicodedata.normalize("NFKC", text):
+    for letter in unicodedata.normalize("NFKC", text.translate(_UNIT_SIGNS)):
         if letter.isalpha() and not unicodedata.name(letter, "LATIN").startswith(("LATIN", "MODIFIER")):
             return unicodedata.name(letter).partition(" ")[0].capitalize()
     return None

@@ -35,7 +35,8 @@ class Try:
     timeout: float
     resend: bool = False
     """Sent again after an unknown outcome: may be paid twice."""
-    rewrite: Adaptation | None = None
+    rewrites: tuple[Adaptation, ...] = ()
+    """What earlier answers of this model asked for and the plan allows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ Flow = Generator[Try, Tried, Finish]
 
 # One rewriting each, only where the policy or the request lists it.
 _REWRITES = {
+    Cause.BAD_REFERENCE: Adaptation.REENCODE_REFERENCE,
     Cause.MISSING_SIGNATURE: Adaptation.FLATTEN_HISTORY,
     Cause.DECLINED: Adaptation.IMAGE_PREFIX,
     Cause.TEXT_INSTEAD: Adaptation.IMAGE_PREFIX,
@@ -67,68 +69,68 @@ _HEAL_ELSEWHERE = (FailureScope.REQUEST, FailureScope.MODEL)
 
 
 @dataclass(slots=True)
-class _Count:
-    """How much of the budget is used."""
+class _Used:
+    """How much of one model's budget is used."""
 
     capacity: int = 0
     content: int = 0
-    rewrites: set[Adaptation] = field(default_factory=set)
+    rewrites: list[Adaptation] = field(default_factory=list)
     resent: bool = False
 
 
-def attempts(candidates: Sequence[Candidate], plan: Plan) -> Flow:
-    """Try the first candidate within its budget, then fail over to the next ones on another model."""
-    elapsed, resent = 0.0, False
+def attempts(candidates: Sequence[Candidate], plan: Plan, *, elapsed: float = 0.0) -> Flow:
+    """Try the first candidate within its budget, then fail over to the next ones on another model.
+
+    `elapsed` is what of the deadline is gone before the first try; it must leave something.
+    """
+    resent = False
     tried: list[str] = []
     for candidate in candidates:
         if candidate.model.id in tried:
             continue
         tried.append(candidate.model.id)
-        count = _Count(resent=resent)
+        used = _Used(resent=resent)
         attempt: Try | None = Try(candidate=candidate, timeout=plan.deadline - elapsed)
         while attempt is not None:
             report = yield attempt
             outcome, elapsed = report.outcome, report.elapsed
             if outcome.kind is Kind.IMAGE:
                 return Finish(outcome=outcome, candidate=candidate, why="made")
-            attempt = _again(candidate, outcome, elapsed, count, plan)
-        resent = count.resent
+            attempt = _again(candidate, outcome, plan.deadline - elapsed, used, plan)
+        resent = used.resent
         if why := _stop(outcome, elapsed, len(tried), plan):
             return Finish(outcome=outcome, candidate=candidate, why=why)
     return Finish(outcome=outcome, candidate=candidate, why="no other model may serve")
 
 
-def _again(candidate: Candidate, outcome: Outcome, elapsed: float, count: _Count, plan: Plan) -> Try | None:
-    """Another try on the same model, or None."""
-    left = plan.deadline - elapsed
+def _again(candidate: Candidate, outcome: Outcome, left: float, used: _Used, plan: Plan) -> Try | None:
+    """Another try on the same model, or None. Rewritings stay for all later tries of the model."""
+    wait, resend = 0.0, False
     if left <= 0:
         return None
     rewrite = _REWRITES.get(outcome.cause)
-    if rewrite in plan.adapt and rewrite not in count.rewrites:
-        count.rewrites.add(rewrite)
-        return Try(candidate=candidate, timeout=left, rewrite=rewrite)
-    if outcome.retry is Retry.CAPACITY:
-        return _after_capacity(candidate, outcome, left, count, plan)
-    if outcome.retry is Retry.CONTENT and count.content < plan.budget.content_repeats:
-        count.content += 1
-        return Try(candidate=candidate, timeout=left)
-    if outcome.retry is Retry.AMBIGUOUS and plan.on_ambiguous is OnAmbiguous.ONCE and not count.resent:
-        count.resent = True
-        return Try(candidate=candidate, timeout=left, resend=True)
-    return None
-
-
-def _after_capacity(
-    candidate: Candidate, outcome: Outcome, left: float, count: _Count, plan: Plan
-) -> Try | None:
-    count.capacity += 1
-    if count.capacity >= plan.budget.capacity_tries:
+    if rewrite in plan.adapt and rewrite not in used.rewrites:
+        used.rewrites.append(rewrite)
+    elif outcome.retry is Retry.CAPACITY and used.capacity + 1 < plan.budget.capacity_tries:
+        wait = _wait(outcome, used, plan)
+        used.capacity += 1
+    elif outcome.retry is Retry.CONTENT and used.content < plan.budget.content_repeats:
+        used.content += 1
+    elif outcome.retry is Retry.AMBIGUOUS and plan.on_ambiguous is OnAmbiguous.ONCE and not used.resent:
+        used.resent = resend = True
+    else:
         return None
-    longest = min(plan.budget.longest_wait, plan.budget.first_wait * 2 ** (count.capacity - 1))
-    wait = max(outcome.retry_after or 0.0, plan.dice() * longest)
     if wait >= left:
         return None
-    return Try(candidate=candidate, wait=wait, timeout=left - wait)
+    return Try(
+        candidate=candidate, wait=wait, timeout=left - wait, resend=resend, rewrites=tuple(used.rewrites)
+    )
+
+
+def _wait(outcome: Outcome, used: _Used, plan: Plan) -> float:
+    """Full jitter, and never less than the provider asks for."""
+    longest = min(plan.budget.longest_wait, plan.budget.first_wait * 2.0**used.capacity)
+    return max(outcome.retry_after or 0.0, plan.dice() * longest)
 
 
 def _stop(outcome: Outcome, elapsed: float, models_tried: int, plan: Plan) -> str | None:

@@ -48,7 +48,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """From `at_percent` of any budget on, no request becomes dearer than on `tier`."""
+    """From `at_percent` of any budget on, `tier` serves what it can serve cheaper, and nothing serves that is
+    dearer than the first choice."""
 
     at_percent: int
     tier: Tier

@@ -26,7 +26,7 @@ def parse_policy(source: TomlFile, *, parents: Mapping[str, TomlFile]) -> Policy
         version=table.take("version", text),
         description=table.take("description", text),
         rules=tuple(_rule(row) for row in table.rows("rules")),
-        fallbacks=_complete(table, "fallbacks", Tier, many(one_of(Tier))),
+        fallbacks=_fallbacks(table),
         quality=_complete(table, "quality", Tier, one_of(Quality)),
         dearest_fallback_percent=table.take("dearest_fallback_percent", _between(1, 10_000)),
         guard=_guard(table.table("guard")),
@@ -52,7 +52,8 @@ def _with_parent(source: TomlFile, parents: Mapping[str, TomlFile]) -> Table:
         raise own.error("extends", f"{name!r} is not one of {', '.join(sorted(parents)) or 'no policies'}")
     parse_policy(parents[name], parents=others)
     base = _with_parent(parents[name], others).values
-    merged = {**base, **own.values, "rules": [*own.values.get("rules", []), *base["rules"]]}
+    rules = own.values.get("rules", [])
+    merged = {**base, **own.values, "rules": [*rules, *base["rules"]] if isinstance(rules, list) else rules}
     for key in ("fallbacks", "quality", "guard", "retry", "deadlines"):
         if isinstance(own.values.get(key), dict):
             merged[key] = {**base[key], **own.values[key]}
@@ -87,6 +88,14 @@ def _complete(table: Table, key: str, kind: type[K], convert: Callable[[Any], V]
     if missing := [name for name in kind if name not in values]:
         raise table.error(key, f"{', '.join(missing)} missing")
     return values
+
+
+def _fallbacks(table: Table) -> dict[Tier, tuple[Tier, ...]]:
+    fallbacks = _complete(table, "fallbacks", Tier, many(one_of(Tier)))
+    for tier, others in fallbacks.items():
+        if tier in others or len(set(others)) < len(others):
+            raise table.error("fallbacks", f"{tier} falls back to each other tier once, and not to itself")
+    return fallbacks
 
 
 def _guard(table: Table) -> Guard:

@@ -8,12 +8,16 @@ from itertools import combinations
 
 from image_router.core.decision import Decision, Snapshot
 from image_router.core.eligibility import ratio_distance
-from image_router.core.errors import CostLimitExceeded, NoEligibleTier
+from image_router.core.errors import BudgetExceeded, NoEligibleTier, RequestError
 from image_router.core.routing import NOTHING_KNOWN, World, decide
-from image_router.core.types import AspectRatio, ImageRequest, Lane, Size
+from image_router.core.types import Adaptation, AspectRatio, ImageRequest, Lane, Size
 
 Change = tuple[str, Callable[[ImageRequest], ImageRequest]]
 _MOST_CHANGES = 2
+_ALLOWANCES = {
+    Adaptation.FOLD_SYSTEM_INSTRUCTION: "system_instruction",
+    Adaptation.FLATTEN_HISTORY: "conversation",
+}
 
 
 def decide_or_suggest(request: ImageRequest, world: World, snapshot: Snapshot = NOTHING_KNOWN) -> Decision:
@@ -21,14 +25,14 @@ def decide_or_suggest(request: ImageRequest, world: World, snapshot: Snapshot = 
     try:
         return decide(request, world, snapshot)
     except NoEligibleTier as error:
-        nearest = _nearest(request, world)
+        nearest = _nearest(request, world, snapshot)
         if nearest is None:
             raise
         text = f"{error}\nthis would work: {nearest}"
         raise NoEligibleTier(text, dropped=error.dropped, nearest=nearest) from None
 
 
-def _nearest(request: ImageRequest, world: World) -> str | None:
+def _nearest(request: ImageRequest, world: World, snapshot: Snapshot) -> str | None:
     changes = list(_changes(request, world))
     for count in range(1, _MOST_CHANGES + 1):
         for chosen in combinations(changes, count):
@@ -36,8 +40,8 @@ def _nearest(request: ImageRequest, world: World) -> str | None:
             for _, change in chosen:
                 changed = change(changed)
             try:
-                decision = decide(changed, world)
-            except (NoEligibleTier, CostLimitExceeded):
+                decision = decide(changed, world, snapshot)
+            except (RequestError, BudgetExceeded):
                 continue
             words = " and ".join(name for name, _ in chosen)
             return f"{words} (served by {decision.head.tier or decision.head.model.id})"
@@ -54,6 +58,9 @@ def _changes(request: ImageRequest, world: World) -> Iterator[Change]:
     for name in ("safety", "grounding"):
         if getattr(request, name):
             yield f"no {name}", _without(name, ())
+    for kind, needed in _ALLOWANCES.items():
+        if getattr(request, needed) is not None and kind not in request.allow:
+            yield f"allow={kind}", lambda r, kind=kind: replace(r, allow=r.allow | {kind})  # type: ignore[misc]
     yield from _other_sizes(request)
     yield from _other_ratios(request)
     yield from _fewer_references(request, world)
@@ -83,6 +90,10 @@ def _other_ratios(request: ImageRequest) -> Iterator[Change]:
 
 def _fewer_references(request: ImageRequest, world: World) -> Iterator[Change]:
     given = len(request.references)
-    most = max((model.references.total for model in world.catalog.models.values()), default=0)
-    if given > most:
-        yield f"{most} references instead of {given}", lambda r: replace(r, references=r.references[:most])
+    limits = [model.references for model in world.catalog.models.values()]
+    counts = {limit.total for limit in limits}.union(*(limit.by_role.values() for limit in limits))
+    for most in sorted((count for count in counts if 0 < count < given), reverse=True):
+        yield (
+            f"{most} references instead of {given}",
+            lambda r, most=most: replace(r, references=r.references[:most]),  # type: ignore[misc]
+        )

@@ -9,10 +9,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from image_router.core.catalog import Catalog, Model
+from image_router.core.adapting import adapted
+from image_router.core.catalog import Catalog, Model, ModelState
 from image_router.core.decision import Candidate, Decision, Dropped, DropReason, Snapshot
 from image_router.core.eligibility import DoesNotFit, first_no, fit
-from image_router.core.errors import CostLimitExceeded, InvalidRequest, ModelRetired, NoEligibleTier
+from image_router.core.errors import (
+    ConfigError,
+    CostLimitExceeded,
+    InvalidRequest,
+    ModelRetired,
+    NoEligibleTier,
+)
 from image_router.core.guard import guarded
 from image_router.core.money import show_usd
 from image_router.core.policy import Policy, prefer
@@ -46,6 +53,8 @@ class _Shortlist:
     reason: str
     options: tuple[_Option, ...]
     dropped: tuple[Dropped, ...]
+    first: Tier | None
+    """The tier that the rule or the pin names."""
     warnings: tuple[str, ...] = ()
 
 
@@ -72,7 +81,7 @@ def decide(request: ImageRequest, world: World, snapshot: Snapshot = NOTHING_KNO
         rate_card=world.card.day,
         policy=world.policy.label,
         guard=action,
-        warnings=shortlist.warnings,
+        warnings=(*shortlist.warnings, *_identity_at_risk(request, shortlist, candidates[0])),
     )
 
 
@@ -96,7 +105,9 @@ def _shortlist(request: ImageRequest, world: World) -> _Shortlist:
         model = world.catalog.models[entry.model]
         options.append(_Option(tier=tier, model=model, thinking=entry.thinking, reason=why))
     dropped += _left_aside(request, preferred, world)
-    return _Shortlist(rule=rule, reason=reason, options=tuple(options), dropped=tuple(dropped))
+    return _Shortlist(
+        rule=rule, reason=reason, options=tuple(options), dropped=tuple(dropped), first=preferred[0]
+    )
 
 
 def _left_aside(request: ImageRequest, preferred: tuple[Tier, ...], world: World) -> Iterable[Dropped]:
@@ -116,14 +127,7 @@ def _pinned_model(request: ImageRequest, asked: str, world: World) -> _Shortlist
     if model is None:
         known = ", ".join(sorted(world.catalog.models))
         raise InvalidRequest(f"model {asked!r} is not in the catalog; it knows {known}")
-    state = world.catalog.state(model.id, world.day)
-    warnings: tuple[str, ...] = ()
-    if not state.serves:
-        successor = world.catalog.successor(model.id, world.day)
-        if successor is None or request.retired is not RetiredPolicy.SUBSTITUTE:
-            raise _retired(model, state.value, successor, world.day)
-        warnings = (f"{model.id} is {state} on {world.day}: {successor.id} serves instead",)
-        model = successor
+    model, warnings = _alive(request, model, world)
     tiers = world.catalog.tiers_served_by(model.id, world.day)
     tier = tiers[0] if tiers else None
     aside = tuple(
@@ -133,16 +137,36 @@ def _pinned_model(request: ImageRequest, asked: str, world: World) -> _Shortlist
         for other in Tier
         if other is not tier
     )
-    option = _Option(tier=tier, model=model, thinking=None, reason=f"the request pins {asked}")
+    reason = f"stands in for the pinned {asked}" if warnings else f"the request pins {asked}"
+    option = _Option(tier=tier, model=model, thinking=None, reason=reason)
     return _Shortlist(
-        rule="pinned model", reason=option.reason, options=(option,), dropped=aside, warnings=warnings
+        rule="pinned model",
+        reason=reason,
+        options=(option,),
+        dropped=aside,
+        first=tier,
+        warnings=warnings,
     )
 
 
-def _retired(model: Model, state: str, successor: Model | None, day: date) -> ModelRetired:
+def _alive(request: ImageRequest, model: Model, world: World) -> tuple[Model, tuple[str, ...]]:
+    """The pinned model, or its successor with a warning where the request allows a substitute."""
+    state, day = world.catalog.state(model.id, world.day), world.day
+    if state.serves:
+        return model, ()
+    successor = world.catalog.successor(model.id, day)
+    if state is ModelState.UNRELEASED:
+        other = f"; use {successor.id}" if successor else ""
+        raise InvalidRequest(f"model {model.id} is released on {model.life.released}, after {day}{other}")
+    if successor is None or request.retired is not RetiredPolicy.SUBSTITUTE:
+        raise _retired(model, state, successor, day)
+    return successor, (f"{model.id} is {state} on {day}: {successor.id} serves instead",)
+
+
+def _retired(model: Model, state: ModelState, successor: Model | None, day: date) -> ModelRetired:
     when = f" (shutdown {model.life.shutdown}, {model.life.confidence})" if model.life.shutdown else ""
     way_out = f"use {successor.id}" if successor else "no successor is known"
-    if state == "uncertain":
+    if state is ModelState.UNCERTAIN:
         way_out += f', or set [model_states] "{model.id}" = "alive" if it answers for you'
     elif successor:
         way_out += " or set retired=substitute"
@@ -152,6 +176,12 @@ def _retired(model: Model, state: str, successor: Model | None, day: date) -> Mo
         successor=successor.id if successor else None,
         shutdown=model.life.shutdown,
     )
+
+
+def _identity_at_risk(request: ImageRequest, shortlist: _Shortlist, head: Candidate) -> Iterable[str]:
+    """A locked identity never leaves its first choice without a word."""
+    if request.locks_identity and head.tier is not shortlist.first:
+        yield f"the identity is locked, and {head.tier} serves, not {shortlist.first}: compare the looks"
 
 
 def _able(
@@ -191,19 +221,21 @@ def _candidate(request: ImageRequest, world: World, option: _Option, snapshot: S
         detail = f"{option.tier} is {quality} quality; the request asks for {request.quality_floor} at least"
         raise DoesNotFit(DropReason.QUALITY, detail)
     adapt = request.allow | world.policy.adapt
-    parameters, adapted = fit(request, model, thinking=option.thinking, adapt=adapt)
-    if no := first_no(request, model, parameters):
+    parameters, changes = fit(request, model, thinking=option.thinking, adapt=adapt)
+    sent = adapted(request, (change.kind for change in changes))
+    if no := first_no(sent, model, parameters):
         raise DoesNotFit(*no)
-    if not world.card.has_price(model.id, request.lane):
-        detail = f"the rate card of {world.card.day} has no {request.lane} price for {model.id}"
-        raise DoesNotFit(DropReason.NO_PRICE, detail)
+    try:
+        price = quote(sent, model, parameters=parameters, card=world.card)
+    except (ConfigError, InvalidRequest) as problem:
+        raise DoesNotFit(DropReason.NO_PRICE, str(problem)) from None
     return Candidate(
         tier=option.tier,
         model=model,
         parameters=parameters,
-        quote=quote(request, model, parameters=parameters, card=world.card),
+        quote=price,
         reason=option.reason,
-        adapted=adapted,
+        adapted=changes,
     )
 
 

@@ -13,6 +13,7 @@ from image_router.core.chain import (
     ChainImages,
     ChainItem,
     Made,
+    Step,
     character_chain,
     combined,
     reference_item,
@@ -20,12 +21,18 @@ from image_router.core.chain import (
     variant_key,
 )
 from image_router.core.decision import Decision
-from image_router.core.errors import CostLimitExceeded, ImageRouterError, InvalidRequest, ProviderError
+from image_router.core.errors import (
+    AssetError,
+    CostLimitExceeded,
+    ImageRouterError,
+    InvalidRequest,
+    ProviderError,
+)
 from image_router.core.events import Event, ImageMade, Sink
 from image_router.core.money import Nanos, show_usd
 from image_router.core.rates import Quote
 from image_router.core.results import Attempt, GeneratedImage, ImageResult
-from image_router.core.types import ImageRequest, Reference, ReferenceRole
+from image_router.core.types import ImageRequest, Purpose, Reference, ReferenceRole
 from image_router.storage.run_folder import RunFolder
 
 
@@ -60,6 +67,8 @@ class ChainResult:
     paid_before: Nanos
     """What the pictures found in the run folder had cost."""
     manifest: Path | None
+    warnings: tuple[str, ...] = ()
+    """Pictures that were made and paid, but could not be kept in the run folder."""
 
     @property
     def images(self) -> tuple[GeneratedImage, ...]:
@@ -92,6 +101,15 @@ class ChainPlan:
     def __post_init__(self) -> None:
         if not self.variants or not all(prompt.strip() for prompt in self.variants):
             raise InvalidRequest("a chain needs at least one variant, and no variant's prompt may be empty")
+        if self.base.n != 1:
+            raise InvalidRequest(f"n is {self.base.n}; a chain makes one picture of each variant")
+        if self.base.purpose not in (Purpose.ECONOMY, Purpose.CHARACTER_LOCK):
+            raise InvalidRequest(
+                f"purpose {self.base.purpose} has no place in a chain: its reference is made as economy, its "
+                f"variants as character_lock; leave the purpose out, or pin a tier"
+            )
+        if self.concurrency < 1:
+            raise InvalidRequest(f"concurrency is {self.concurrency}; make at least 1 variant at a time")
 
 
 async def quote_chain(maker: Maker, plan: ChainPlan) -> Quote:
@@ -137,6 +155,7 @@ async def run_chain(
         attempts=tuple(run.attempts),
         paid_before=before,
         manifest=kept.manifest if kept else None,
+        warnings=tuple(run.warnings),
     )
 
 
@@ -147,23 +166,27 @@ class _Run:
         self._maker, self._plan, self._kept, self._on_event = maker, plan, kept, on_event
         self._gate = asyncio.Semaphore(plan.concurrency)
         self.attempts: list[Attempt] = []
+        self.warnings: list[str] = []
 
     async def all(self) -> ChainImages:
         flow = character_chain(replace(self._plan.base, max_total=None), self._plan.variants)
         step = next(flow)
         while True:
-            made = await asyncio.gather(*(self._one(item) for item in step))
-            answers: Mapping[str, Made] = dict(zip((item.key for item in step), made, strict=True))
             try:
-                step = flow.send(answers)
+                step = flow.send(await self._answers(step))
             except StopIteration as end:
                 images: ChainImages = end.value
                 return images
 
-    async def _one(self, item: ChainItem) -> Made:
+    async def _answers(self, step: Step) -> Mapping[str, Made]:
+        """What the folder holds is looked up first, so that another chain's folder costs nothing."""
+        found = await asyncio.to_thread(self._kept.finished, step) if self._kept else {}
+        missing = [item for item in step if item.key not in found]
+        made = await asyncio.gather(*(self._make(item) for item in missing))
+        return {**found, **dict(zip((item.key for item in missing), made, strict=True))}
+
+    async def _make(self, item: ChainItem) -> Made:
         async with self._gate:
-            if self._kept and (found := await asyncio.to_thread(self._kept.finished, item)):
-                return found
             try:
                 result = await self._maker.generate(
                     item.request, profile=self._plan.profile, on_event=self._named(item.key)
@@ -172,9 +195,18 @@ class _Run:
                 self.attempts += error.attempts if isinstance(error, ProviderError) else ()
                 return error
             self.attempts += result.attempts
-            if self._kept:
-                self._kept.keep(item, result.image)
-            return result.image
+            return self._stored(item, result.image)
+
+    def _stored(self, item: ChainItem, image: GeneratedImage) -> GeneratedImage:
+        """Kept on the spot, without a pause in which a cancellation could lose it."""
+        if self._kept is None:
+            return image
+        try:
+            self._kept.keep(item, image)
+        except AssetError as trouble:
+            self.warnings.append(str(trouble))
+            return replace(image, warnings=(*image.warnings, str(trouble)))
+        return image
 
     def _named(self, key: str) -> Sink | None:
         """The caller's sink, told which item a picture belongs to."""

@@ -7,20 +7,26 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from image_router.core.adapting import adapted, apply
 from image_router.core.decision import Candidate, Decision
-from image_router.core.errors import ProviderError
+from image_router.core.errors import ProviderError, ProviderTimeout
 from image_router.core.events import AttemptEnded, AttemptStarted, Sink
 from image_router.core.failover import Finish, Flow, Plan, Tried, Try, attempts
 from image_router.core.failures import error_for
 from image_router.core.outcome import Billed, Kind, Outcome, chargeable, classify, expected_of
-from image_router.core.rates import Cost, RateCard, max_output_tokens, price, quote
+from image_router.core.rates import Cost, RateCard, price, quote
 from image_router.core.reply import Reply, ReplyImage
 from image_router.core.results import Attempt, GeneratedImage
-from image_router.core.types import Dialect
+from image_router.core.types import Adaptation, Dialect
 from image_router.engine import media
+from image_router.engine.calls import call_for
 from image_router.providers import gemini_wire
 from image_router.providers.base import Call, Provider
+
+_REWRITTEN = {
+    Adaptation.REENCODE_REFERENCE: "the references were re-encoded after the provider could not read them",
+    Adaptation.FLATTEN_HISTORY: "the history went as its last picture after the provider missed a signature",
+    Adaptation.IMAGE_PREFIX: "the prompt was sent again as an explicit wish for an image",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +76,7 @@ class Dispatched:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
+    step: Try
     call: Call
     reply: Reply
     outcome: Outcome
@@ -79,14 +86,26 @@ class _Answer:
 async def dispatch(job: Job, tools: Tools) -> Dispatched:
     """Make one image, as often and as long as the plan allows. Raises nothing the provider causes."""
     run = _Run(job=job, tools=tools)
-    flow: Flow = attempts(job.decision.candidates, job.plan)
-    step, answer = next(flow), None
+    if run.elapsed >= job.plan.deadline:
+        return _too_late(job)
+    flow: Flow = attempts(job.decision.candidates, job.plan, elapsed=run.elapsed)
+    step = next(flow)
     while True:
         answer = await _attempt(run, step)
         try:
             step = flow.send(Tried(outcome=answer.outcome, elapsed=run.elapsed))
         except StopIteration as end:
             return _ended(run, answer, end.value)
+
+
+def _too_late(job: Job) -> Dispatched:
+    model = job.decision.head.model.id
+    error = ProviderTimeout(
+        f"{model}: the deadline of {job.plan.deadline:g} s for the whole request passed before image "
+        f"{job.index + 1} was begun; nothing was sent for it. Ask for fewer images or a longer deadline.",
+        model=model,
+    )
+    return Dispatched(image=None, error=error, attempts=())
 
 
 async def _attempt(run: _Run, step: Try) -> _Answer:
@@ -99,28 +118,14 @@ async def _attempt(run: _Run, step: Try) -> _Answer:
     )
     if step.wait:
         await tools.sleep(step.wait)
-    call = _call(job, step)
+    call = await asyncio.to_thread(call_for, job.decision.request, step.candidate, rewrites=step.rewrites)
     reply = await tools.provider.generate(call, timeout=step.timeout)
     reply = await asyncio.to_thread(media.inspected, reply)
     outcome = classify(reply, expected_of(call.model, call.parameters, request=call.request))
     attempt = _priced(run, step.candidate, call, outcome)
     run.tried.append(attempt)
     tools.announce(AttemptEnded(request_id=job.request_id, index=job.index, attempt=attempt))
-    return _Answer(call, reply, outcome, attempt)
-
-
-def _call(job: Job, step: Try) -> Call:
-    request = adapted(job.decision.request, step.candidate)
-    if step.rewrite:
-        request = apply(step.rewrite, request)
-    model, parameters = step.candidate.model, step.candidate.parameters
-    return Call(
-        request=request,
-        model=model,
-        parameters=parameters,
-        max_output_tokens=max_output_tokens(model, parameters),
-        lane=request.lane,
-    )
+    return _Answer(step, call, reply, outcome, attempt)
 
 
 def _priced(run: _Run, candidate: Candidate, call: Call, outcome: Outcome) -> Attempt:
@@ -175,6 +180,7 @@ def _image(run: _Run, answer: _Answer, candidate: Candidate, picture: ReplyImage
         text=outcome.text,
         warnings=(
             *(change.detail for change in candidate.adapted),
+            *(_REWRITTEN[kind] for kind in answer.step.rewrites),
             *_moved(job, candidate),
             *outcome.warnings,
         ),

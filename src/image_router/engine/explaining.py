@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
-from image_router.core.adapting import adapted
 from image_router.core.decision import Decision
-from image_router.core.rates import max_output_tokens
 from image_router.core.types import Dialect
-from image_router.providers import gemini_wire, imagen_wire
+from image_router.engine.calls import call_for
+from image_router.providers import gemini_wire
 from image_router.providers.base import Call
+from image_router.providers.wires import WIRES
 
-_WIRES: dict[Dialect, ModuleType] = {
-    Dialect.GENERATE_CONTENT: gemini_wire,
-    Dialect.PREDICT: imagen_wire,
+_FIELDS = {"aspectRatio": "aspect_ratio", "imageSize": "image_size"}
+_SEARCHES = {
+    "webSearch": "web_search=types.WebSearch()",
+    "imageSearch": "image_search=types.ImageSearch()",
 }
 
 
@@ -29,36 +29,28 @@ class Explanation:
     """The JSON body; picture data is shown as {size, digest}."""
     endpoint: str
     sdk_call: str
+    """Python of google-genai that sends the same; `reference_1` and `history` stand for the pictures."""
 
 
 def explain(decision: Decision, root: str) -> Explanation:
     """The first choice spelled out. `root` is the base URL with the API version."""
-    head = decision.head
-    call = Call(
-        request=adapted(decision.request, head),
-        model=head.model,
-        parameters=head.parameters,
-        max_output_tokens=max_output_tokens(head.model, head.parameters),
-        lane=decision.request.lane,
-    )
-    wire = _WIRES[head.model.dialect]
-    payload: dict[str, Any] = wire.request_body(call)
+    call = call_for(decision.request, decision.head)
+    wire = WIRES[call.model.dialect]
+    payload = wire.request_body(call)
     return Explanation(
         decision=decision,
         payload=gemini_wire.elided(payload),
-        endpoint=f"POST {root}/models/{head.model.id}:{wire.METHOD}",
+        endpoint=f"POST {root}/models/{call.model.id}:{wire.method}",
         sdk_call=_sdk_call(call, payload),
     )
 
 
 def _sdk_call(call: Call, payload: dict[str, Any]) -> str:
-    """Python of google-genai that sends the same; Imagen has none since google-genai 2.20."""
     if call.model.dialect is Dialect.PREDICT:
         return (
             f"# google-genai refuses generate_images on the Gemini API since 2.20: POST the payload to\n"
             f"# models/{call.model.id}:predict"
         )
-    config = ", ".join(_config(call, payload["generationConfig"]))
     pictures = "".join(f"reference_{i}, " for i in range(1, len(call.request.references) + 1))
     history = "*history, " if call.request.conversation else ""
     words = payload["contents"][-1]["parts"][-1]["text"]
@@ -66,16 +58,16 @@ def _sdk_call(call: Call, payload: dict[str, Any]) -> str:
         f"client.models.generate_content(\n"
         f"    model={call.model.id!r},\n"
         f"    contents=[{history}{pictures}{words!r}],\n"
-        f"    config=types.GenerateContentConfig({config}),\n"
+        f"    config=types.GenerateContentConfig({', '.join(_config(payload))}),\n"
         f")"
     )
 
 
-def _config(call: Call, sent: dict[str, Any]) -> Iterator[str]:
+def _config(payload: dict[str, Any]) -> Iterator[str]:
+    sent = payload["generationConfig"]
     yield f"response_modalities={sent['responseModalities']!r}"
     if image := sent.get("imageConfig"):
-        names = {"aspectRatio": "aspect_ratio", "imageSize": "image_size"}
-        fields = ", ".join(f"{names[key]}={value!r}" for key, value in image.items())
+        fields = ", ".join(f"{_FIELDS[key]}={value!r}" for key, value in image.items())
         yield f"image_config=types.ImageConfig({fields})"
     if thinking := sent.get("thinkingConfig"):
         yield f"thinking_config=types.ThinkingConfig(thinking_level={thinking['thinkingLevel']!r})"
@@ -83,13 +75,15 @@ def _config(call: Call, sent: dict[str, Any]) -> Iterator[str]:
         yield f"seed={sent['seed']}"
     if "maxOutputTokens" in sent:
         yield f"max_output_tokens={sent['maxOutputTokens']}"
-    if call.request.system_instruction:
-        yield f"system_instruction={call.request.system_instruction!r}"
-    if call.request.grounding:
-        yield "tools=[types.Tool(google_search=types.GoogleSearch())]"
-    if call.request.safety:
-        settings = ", ".join(
-            f"types.SafetySetting(category={s.category!r}, threshold={s.threshold!r})"
-            for s in call.request.safety
+    if instruction := payload.get("systemInstruction"):
+        yield f"system_instruction={instruction['parts'][0]['text']!r}"
+    for tool in payload.get("tools", ()):
+        searches = ", ".join(_SEARCHES[kind] for kind in tool["googleSearch"].get("searchTypes", ()))
+        types = f"search_types=types.SearchTypes({searches})" if searches else ""
+        yield f"tools=[types.Tool(google_search=types.GoogleSearch({types}))]"
+    if settings := payload.get("safetySettings"):
+        shown = ", ".join(
+            f"types.SafetySetting(category={each['category']!r}, threshold={each['threshold']!r})"
+            for each in settings
         )
-        yield f"safety_settings=[{settings}]"
+        yield f"safety_settings=[{shown}]"

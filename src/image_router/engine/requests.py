@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from enum import StrEnum
 from typing import Any, TypeAlias, TypeVar
@@ -16,6 +16,7 @@ from image_router.core.results import GeneratedImage
 from image_router.core.types import (
     Adaptation,
     AspectRatio,
+    Conversation,
     Grounding,
     ImageRequest,
     Lane,
@@ -35,6 +36,9 @@ from image_router.engine import media
 ReferenceSource: TypeAlias = "Reference | GeneratedImage | bytes | str | os.PathLike[str] | object"
 """Bytes, a path, an http(s) URL, a made image, or anything with inline_data, such as a google.genai Part."""
 
+References: TypeAlias = "ReferenceSource | Iterable[ReferenceSource | tuple[ReferenceSource, str]]"
+"""One source, or several; a source may be paired with its role: ("style.png", "style")."""
+
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -50,7 +54,15 @@ def _name_of(kind: type[E]) -> Callable[[str, Any], E]:
 
 def _names_of(kind: type[E]) -> Callable[[str, Any], tuple[E, ...]]:
     one = _name_of(kind)
-    return lambda field, value: tuple(one(field, v) for v in ([value] if isinstance(value, str) else value))
+    return lambda field, value: tuple(one(field, v) for v in _each(field, value))
+
+
+def _each(field: str, value: Any) -> Iterable[Any]:
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, Iterable):
+        raise InvalidRequest(f"{field} {value!r} is no list")
+    return value
 
 
 def _dollars(field: str, value: Any) -> int:
@@ -58,15 +70,18 @@ def _dollars(field: str, value: Any) -> int:
 
 
 def _safety(field: str, value: Any) -> tuple[SafetySetting, ...]:
-    if isinstance(value, Mapping):
-        value = value.items()
-    return tuple(v if isinstance(v, SafetySetting) else _setting(field, *v) for v in value)
+    pairs = value.items() if isinstance(value, Mapping) else _each(field, value)
+    return tuple(pair if isinstance(pair, SafetySetting) else _setting(field, pair) for pair in pairs)
 
 
-def _setting(field: str, category: str, threshold: str) -> SafetySetting:
-    if not category.startswith("HARM_CATEGORY_"):
-        raise InvalidRequest(f"{field}: {category!r} is no category; write it like HARM_CATEGORY_HARASSMENT")
-    return SafetySetting(category=category, threshold=threshold)
+def _setting(field: str, pair: Any) -> SafetySetting:
+    match pair:
+        case (str(category), str(threshold)) if category.startswith("HARM_CATEGORY_"):
+            return SafetySetting(category=category, threshold=threshold)
+    raise InvalidRequest(
+        f"{field}: {pair!r} is no category with its threshold; "
+        f"write them like HARM_CATEGORY_HARASSMENT and BLOCK_ONLY_HIGH"
+    )
 
 
 def _whole(field: str, value: Any) -> int:
@@ -75,12 +90,32 @@ def _whole(field: str, value: Any) -> int:
     return value
 
 
-def _purpose(field: str, value: Any) -> Purpose:
-    return _name_of(Purpose)(field, value)
+def _words(field: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{field} {value!r} is no text")
+    return value
+
+
+def _yes_or_no(field: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"{field} {value!r} is neither True nor False")
+    return value
+
+
+def _seconds(field: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidRequest(f"{field} {value!r} is no number of seconds")
+    return float(value)
+
+
+def _talk(field: str, value: Any) -> Conversation:
+    if not isinstance(value, Conversation):
+        raise InvalidRequest(f"{field} is {type(value).__name__}; pass the .conversation of a made image")
+    return value
 
 
 _CONVERT: Mapping[str, Callable[[str, Any], Any]] = {
-    "purpose": _purpose,
+    "purpose": _name_of(Purpose),
     "size": _name_of(Size),
     "aspect": _name_of(AspectRatio),
     "lane": _name_of(Lane),
@@ -96,6 +131,16 @@ _CONVERT: Mapping[str, Callable[[str, Any], Any]] = {
     "max_total": _dollars,
     "n": _whole,
     "seed": _whole,
+    "text": _words,
+    "text_heavy": _yes_or_no,
+    "identity_locked": _yes_or_no,
+    "model": _words,
+    "system_instruction": _words,
+    "language": _words,
+    "scope": _words,
+    "key": _words,
+    "deadline": _seconds,
+    "conversation": _talk,
 }
 _KNOWN = frozenset(field.name for field in fields(ImageRequest))
 
@@ -104,7 +149,7 @@ async def build_request(
     prompt: str | ImageRequest,
     asked: Mapping[str, Any],
     *,
-    allow_private_urls: bool = False,
+    fetch_urls: bool = True,
     defaults: Mapping[str, Any] | None = None,
 ) -> ImageRequest:
     """A validated request. A ready ImageRequest passes through and takes no further fields.
@@ -122,32 +167,44 @@ async def build_request(
             f"unknown field {', '.join(sorted(unknown))}; known are {', '.join(sorted(_KNOWN))}"
         )
     sources = given.pop("references", ())
-    values = {name: _CONVERT[name](name, v) if name in _CONVERT else v for name, v in given.items()}
-    references = await load_references(sources, allow_private_urls=allow_private_urls)
-    return ImageRequest(prompt=prompt, references=references, **values)
+    values = {name: _CONVERT[name](name, value) for name, value in given.items()}
+    references = await load_references(sources, fetch_urls=fetch_urls)
+    return ImageRequest(prompt=_words("prompt", prompt), references=references, **values)
 
 
-async def load_references(
-    sources: Iterable[ReferenceSource], *, allow_private_urls: bool = False
-) -> tuple[Reference, ...]:
+async def load_references(sources: References, *, fetch_urls: bool = True) -> tuple[Reference, ...]:
     """Read all references at once; a (source, role) pair names what one stands for."""
-    if isinstance(sources, str | bytes | os.PathLike):
-        sources = (sources,)
-    jobs = [_load(source, allow_private_urls) for source in sources]
-    references = tuple(await asyncio.gather(*jobs))
+    references = tuple(await asyncio.gather(*(_load(source, fetch_urls) for source in each_source(sources))))
     media.check_total(references)
     return references
 
 
-async def _load(source: Any, allow_private: bool) -> Reference:
+def each_source(sources: References) -> tuple[ReferenceSource, ...]:
+    """The sources one by one; a single one may stand without its list."""
+    if isinstance(sources, list | tuple | set | frozenset | Iterator):
+        return tuple(sources)
+    return (sources,)
+
+
+async def _load(source: Any, fetch_urls: bool) -> Reference:
     role = None
     if isinstance(source, tuple):
-        source, name = source
-        role = _name_of(ReferenceRole)("reference role", name)
+        source, role = _with_role(source)
     if isinstance(source, GeneratedImage):
-        return as_reference(source)
+        return as_reference(source, role=role or ReferenceRole.OBJECT)
     if isinstance(source, str) and source.startswith(("http://", "https://")):
+        if not fetch_urls:
+            raise InvalidRequest(f"reference {source} is not fetched offline; give a file, or bytes")
         from image_router.engine.fetching import fetch_reference  # aiohttp, for URLs alone
 
-        return await fetch_reference(source, role or ReferenceRole.OBJECT, allow_private=allow_private)
+        return await fetch_reference(source, role or ReferenceRole.OBJECT)
     return await asyncio.to_thread(media.load_reference, source, role)
+
+
+def _with_role(pair: tuple[Any, ...]) -> tuple[Any, ReferenceRole]:
+    if len(pair) != 2:
+        raise InvalidRequest(
+            f"a reference with its role is a pair, such as ('a.png', 'style'), not {len(pair)}"
+        )
+    source, name = pair
+    return source, _name_of(ReferenceRole)("reference role", name)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -37,7 +38,7 @@ from image_router.core.types import Conversation, ImageRequest, Lane, OnAmbiguou
 from image_router.engine.chains import ChainPlan, ChainResult, quote_chain, run_chain
 from image_router.engine.dispatch import Dispatched, Job, Tools, dispatch
 from image_router.engine.explaining import Explanation, explain
-from image_router.engine.requests import ReferenceSource, build_request
+from image_router.engine.requests import References, ReferenceSource, build_request, each_source
 from image_router.providers.base import Provider
 from image_router.storage.conversations import ConversationStore
 from image_router.telemetry import Announcer
@@ -64,7 +65,11 @@ class Parts:
     on_ambiguous: OnAmbiguous | None = None
     retired: RetiredPolicy = RetiredPolicy.REFUSE
     deadline: float | None = None
+    offline: bool = False
+    """No host but the provider's is contacted: references by URL are refused."""
     announce: Announcer = field(default_factory=Announcer)
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     dice: Callable[[], float] = lambda: secrets.randbelow(2**32) / 2**32
     new_id: Callable[[], str] = lambda: f"req_{secrets.token_hex(12)}"
 
@@ -114,7 +119,10 @@ class ImageRouter:
         """The validated request that loose arguments stand for."""
         defaults = {"retired": self._parts.retired, "deadline": self._parts.deadline}
         return await build_request(
-            prompt, asked, defaults={k: v for k, v in defaults.items() if v is not None}
+            prompt,
+            asked,
+            fetch_urls=not self._parts.offline,
+            defaults={k: v for k, v in defaults.items() if v is not None},
         )
 
     async def decide(
@@ -165,6 +173,8 @@ class ImageRouter:
         on_event: Sink | None = None,
     ) -> tuple[ImageResult | ImageRouterError, ...]:
         """Many requests side by side, results in their order; an error stands where its result would."""
+        if concurrency < 1:
+            raise InvalidRequest(f"concurrency is {concurrency}; let at least 1 request run at a time")
         gate = asyncio.Semaphore(concurrency)
 
         async def one(prompt: str | ImageRequest) -> ImageResult | ImageRouterError:
@@ -199,7 +209,7 @@ class ImageRouter:
         *,
         image: ReferenceSource | None = None,
         previous: GeneratedImage | str | Path | None = None,
-        references: Iterable[ReferenceSource] = (),
+        references: References = (),
         **asked: Any,
     ) -> ImageRequest:
         """The request that an edit stands for, to explain or quote it first."""
@@ -207,7 +217,7 @@ class ImageRouter:
             raise InvalidRequest("edit needs either image= (any picture) or previous= (one made before)")
         asked.setdefault("purpose", "contextual_edit")
         if previous is None:
-            return await self.request(instruction, references=(image, *references), **asked)
+            return await self.request(instruction, references=(image, *each_source(references)), **asked)
         talk = await asyncio.to_thread(self._conversation, previous)
         return await self.request(instruction, conversation=talk, references=references, **asked)
 
@@ -275,7 +285,11 @@ class ImageRouter:
     ) -> list[Dispatched]:
         gate = asyncio.Semaphore(_AT_ONCE)
         tools = Tools(
-            provider=self.provider, card=card_on(decision.as_of, self._parts.cards), announce=announce
+            provider=self.provider,
+            card=card_on(decision.as_of, self._parts.cards),
+            announce=announce,
+            clock=self._parts.clock,
+            sleep=self._parts.sleep,
         )
         plan, started = self._plan(decision.request, profile), tools.clock()
 
@@ -335,8 +349,10 @@ def _assembled(
 
 
 def _all_failed(result: ImageResult) -> ProviderError:
+    """The common error of all images, or AllAttemptsFailed where their reasons differ."""
     errors = [failure.error for failure in result.failures]
-    if len(errors) == 1:
+    if len({type(error) for error in errors}) == 1:
+        errors[0].attempts = result.attempts
         return errors[0]
     words = "; ".join(sorted({str(error) for error in errors}))
     return AllAttemptsFailed(

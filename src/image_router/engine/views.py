@@ -219,4 +219,5 @@ def chain_view(result: ChainResult) -> Json:
         **_spent(result.cost, result.at_risk),
         "paid_before_usd": usd_text(result.paid_before),
         "manifest": str(result.manifest) if result.manifest else None,
+        "warnings": list(result.warnings),
     }

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from image_router.storage.files import write_whole
 
 KEEP = 200
 """Conversations kept; the oldest go first, with the blobs nobody else uses."""
+_SETTLED = 3600
+"""Seconds."""
 
 
 class ConversationStore:
@@ -43,20 +47,23 @@ class ConversationStore:
         """The conversation that ended in exactly these bytes. Raises AssetError when none is known."""
         digest = hashlib.sha256(image).hexdigest()
         path = self._folder / f"{digest}.json"
+        if not path.exists():
+            raise AssetError(
+                f"no conversation is known for this picture (sha256 {digest[:12]}…): it was not made here, "
+                f"or was changed since; edit it as a plain picture instead"
+            )
         try:
             record = json.loads(path.read_bytes())
             turns = tuple(
                 Turn(role=turn["role"], parts=tuple(self._unpacked(part) for part in turn["parts"]))
                 for turn in record["turns"]
             )
-        except FileNotFoundError:
-            raise AssetError(
-                f"no conversation is known for this picture (sha256 {digest[:12]}…): it was not made here, "
-                f"or was changed since; edit it as a plain picture instead"
-            ) from None
+            return Conversation(model=record["model"], family=record["family"], turns=turns)
         except (OSError, ValueError, KeyError, TypeError) as problem:
-            raise AssetError(f"the conversation in {path} cannot be read: {problem}") from problem
-        return Conversation(model=record["model"], family=record["family"], turns=turns)
+            raise AssetError(
+                f"the conversation in {path} cannot be read ({type(problem).__name__}: {problem}); "
+                f"edit the picture without it"
+            ) from problem
 
     def _packed(self, part: TurnPart) -> dict[str, Any]:
         return {
@@ -78,7 +85,9 @@ class ConversationStore:
     def _put(self, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()
         path = self._blobs / digest
-        if not path.exists():
+        if path.exists():
+            os.utime(path)
+        else:
             write_whole(path, data)
         return digest
 
@@ -92,11 +101,17 @@ class ConversationStore:
         for path in records[self._keep :]:
             path.unlink(missing_ok=True)
         used = {digest for path in records[: self._keep] for digest in _blobs_of(path)}
+        # A blob so young may belong to a conversation that another process is about to write.
+        old = time.time() - _SETTLED
         for blob in self._blobs.iterdir():
-            if blob.name not in used:
+            if blob.name not in used and blob.stat().st_mtime < old:
                 blob.unlink(missing_ok=True)
 
 
 def _blobs_of(path: Path) -> set[str]:
-    parts = [part for turn in json.loads(path.read_bytes())["turns"] for part in turn["parts"]]
-    return {part[name] for part in parts for name in ("data", "signature") if part[name] is not None}
+    """Digests a record names; a record nobody can read names none."""
+    try:
+        parts = [part for turn in json.loads(path.read_bytes())["turns"] for part in turn["parts"]]
+        return {part[name] for part in parts for name in ("data", "signature") if part[name] is not None}
+    except (ValueError, KeyError, TypeError):
+        return set()

@@ -1,13 +1,15 @@
 """A run's folder: its pictures under readable names, and a manifest that says which came from which.
 
-Running again finds what is finished. Order of writing a picture: its bytes beside (synced), the manifest,
-then the rename; whatever instant the process dies at, a paid picture whose bytes were written is found.
+Running again finds what is finished. Order of writing a picture: the manifest with its digest, its bytes
+beside (synced), then the rename; whatever instant the process dies at, a paid picture whose bytes were
+written is found, and one whose bytes were not is made again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,13 +17,13 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from image_router.core.chain import REFERENCE_KEY, ChainItem
-from image_router.core.errors import AssetError, ChainError
+from image_router.core.errors import AssetError, ChainError, InvalidRequest
 from image_router.core.fingerprint import fingerprint
 from image_router.core.money import Nanos, parse_usd, usd_text
 from image_router.core.rates import Cost
 from image_router.core.results import GeneratedImage
 from image_router.core.types import Pixels, Tier
-from image_router.storage.files import write_whole
+from image_router.storage.files import put, write_synced, write_whole
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
@@ -46,7 +48,11 @@ class RunFolder:
             ) from None
         except OSError as problem:
             raise AssetError(f"the run folder {self.folder} cannot be used: {problem}") from problem
-        self._items = self._read()
+        try:
+            self._items = self._read()
+        except BaseException:
+            self._lock.release()
+            raise
         return self
 
     def __exit__(
@@ -59,28 +65,41 @@ class RunFolder:
             return {}
         try:
             record = json.loads(self.manifest.read_bytes())
-            items: dict[str, dict[str, Any]] = record["items"]
-        except (OSError, ValueError, KeyError, TypeError) as problem:
-            raise ChainError(f"the manifest {self.manifest} cannot be read: {problem}") from problem
-        if record.get("format") != _FORMAT:
+            if record["format"] != _FORMAT:
+                raise ChainError(
+                    f"{self.manifest} has format {record['format']}; this program reads {_FORMAT}"
+                )
+            return {key: _checked(entry) for key, entry in record["items"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidRequest) as problem:
             raise ChainError(
-                f"{self.manifest} has format {record.get('format')}; this program reads {_FORMAT}"
-            )
-        return items
+                f"{self.manifest} cannot be read ({type(problem).__name__}: {problem}); restore it, "
+                f"or move it and its pictures away to begin anew"
+            ) from problem
 
     @property
     def paid(self) -> Nanos:
         """What all pictures of the manifest cost when they were made."""
         return sum(parse_usd(item["cost_usd"]) for item in self._items.values())
 
-    def finished(self, item: ChainItem) -> GeneratedImage | None:
-        """The picture made before for this item, free; None when it is missing.
+    def finished(self, items: Sequence[ChainItem]) -> dict[str, GeneratedImage]:
+        """The pictures made before for these items, free, by key; those that are missing have none.
 
-        Raises ChainError when the folder holds another request under this key, AssetError when the file
-        was changed.
+        Raises ChainError when the folder holds another chain or somebody else's pictures, AssetError when a
+        picture was changed; nothing is to be paid before all items of a step were asked for here.
         """
+        found = {item.key: image for item in items if (image := self._found(item))}
+        orphans = self._items.keys() - {REFERENCE_KEY}
+        if orphans and any(item.key == REFERENCE_KEY for item in items) and REFERENCE_KEY not in found:
+            raise ChainError(
+                f"the reference in {self.folder} is missing, and {len(orphans)} variants came from it: a new "
+                f"reference would not fit them; restore it, or use another folder"
+            )
+        return found
+
+    def _found(self, item: ChainItem) -> GeneratedImage | None:
         entry = self._items.get(item.key)
         if entry is None:
+            self._refuse_strangers(item)
             return None
         if entry["fingerprint"] != fingerprint(item.request):
             raise ChainError(
@@ -90,11 +109,18 @@ class RunFolder:
         data = self._bytes(entry)
         return _image(entry, data) if data is not None else None
 
+    def _refuse_strangers(self, item: ChainItem) -> None:
+        """A picture that the manifest does not know is never written over."""
+        for stranger in self.folder.glob(f"{item.key}.*"):
+            raise ChainError(
+                f"{stranger} is there, but {MANIFEST} does not know it; move it away, or use another folder"
+            )
+
     def _bytes(self, entry: dict[str, Any]) -> bytes | None:
         path: Path = self.folder / entry["file"]
         part: Path = self.folder / f".{entry['file']}.part"
         if not path.exists() and part.exists() and _digest(part.read_bytes()) == entry["sha256"]:
-            part.rename(path)
+            put(part, path)
         if not path.exists():
             return None
         data = path.read_bytes()
@@ -107,10 +133,10 @@ class RunFolder:
         name = f"{item.key}{image.extension}"
         path, part = self.folder / name, self.folder / f".{name}.part"
         try:
-            write_whole(part, image.data)
             self._items[item.key] = _entry(item, image, name)
             self._write_manifest()
-            part.rename(path)
+            write_synced(part, image.data)
+            put(part, path)
         except OSError as problem:
             raise AssetError(f"{path} could not be written (the picture is paid): {problem}") from problem
         return path
@@ -139,6 +165,15 @@ def _entry(item: ChainItem, image: GeneratedImage, name: str) -> dict[str, Any]:
         "response_id": image.response_id,
         "warnings": list(image.warnings),
     }
+
+
+def _checked(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry, if a picture can be told from it. Raises what is wrong with it."""
+    parse_usd(entry["cost_usd"], name="cost_usd")
+    _image(entry, b"")
+    if Path(entry["file"]).name != entry["file"] or not isinstance(entry["fingerprint"], str):
+        raise ValueError(f"{entry['file']!r} with fingerprint {entry['fingerprint']!r} is no entry")
+    return entry
 
 
 def _image(entry: dict[str, Any], data: bytes) -> GeneratedImage:
