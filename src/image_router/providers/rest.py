@@ -106,7 +106,7 @@ class RestProvider:
         found: list[ListedModel] = []
         token = ""
         for _ in range(_MAX_PAGES):
-            query = f"models?pageSize=1000{f'&pageToken={quote(token)}' if token else ''}"
+            query = f"models?pageSize=1000{f'&pageToken={quote(token, safe='')}' if token else ''}"
             page, next_token = await self._page(query)
             found += page
             if not next_token:
