@@ -248,10 +248,11 @@ def test_unreadable_body_is_a_fault_of_a_sent_request(body: bytes, kind: FaultKi
     assert (fault.kind, fault.sent) == (kind, True)
 
 
-FIELDS = (
-    "candidates content parts inlineData data text usageMetadata error promptTokenCount "
-    "candidatesTokensDetails promptFeedback details message code thought finishReason"
-).split()
+FIELDS = [
+    *("candidates", "content", "parts", "inlineData", "data", "text", "thought", "finishReason"),
+    *("usageMetadata", "promptTokenCount", "candidatesTokensDetails", "promptFeedback"),
+    *("error", "details", "message", "code"),
+]
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: (

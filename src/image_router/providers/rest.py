@@ -106,12 +106,11 @@ class RestProvider:
         found: list[ListedModel] = []
         token = ""
         for _ in range(_MAX_PAGES):
-            query = f"models?pageSize=1000{f'&pageToken={quote(token, safe='')}' if token else ''}"
-            page, next_token = await self._page(query)
+            page, next_token = await self._page(f"models?pageSize=1000{token}")
             found += page
             if not next_token:
                 return tuple(found)
-            token = next_token
+            token = f"&pageToken={quote(next_token, safe='')}"
         raise ModelsUnavailable(f"the list of models does not end after {_MAX_PAGES} pages")
 
     async def probe(self, model: Model) -> Entitlement:
