@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             bad_keys=frozenset(wanted.bad_key),
             new_project=wanted.new_project,
             unentitled=frozenset(wanted.unentitled),
+            usage_tier=wanted.usage_tier,
             batch_polls=wanted.batch_polls,
             batch_seconds=wanted.batch_seconds,
         )
@@ -96,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="MODEL",
         help="this model answers 404 though listed",
+    )
+    add(
+        "--usage-tier",
+        type=int,
+        choices=(1, 2, 3),
+        help="keep the published limits of that tier (default: none)",
     )
     add(
         "--batch-polls",

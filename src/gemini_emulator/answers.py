@@ -53,7 +53,7 @@ async def deliver(
     if draft.free:
         state.account.nothing(entry)
     else:
-        state.account.tokens(entry, draft.ask.model, draft.usage, draft.queries)
+        state.limits.spend(state.account.tokens(entry, draft.ask.model, draft.usage, draft.queries), now)
     return await compose(draft, envelope, state.studio)
 
 

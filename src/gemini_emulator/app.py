@@ -11,14 +11,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from gemini_emulator import batch_routes, control, file_routes, model_routes
+from gemini_emulator.errors import page_not_found
 from gemini_emulator.state import State
 
 _PUBLISHER = "/{version}/projects/{project}/locations/{location}/publishers/{publisher}/models/{target}"
-_NOT_FOUND = (
-    "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error 404 (Not Found)!!1</title>\n"
-    "  <p><b>404.</b> <ins>That’s an error.</ins>\n  <p>The requested URL <code>{path}</code> was not found "
-    "on this server.  <ins>That’s all we know.</ins>\n"
-)
 
 
 def build_app(state: State) -> Starlette:
@@ -30,7 +26,7 @@ def build_app(state: State) -> Starlette:
         await state.close()
 
     app = Starlette(
-        routes=_control_routes() + _api_routes(), lifespan=lifespan, exception_handlers={404: _html_not_found}
+        routes=_api_routes() + _control_routes(), lifespan=lifespan, exception_handlers={404: _html_not_found}
     )
     app.state.emulator = state
     return app
@@ -49,12 +45,12 @@ def _control_routes() -> list[Route]:
 
 def _api_routes() -> list[Route]:
     return [
-        Route(_PUBLISHER, model_routes.on_model, methods=["GET", "POST"]),
         Route("/upload/{version}/files", file_routes.on_upload, methods=["POST", "PUT"]),
         Route("/{version}/models", model_routes.on_models),
         Route("/{version}/models/{target}", model_routes.on_model, methods=["GET", "POST"]),
         Route("/{version}/files", file_routes.on_files),
         Route("/{version}/files/{target}", file_routes.on_file, methods=["GET", "DELETE", "POST"]),
+        Route(_PUBLISHER, model_routes.on_model, methods=["GET", "POST"]),
         Route("/{version}/batches", batch_routes.on_batches),
         Route("/{version}/batches/{target}", batch_routes.on_batch, methods=["GET", "DELETE", "POST"]),
     ]
@@ -62,4 +58,4 @@ def _api_routes() -> list[Route]:
 
 async def _html_not_found(request: Request, error: Exception) -> Response:
     """Google's front end answers an unknown path with a page."""
-    return HTMLResponse(_NOT_FOUND.format(path=request.url.path), 404)
+    return HTMLResponse(page_not_found(request.url.path).page(), 404)

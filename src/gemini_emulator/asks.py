@@ -87,7 +87,7 @@ class Ask:
 
 def read_ask(body: Json, model: Model, read_file: FileReader, *, vertex: bool = False) -> Ask:
     """The request as a value. Raises ApiError 400 (or 403 for a file) as the provider would."""
-    checks.check_request(body, model)
+    checks.check_request(body, model, vertex=vertex)
     config: Json = body.get("generationConfig", {})
     image = checks.image_config(config)
     level = config.get("thinkingConfig", {}).get("thinkingLevel", "").lower()

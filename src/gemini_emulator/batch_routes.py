@@ -75,8 +75,7 @@ async def _get(call: Call) -> Response:
 
 
 async def _list(call: Call) -> Response:
-    size = max(int(call.request.query_params.get("pageSize", 50)), 1)
-    start = int(call.request.query_params.get("pageToken", 0) or 0)
+    size, start = call.page_size(50), call.page_start()
     jobs = call.state.batches.mine(call.owner)
     page = jobs[start : start + size]
     body: Json = {"operations": [job.to_wire(with_rows=False) for job in page]} if page else {}

@@ -95,20 +95,20 @@ class Account:
         self._entries: list[Entry] = []
         self._lock = Lock()
 
-    def tokens(self, entry: Entry, model: Model, usage: Usage, queries: Sequence[str]) -> None:
-        """Charge what usageMetadata says, and the searches that were run."""
+    def tokens(self, entry: Entry, model: Model, usage: Usage, queries: Sequence[str]) -> int:
+        """Charge what usageMetadata says and the searches that were run; returns the nano-dollars."""
         day = entry.time.date()
         lines = _token_lines(usage, self._world.rates(model, entry.lane, day))
         with self._lock:
             paid = self._paid_searches(queries)
             search = Line(what="search", units=paid, rate=self._world.search_rate(day))
-            self._entries.append(replace(entry, lines=tuple(line for line in (*lines, search) if line.units)))
+        return self._add(replace(entry, lines=tuple(line for line in (*lines, search) if line.units)))
 
-    def pictures(self, entry: Entry, model: Model, count: int) -> None:
-        """Charge per picture returned."""
+    def pictures(self, entry: Entry, model: Model, count: int) -> int:
+        """Charge per picture returned; returns the nano-dollars."""
         rates = self._world.rates(model, entry.lane, entry.time.date())
         line = Line(what="image", units=count, rate=rates.per_image)
-        self._add(replace(entry, lines=(line,) if count else ()))
+        return self._add(replace(entry, lines=(line,) if count else ()))
 
     def nothing(self, entry: Entry) -> None:
         """An accepted call that costs nothing."""
@@ -123,9 +123,10 @@ class Account:
             self._entries.clear()
             self._free_searches = self._allowance
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: Entry) -> int:
         with self._lock:
             self._entries.append(entry)
+        return entry.total
 
     def _paid_searches(self, queries: Sequence[str]) -> int:
         asked = sum(1 for query in queries if query)

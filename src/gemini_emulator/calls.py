@@ -24,6 +24,7 @@ from gemini_emulator.state import State
 from gemini_emulator.world import Model
 
 JSON_TYPE = "application/json; charset=UTF-8"
+_VERSIONS = frozenset({"v1", "v1beta", "v1alpha", "v1beta1"})
 _MOST_BYTES = 104_857_600  # 100 MB inline since 2026-01-08, https://ai.google.dev/gemini-api/docs/changelog
 _COMMON = (
     (b"vary", b"Origin"),
@@ -34,11 +35,6 @@ _COMMON = (
     (b"x-frame-options", b"SAMEORIGIN"),
     (b"x-content-type-options", b"nosniff"),
     (b"alt-svc", b'h3=":443"; ma=2592000,h3-29=":443"; ma=2592000'),
-)
-_HTML = (
-    "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n"
-    "  <title>Error {code} (Server Error)!!1</title>\n"
-    "  <p><b>{code}.</b> <ins>That’s an error.</ins>\n  <p>{message} <ins>That’s all we know.</ins>\n"
 )
 
 
@@ -91,6 +87,8 @@ class Call:
 
     async def open(self, *, body: bool = True) -> None:
         """Check the key, decide on a fault, read the JSON body. Raises ApiError."""
+        if self.version not in _VERSIONS:
+            raise errors.page_not_found(self.request.url.path)
         self._check_key()
         self.fault = self._claim()
         if self.fault is not None:
@@ -148,6 +146,13 @@ class Call:
         """The claimed fault if it belongs to this stage."""
         return self.fault if self.fault is not None and self.fault.stage == stage else None
 
+    def page_size(self, default: int) -> int:
+        return max(self._whole("pageSize", default), 1)
+
+    def page_start(self) -> int:
+        """Where a page begins, for lists whose token is a plain position."""
+        return self._whole("pageToken", 0)
+
     async def take(self, milliseconds: int) -> None:
         """Be as slow as recorded, to scale. Raises 504 when the caller's server timeout is shorter."""
         seconds = milliseconds / 1000 * self.state.settings.latency
@@ -178,8 +183,7 @@ class Call:
     def failure(self, error: ApiError) -> Answer:
         """An error answer: object, array (streams without alt=sse) or the front end's HTML page."""
         if error.form == "html":
-            page = _HTML.format(code=error.code, message=error.message).encode()
-            return self._answered([page], error.code, "text/html; charset=UTF-8")
+            return self._answered([error.page()], error.code, "text/html; charset=UTF-8")
         arrayed = error.form == "array" or (self.streamed and not self.sse)
         body = [error.body()] if arrayed else error.body()
         # recorded: a failed stream is plain JSON under the stream's content type
@@ -204,6 +208,12 @@ class Call:
             )
         await pause(self.state, fault.number("seconds", 5))
         return response
+
+    def _whole(self, name: str, default: int) -> int:
+        text = self.request.query_params.get(name) or str(default)
+        if not text.isdecimal():
+            raise errors.invalid(f"Invalid value at '{name}' (TYPE_INT32), \"{text}\"")
+        return int(text)
 
     def _failed_under_way(self, pieces: list[bytes]) -> list[bytes]:
         fault = self.option("wire")

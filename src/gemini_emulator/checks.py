@@ -32,13 +32,17 @@ _SIZE_ENUMS: Mapping[str, str] = {"FIVE_TWELVE": "512", "ONE_K": "1K", "TWO_K": 
 _IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"})
 _OTHER_TYPES = frozenset({"application/pdf", "text/plain"})
 _MODALITIES = frozenset({"TEXT", "IMAGE", "AUDIO", "MODALITY_UNSPECIFIED"})
+_HARMS = frozenset(
+    f"HARM_CATEGORY_{name}"
+    for name in ("HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT", "CIVIC_INTEGRITY")
+)
 _LEVELS = frozenset({"MINIMAL", "LOW", "MEDIUM", "HIGH"})
 _TEXT_TYPES = frozenset({"text/plain"})
 _STRUCTURED_TYPES = frozenset({"application/json", "application/xml", "application/yaml", "text/x.enum"})
 _ENUM_HOME = "type.googleapis.com/google.ai.generativelanguage.v1beta"
 
 
-def check_request(body: Json, model: Model) -> None:
+def check_request(body: Json, model: Model, *, vertex: bool = False) -> None:
     """Everything that can be judged without opening a picture or counting tokens."""
     config: Json = body.get("generationConfig", {})
     _check_contents(body, model)
@@ -47,6 +51,7 @@ def check_request(body: Json, model: Model) -> None:
     _check_thinking(config.get("thinkingConfig", {}), model)
     _check_generation(config, model)
     _check_tools(body, model)
+    _check_safety(body, vertex=vertex)
     if body.get("serviceTier", "standard").lower().removeprefix("service_tier_") not in {
         "standard",
         "unspecified",
@@ -198,3 +203,14 @@ def _check_tools(body: Json, model: Model) -> None:
         if "imageSearch" in kinds and "image" not in model.grounding:
             # wording assumed
             raise invalid(f"Image search is not enabled for models/{model.id}")
+
+
+def _check_safety(body: Json, *, vertex: bool) -> None:
+    """The usual categories everywhere; HARM_CATEGORY_IMAGE_... in the enterprise service alone."""
+    for index, setting in enumerate(body.get("safetySettings", ())):
+        category = setting.get("category", "")
+        if category not in _HARMS and not (vertex and category.startswith("HARM_CATEGORY_IMAGE_")):
+            raise invalid(
+                f"Invalid value at 'safety_settings[{index}].category' ({_ENUM_HOME}.HarmCategory), "
+                f'"{category}"'
+            )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from html import escape
 from typing import Any, Literal
 
 Json = dict[str, Any]
@@ -36,6 +37,10 @@ GRPC_CODES: Mapping[str, int] = {
     "UNAVAILABLE": 14,
     "UNAUTHENTICATED": 16,
 }
+_PAGE = (
+    "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error {code}!!1</title>\n"
+    "  <p><b>{code}.</b> <ins>That’s an error.</ins>\n  <p>{message} <ins>That’s all we know.</ins>\n"
+)
 _RPC = "type.googleapis.com/google.rpc."
 _SERVICE = "generativelanguage.googleapis.com"
 # one wording was recorded until 2026-04-16, the other from 2026-10-05 on; the day between is assumed
@@ -62,6 +67,10 @@ class ApiError(Exception):
         if self.details:
             error["details"] = list(self.details)
         return {"error": error}
+
+    def page(self) -> bytes:
+        """The same failure as the front end's HTML page."""
+        return _PAGE.format(code=self.code, message=self.message).encode()
 
     def rpc_status(self) -> Json:
         """The same failure as a google.rpc.Status, the form of a batch row."""
@@ -145,6 +154,13 @@ def closed_to_new_users(model: str) -> ApiError:
         f"This model models/{model} is no longer available to new users. Please update your code to use a "
         "newer model for the latest features and improvements.",
     )
+
+
+def page_not_found(path: str) -> ApiError:
+    """A path the front end does not know."""
+    error = ApiError(404, f"The requested URL <code>{escape(path)}</code> was not found on this server.")
+    error.form = "html"
+    return error
 
 
 def not_found(what: str) -> ApiError:

@@ -10,6 +10,7 @@ A fault is written `name` or `name;option=value;option=value`. `ok` is the fault
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
@@ -30,6 +31,10 @@ _STAGES: Mapping[str, tuple[Mapping[str, str], frozenset[str]]] = {
     "batch": (fault_batches.DESCRIPTIONS, frozenset({"batchGenerateContent"})),
     "poll": (fault_batches.POLL_DESCRIPTIONS, frozenset({"batches.get"})),
 }
+_WHOLE, _DECIMAL = re.compile(r"\d+"), re.compile(r"\d+(\.\d+)?")
+_FORMS = dict.fromkeys(("chunks", "count", "width", "height", "room", "code"), _WHOLE) | dict.fromkeys(
+    ("seconds", "part", "retry"), _DECIMAL
+)
 _STAGE_OF = {name: stage for stage, (names, _) in _STAGES.items() for name in names}
 
 
@@ -62,6 +67,9 @@ def parse(text: str) -> Fault:
     odd = [pair for pair in pairs if pair and "=" not in pair]
     if odd:
         raise ValueError(f"fault {name!r} has the option {odd[0]!r}; write options as name=value")
+    for option, pattern in _FORMS.items():
+        if option in options and not pattern.fullmatch(options[option]):
+            raise ValueError(f"fault {name!r} has {option}={options[option]!r}; give a number")
     return Fault(name=name, options=options)
 
 

@@ -81,8 +81,7 @@ async def _continue(call: Call) -> Response:
 
 
 async def _list(call: Call) -> Response:
-    size = max(int(call.request.query_params.get("pageSize", 10)), 1)
-    start = int(call.request.query_params.get("pageToken", 0) or 0)
+    size, start = call.page_size(10), call.page_start()
     mine = call.state.files.mine(call.owner)
     body: Json = {}
     if mine[start : start + size]:

@@ -41,9 +41,6 @@ class Ids:
     def bill_entry(self) -> str:
         return f"bill-{self._word('bill', 12)}"
 
-    def turn_token(self) -> str:
-        return "v1_" + pybase64.urlsafe_b64encode(self._digest("turn")[:27]).decode()
-
     def _word(self, kind: str, length: int) -> str:
         number = int.from_bytes(self._digest(kind), "big")
         letters = []

@@ -46,7 +46,7 @@ async def on_models(request: Request) -> Response:
 async def _list_models(call: Call) -> Response:
     day = call.state.clock.today()
     listed = [model for model in call.state.world.models if model.listed(day)]
-    size = min(int(call.request.query_params.get("pageSize", _PAGE)), _LARGEST_PAGE)
+    size = min(call.page_size(_PAGE), _LARGEST_PAGE)
     start = _start_after(
         call.request.query_params.get("pageToken", ""), [f"models/{model.id}" for model in listed]
     )
@@ -77,6 +77,7 @@ async def _stream(call: Call) -> Response:
 async def _generated(call: Call) -> Json:
     model = call.model()
     message = call.message("GenerateContentRequest")
+    call.state.limits.admit(model, call.where({}), call.state.clock.now())
     heavy = call.size > _INLINE_THREAD
     ask = await read(call.state, message, model, owner=call.owner, vertex=call.vertex, heavy=heavy)
     draft = plan(ask, call.option("answer"))
@@ -88,6 +89,7 @@ async def _generated(call: Call) -> Json:
 
 async def _predict(call: Call) -> Response:
     model = call.model()
+    call.state.limits.admit(model, call.where({}), call.state.clock.now())
     ask, parameters = read_predict(call.message("PredictRequest"), model, vertex=call.vertex)
     fault = call.option("predict")
     filtered, empty = 0, fault is not None and fault.name == "imagen_empty"
@@ -107,7 +109,7 @@ async def _predict(call: Call) -> Response:
         outcome="image" if shown else "filtered",
         fault=_fault_name(call),
     )
-    call.state.account.pictures(entry, model, shown)
+    call.state.limits.spend(call.state.account.pictures(entry, model, shown), entry.time)
     body = {} if empty else await predictions(ask, parameters, call.state.studio, filtered=filtered)
     await call.ripen()
     return call.answer(body)

@@ -55,8 +55,18 @@ def events(body: Json) -> list[Json]:
         return [body]
     ending = {name: value for name, value in candidates[0].items() if name != "content"}
     running = {name: value for name, value in ending.items() if name == "index"}
-    shown = [_event(body, running, [part]) for part in parts]
+    under_way = {**body, "usageMetadata": _early(body["usageMetadata"])}
+    shown = [_event(under_way, running, [part]) for part in parts]
     return [*shown, _event(body, ending, [{"text": ""}])]
+
+
+def _early(usage: Json) -> Json:
+    """Usage before the end: recorded thinking counts shrank from one event to the next; the last one counts."""
+    if "thoughtsTokenCount" not in usage:
+        return usage
+    more = usage["thoughtsTokenCount"] // 2
+    early = {name: usage[name] + more for name in ("thoughtsTokenCount", "totalTokenCount")}
+    return {**usage, **early}
 
 
 def _event(body: Json, rest: Json, parts: list[Json]) -> Json:

@@ -158,7 +158,7 @@ def _config(state: State) -> uvicorn.Config:
         date_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=5,
-        timeout_keep_alive=30,
+        timeout_keep_alive=240,
     )
 
 

@@ -22,6 +22,7 @@ class Settings:
     bad_keys         API keys refused as invalid, besides any that starts with "bad"
     new_project      True: models closed to new users answer 404 from the day they were closed
     unentitled       model ids that answer 404 although models.list shows them
+    usage_tier       1, 2 or 3: keep the published limits of that tier; None: no limits
     batch_polls      a batch job is done at this poll, or when batch_seconds of its clock have passed
     log_size         received requests kept for GET /emulator/requests
     """
@@ -35,6 +36,7 @@ class Settings:
     bad_keys: frozenset[str] = frozenset()
     new_project: bool = False
     unentitled: frozenset[str] = frozenset()
+    usage_tier: int | None = None
     batch_polls: int = 3
     batch_seconds: float = 378.0
     log_size: int = 1000
@@ -44,6 +46,8 @@ class Settings:
             raise ValueError(f"latency is {self.latency}; give a scale from 0.0 to 1.0")
         if self.signature_bytes < 64:
             raise ValueError(f"signature_bytes is {self.signature_bytes}; a signature needs at least 64")
+        if self.usage_tier not in {None, 1, 2, 3}:
+            raise ValueError(f"usage_tier is {self.usage_tier}; give 1, 2, 3 or None")
         if self.batch_polls < 1:
             raise ValueError(
                 f"batch_polls is {self.batch_polls}; a job is done at its first poll at the earliest"

@@ -13,6 +13,7 @@ from gemini_emulator.faults import Faults
 from gemini_emulator.files import FileStore
 from gemini_emulator.ids import Ids
 from gemini_emulator.journal import Journal
+from gemini_emulator.limits import Limits
 from gemini_emulator.settings import Settings
 from gemini_emulator.studio import Studio
 from gemini_emulator.world import world
@@ -30,6 +31,7 @@ class State:
         self.ids = Ids(settings.seed)
         self.faults = Faults(settings.seed)
         self.account = Account(self.world, settings.free_searches)
+        self.limits = Limits(settings.usage_tier)
         self.studio = Studio(settings.pictures)
         self.journal = Journal(settings.log_size)
         self.files = FileStore(self.clock, self.ids)
@@ -50,9 +52,10 @@ class State:
             transport.abort()
 
     async def reset(self) -> None:
-        """Forget the bill, the faults, the jobs, the files and the requests; the clock runs on."""
+        """Forget bill, limits counted, faults, jobs, files and requests; the clock runs on."""
         await self.batches.reset()
         self.account.reset()
+        self.limits.reset()
         self.faults.clear()
         self.files.reset()
         self.journal.clear()

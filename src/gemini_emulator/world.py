@@ -25,7 +25,10 @@ METHODS: Mapping[Dialect, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One id of models.list. Pixel tables are width and height at 1K; spans are inclusive ranges."""
+    """One id of models.list. Pixel tables are width and height at 1K; spans are inclusive ranges.
+
+    `canonical` is the id an alias stands for, `quota` the line of limits.toml that counts it.
+    """
 
     id: str
     dialect: Dialect
@@ -46,6 +49,7 @@ class Model:
     text_grade: int
     latency_ms: Mapping[str, Span]
     canonical: str
+    quota: str
     shutdown: date | None = None
     unlisted: date | None = None
     vertex_shutdown: date | None = None
@@ -153,7 +157,7 @@ class World:
 @cache
 def world() -> World:
     """The world as shipped in the package's data files."""
-    book, prices = _load("models.toml"), _load("prices.toml")
+    book, prices = load("models.toml"), load("prices.toml")
     models = [_model(entry, book) for entry in book["models"]]
     aliases = [
         replace(model, id=alias)
@@ -176,7 +180,8 @@ def _nano(dollars: str, name: str) -> int:
     return int(nano)
 
 
-def _load(name: str) -> dict[str, Any]:
+def load(name: str) -> dict[str, Any]:
+    """One of the package's data files."""
     return tomllib.loads((files("gemini_emulator") / "data" / name).read_text(encoding="utf-8"))
 
 
@@ -188,6 +193,7 @@ def _model(entry: Mapping[str, Any], book: Mapping[str, Any]) -> Model:
     return Model(
         **values,
         canonical=entry["id"],
+        quota=entry.get("quota_line", entry["line"]),
         pixels=_frozen(book["pixels"][table]),
         measured=_frozen(book["measured_1k"].get(table, {})),
         edges=book["edges"],

@@ -297,6 +297,8 @@ def test_a_fault_is_read_with_its_options() -> None:
     assert (fault.name, dict(fault.options)) == ("rate_limit_minute", {"retry": "12.5", "limit": "3"})
     with pytest.raises(ValueError, match="write options as name=value"):
         parse("slow;5")
+    with pytest.raises(ValueError, match="seconds='soon'; give a number"):
+        parse("slow;seconds=soon")
 
 
 def test_the_quota_that_renews_tomorrow_says_so_only_in_its_id(now: Any) -> None:

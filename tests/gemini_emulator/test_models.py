@@ -98,9 +98,11 @@ def test_tokens_are_counted_without_a_charge(now: Any) -> None:
 
 def test_an_unknown_path_is_an_html_page(now: Any) -> None:
     """The front end answers, not the API."""
-    answer = now.get("/v9/nothing/here")
-    assert answer.status_code == 404
-    assert answer.headers["content-type"].startswith("text/html")
+    for path in ("/v9/nothing/here", "/v9/models"):
+        answer = now.get(path)
+        assert answer.status_code == 404
+        assert answer.headers["content-type"].startswith("text/html")
+        assert f"<code>{path}</code> was not found" in answer.text
 
 
 def test_the_enterprise_path_answers_in_its_own_dialect(now: Any) -> None:

@@ -235,6 +235,25 @@ def test_the_same_question_counts_the_same_tokens(now: Any) -> None:
     assert usages[2]["totalTokenCount"] > usages[0]["totalTokenCount"]
 
 
+@pytest.mark.parametrize(("category", "status"), [("HATE_SPEECH", 200), ("IMAGE_HATE", 400)])
+def test_picture_harm_categories_belong_to_the_enterprise_service(
+    now: Any, category: str, status: int
+) -> None:
+    """The usual categories are taken, those of pictures refused on the Gemini API."""
+    setting = {"category": f"HARM_CATEGORY_{category}", "threshold": "BLOCK_ONLY_HIGH"}
+    body = {"contents": [FOX], "safetySettings": [setting]}
+    assert now.post(f"/v1beta/models/{PRO}:generateContent", body).status_code == status
+
+
+def test_the_last_usage_of_a_stream_counts(now: Any) -> None:
+    """Thinking is counted differently under way; the last event agrees with the bill."""
+    answer = now.post(f"/v1beta/models/{PRO}:streamGenerateContent", {"contents": [FOX]}).json()
+    thoughts = [event["usageMetadata"]["thoughtsTokenCount"] for event in answer]
+    hidden = answer[-1]["usageMetadata"]["candidatesTokenCount"] - 1120
+    assert thoughts[0] > thoughts[-1]
+    assert now.emulator.bill().entries[-1].lines[-1].units == hidden + thoughts[-1]
+
+
 def test_grounding_lists_its_queries(now: Any) -> None:
     """googleSearch on Pro gives groundingMetadata with an empty query beside the real one; Lite refuses."""
     body = {"contents": [FOX], "tools": [{"googleSearch": {}}]}

@@ -25,8 +25,8 @@ RECORDED_PROMPTS = [
     ("Count from 1 to 30, one number per line, digits only.", 18),
     ("生成一座夜晚的未来赛博朋克城市.", 11),
     (
-        "Visualize the current weather forecast for the next 5 days in Mexico City as a clean, modern weather "
-        "chart. Add a visual on what I should wear each day",
+        "Visualize the current weather forecast for the next 5 days in Mexico City as a clean, modern "
+        "weather chart. Add a visual on what I should wear each day",
         33,
     ),
 ]
@@ -124,7 +124,7 @@ def _model(model_id: str) -> Model:
 def test_cells_of_the_documented_pixel_table(
     model: str, ratio: str, size: str, pixels: tuple[int, int]
 ) -> None:
-    """Spot checks of the published tables."""
+    """Spot checks of the published tables, 512 to 4K."""
     assert _model(model).frame(ratio, size) == pixels
 
 
