@@ -212,11 +212,11 @@ class RestProvider:
 def _sending() -> aiohttp.TraceConfig:
     """Note the moment from which the provider may have received a request: just before its first byte."""
 
-    async def started(session: aiohttp.ClientSession, context: SimpleNamespace, params: Any) -> None:
+    async def _started(session: aiohttp.ClientSession, context: SimpleNamespace, params: Any) -> None:
         context.trace_request_ctx.sent = True
 
     config = aiohttp.TraceConfig()
-    config.on_request_headers_sent.append(started)
+    config.on_request_headers_sent.append(_started)
     return config
 
 
