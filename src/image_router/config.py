@@ -28,6 +28,7 @@ from image_router.core.types import OnAmbiguous, RetiredPolicy
 FILE_NAME: Final = "image-router.toml"
 KEY_PAGE: Final = "https://aistudio.google.com/apikey"
 
+_ARGUMENT: Final = "argument"
 _E = TypeVar("_E", bound=StrEnum)
 
 
@@ -137,7 +138,7 @@ def load_settings(
 ) -> Settings:
     """Settings for this process. An argument of None counts as not given, an empty variable as not set.
 
-    Raises ConfigError naming the source (argument, variable, or file and key) of what is wrong.
+    Raises ConfigError naming the variable, or file and key, of what is wrong; InvalidRequest for an argument.
     """
     unknown = arguments.keys() - VARIABLES.keys()
     if unknown:
@@ -164,7 +165,7 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
 def _add_arguments(found: dict[str, tuple[str, Any]], arguments: Mapping[str, Any]) -> None:
     for name, value in arguments.items():
         if value is not None:
-            found[name] = (f"argument {name}", value)
+            found[name] = (f"{_ARGUMENT} {name}", value)
 
 
 def _add_environment(found: dict[str, tuple[str, Any]], environ: Mapping[str, str]) -> None:
@@ -177,7 +178,7 @@ def _add_environment(found: dict[str, tuple[str, Any]], environ: Mapping[str, st
 def _add_file(found: dict[str, tuple[str, Any]], path: Path) -> None:
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
@@ -211,7 +212,8 @@ def _parsed(name: str, found: Mapping[str, tuple[str, Any]]) -> Any:
     try:
         return _PARSERS[name](raw)
     except (ValueError, InvalidRequest) as error:
-        raise ConfigError(f"{origin}: {error}") from error
+        kind = InvalidRequest if origin.startswith(_ARGUMENT) else ConfigError
+        raise kind(f"{origin}: {error}") from error
 
 
 def _text(raw: Any) -> str:

@@ -16,7 +16,7 @@ from rich.table import Table
 from image_router import facts
 from image_router.cli.charts import png, sparkline, svg
 from image_router.cli.facts_of import known
-from image_router.cli.options import day_options, json_option, settings_from
+from image_router.cli.options import Names, day_options, json_option, settings_from
 from image_router.cli.price_sheet import sheet, sheet_table
 from image_router.config import Settings
 from image_router.core.dominance import Dominated, dominated
@@ -44,21 +44,21 @@ _MOST_IMAGES = 1_000_000_000_000
 )
 @click.option(
     "--size",
-    type=click.Choice([str(s) for s in Size], case_sensitive=False),
+    type=Names(Size),
     default="1K",
     show_default=True,
     help="Tiers without it are priced at the nearest size they make.",
 )
 @click.option(
     "--lane",
-    type=click.Choice([str(lane) for lane in Lane]),
+    type=Names(Lane),
     default="interactive",
     show_default=True,
     help="Models without batch keep their full price.",
 )
 @click.option(
     "--basis",
-    type=click.Choice([str(b) for b in Basis]),
+    type=Names(Basis),
     default="list",
     show_default=True,
     help="Published prices, interactive ones halved for batch, or what is charged.",

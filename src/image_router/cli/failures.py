@@ -34,6 +34,7 @@ EXIT_CODE_OF: Final[Mapping[type[errors.ImageRouterError], Exit]] = MappingProxy
         errors.LaneUnavailable: Exit(6, "the lane was decided and quoted, but this command cannot run it"),
         errors.IdempotencyConflict: Exit(7, "the same key named a different request before"),
         errors.BudgetExceeded: Exit(10, "a budget does not allow the spending"),
+        errors.HoldExpired: Exit(11, "the money held for the work was given up; run it again"),
         errors.ProviderError: Exit(20, "the provider did not make the image"),
         errors.RateLimited: Exit(21, "a limit per minute was hit; wait and try again"),
         errors.QuotaExhausted: Exit(22, "the daily limit is used up"),
@@ -52,6 +53,7 @@ EXIT_CODE_OF: Final[Mapping[type[errors.ImageRouterError], Exit]] = MappingProxy
         errors.BatchError: Exit(41, "the batch job failed"),
         errors.AssetError: Exit(42, "a file cannot be read or written"),
         errors.ConfigError: Exit(50, "settings, keys or data files are wrong"),
+        errors.StorageError: Exit(51, "the database cannot be opened, read or written"),
     }
 )
 

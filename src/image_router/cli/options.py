@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from image_router.config import VARIABLES, ProviderName, Settings, load_settings
 from image_router.core.errors import AssetError, InvalidRequest
@@ -33,8 +34,27 @@ _LONGEST_PROMPT_FILE: Final = 1_000_000
 """Bytes; the longest prompt any model takes is 131072 tokens."""
 
 
-def _choice(values: Iterable[str]) -> click.Choice[str]:
-    return click.Choice([str(value) for value in values], case_sensitive=False)
+class Names(click.ParamType[str]):
+    """One of some names, in any case; help and errors spell them as they are written."""
+
+    name = "name"
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = {str(each).lower(): str(each) for each in names}
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return f"[{'|'.join(self._names.values())}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if str(value).lower() not in self._names:
+            self.fail(f"{value!r} is not one of {', '.join(self._names.values())}", param, ctx)
+        return self._names[str(value).lower()]
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        start = incomplete.lower()
+        return [CompletionItem(name) for low, name in self._names.items() if low.startswith(start)]
 
 
 def _all(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -64,9 +84,7 @@ day_options = _all(
 settings_options = _all(
     day_options,
     setting("--offline/--online", "offline", help="Draw with the emulator; contact no other host."),
-    setting(
-        "--provider", "provider", type=_choice(ProviderName), help="Direct HTTP, or the google-genai SDK."
-    ),
+    setting("--provider", "provider", type=Names(ProviderName), help="Direct HTTP, or the google-genai SDK."),
     setting("--base-url", "base_url", metavar="URL", help="Another host that speaks the Gemini API."),
     setting("--profile", "profile", metavar="NAME", help="One of the personas, or a policy of your own."),
     setting("--policy", "policy_file", metavar="FILE", help="A policy file of your own."),
@@ -78,36 +96,34 @@ prompt_options = _all(
 )
 
 request_options = _all(
-    click.option("--purpose", type=_choice(Purpose), help="What the image is for. Default: economy."),
+    click.option("--purpose", type=Names(Purpose), help="What the image is for. Default: economy."),
     click.option("--text", metavar="WORDS", help="Words to render in the picture, letter for letter."),
     click.option("--text-heavy", is_flag=True, help="Much text in the picture, worded in the prompt."),
     click.option(
         "--ref", "references", multiple=True, metavar="IMAGE", help="Reference: file or URL. Repeatable."
     ),
-    click.option("--size", type=_choice(Size), help="Default: 1K."),
-    click.option("--aspect", type=_choice(AspectRatio), help="Width to height. Default: the model chooses."),
-    click.option("--lane", type=_choice(Lane), help="Batch costs half and answers within a day."),
-    click.option("--tier", type=_choice(Tier), help="Pin a tier: no other is tried."),
+    click.option("--size", type=Names(Size), help="Default: 1K."),
+    click.option("--aspect", type=Names(AspectRatio), help="Width to height. Default: the model chooses."),
+    click.option("--lane", type=Names(Lane), help="Batch costs half and answers within a day."),
+    click.option("--tier", type=Names(Tier), help="Pin a tier: no other is tried."),
     click.option("--model", metavar="ID", help="Pin a model id: no other is tried."),
     click.option("--max-cost", metavar="USD", help="Most an image may be quoted at, as 0.10."),
     click.option("--max-total", metavar="USD", help="Most the whole request may be quoted at."),
-    click.option("--quality-floor", type=_choice(Quality), help="No tier below this quality."),
-    click.option(
-        "--thinking", type=_choice(ThinkingLevel), help="How long the model thinks; billed as text."
-    ),
+    click.option("--quality-floor", type=Names(Quality), help="No tier below this quality."),
+    click.option("--thinking", type=Names(ThinkingLevel), help="How long the model thinks; billed as text."),
     click.option("--seed", type=int, help="For models that take one."),
     click.option(
         "--safety", multiple=True, metavar="CATEGORY=THRESHOLD", help="In the API's spelling. Repeatable."
     ),
-    click.option("--person-generation", type=_choice(PersonGeneration), help="People in Imagen's pictures."),
+    click.option("--person-generation", type=Names(PersonGeneration), help="People in Imagen's pictures."),
     click.option("--system-instruction", metavar="TEXT", help="Standing instruction for the model."),
-    click.option("--grounding", multiple=True, type=_choice(Grounding), help="Search while drawing; billed."),
+    click.option("--grounding", multiple=True, type=Names(Grounding), help="Search while drawing; billed."),
     click.option("--language", metavar="CODE", help="Language of the prompt, as en or pt-BR."),
     click.option(
-        "--allow", multiple=True, type=_choice(Adaptation), help="Changes that may be made. Repeatable."
+        "--allow", multiple=True, type=Names(Adaptation), help="Changes that may be made. Repeatable."
     ),
-    click.option("--retired", type=_choice(RetiredPolicy), help="When a pinned model id is retired."),
-    click.option("--deadline", type=float, metavar="SECONDS", help="For the whole request."),
+    setting("--retired", "retired", type=Names(RetiredPolicy), help="When a pinned model id is retired."),
+    setting("--deadline", "deadline", type=float, metavar="SECONDS", help="For the whole request."),
 )
 
 images_option = click.option("-n", "n", type=int, default=1, show_default=True, help="How many images.")
@@ -158,7 +174,11 @@ def prompt_from(prompt: str | None, prompt_file: str | None) -> str:
 
 def request_from(options: dict[str, Any]) -> dict[str, Any]:
     """A command's options as arguments of ImageRouter.generate; what was not given is left out."""
-    request = {name: value for name, value in options.items() if value not in (None, (), False)}
+    request = {
+        name: value
+        for name, value in options.items()
+        if value is not None and value != () and value is not False
+    }
     if "safety" in request:
         request["safety"] = tuple(_safety(text) for text in request["safety"])
     if "allow" in request:

@@ -24,4 +24,7 @@ def emulator(arguments: tuple[str, ...]) -> int:
 
     if {"-h", "--help"} & set(arguments):
         click.echo(_EXAMPLES)
-    return main(list(arguments))
+    try:
+        return main(list(arguments))
+    except SystemExit as done:  # argparse leaves the process after --help and wrong options
+        return int(done.code or 0)

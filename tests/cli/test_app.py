@@ -1,0 +1,141 @@
+"""The command group: help, exit codes, and flags that mean the same everywhere."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from cli.conftest import Run
+from image_router.cli.app import COMMANDS, cli
+from image_router.cli.failures import EXIT_CODE_OF, exit_of, exit_table
+from image_router.config import VARIABLES
+from image_router.core import errors
+
+HEAVY = {"PIL", "aiohttp", "google", "numpy", "starlette", "uvicorn"}
+
+
+def commands() -> dict[str, click.Command]:
+    context = click.Context(cli)
+    found = {name: cli.get_command(context, name) for name in COMMANDS}
+    return {name: command for name, command in found.items() if command}
+
+
+def error_classes() -> list[type[errors.ImageRouterError]]:
+    found, todo = [], [errors.ImageRouterError]
+    while todo:
+        kind = todo.pop()
+        found.append(kind)
+        todo += kind.__subclasses__()
+    return found
+
+
+def test_help_names_every_command_and_exit_code(run: Run) -> None:
+    """--help lists all commands with one line each, and every exit code with its meaning."""
+    ran = run("--help")
+    assert ran.status == 0
+    assert all(f"\n  {name} " in ran.out for name in COMMANDS)
+    assert all(str(status) in ran.out for status, _, _ in exit_table())
+
+
+def test_no_arguments_show_the_help(run: Run) -> None:
+    """The bare command shows the help and is no failure."""
+    ran = run()
+    assert (ran.status, "Commands:" in ran.out) == (0, True)
+
+
+def test_every_error_class_has_an_exit_code() -> None:
+    """Each error class has its own entry, or shares that of the class above it."""
+    own = {kind for kind in error_classes() if kind not in EXIT_CODE_OF}
+    assert own == {errors.InvalidRequest}
+    assert exit_of(errors.InvalidRequest("x")).status == 2
+
+
+def test_exit_codes_are_told_apart() -> None:
+    """No two error classes share a status, and none looks like success or a signal."""
+    codes = [code.status for code in EXIT_CODE_OF.values()]
+    assert len(set(codes)) == len(codes)
+    assert all(0 < status < 64 for status in codes)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_help_has_examples(run: Run, name: str) -> None:
+    """`COMMAND --help` shows at least one command line to copy."""
+    ran = run(name, "--help")
+    assert ran.status == 0
+    assert f"image-router {name}" in ran.out.replace(f"Usage: image-router {name}", "")
+
+
+def test_flags_mean_the_same_everywhere() -> None:
+    """A flag has one name and one help text in all commands that make, explain or look up an image."""
+    seen: dict[str, tuple[str, str | None]] = {}
+    for name, command in commands().items():
+        for option in command.params if name != "cost" else ():
+            if isinstance(option, click.Option) and option.name in seen:
+                assert seen[option.name] == ("/".join(option.opts), option.help), command.name
+            elif isinstance(option, click.Option):
+                seen[str(option.name)] = ("/".join(option.opts), option.help)
+    assert {
+        "purpose",
+        "text",
+        "references",
+        "size",
+        "aspect",
+        "lane",
+        "tier",
+        "as_of",
+        "offline",
+    } <= seen.keys()
+
+
+def test_settings_flags_name_their_variables() -> None:
+    """The help of a flag that sets a setting names the environment variable that does the same."""
+    for option in commands()["generate"].params:
+        if isinstance(option, click.Option) and option.name in VARIABLES:
+            assert all(variable in str(option.help) for variable in VARIABLES[option.name]), option.name
+
+
+def test_an_unknown_command_names_those_there_are(run: Run) -> None:
+    """A misspelt command is answered with the list of commands."""
+    ran = run("generat")
+    assert ran.status == 2
+    assert "generate, edit, chain" in ran.err
+
+
+def test_errors_are_json_when_asked(run: Run) -> None:
+    """With --json an error is one JSON object on stdout with code, message and exit status."""
+    ran = run("generate", "a fox", "--size", "3K", "--json")
+    assert ran.status == 2
+    assert ran.json["error"]["code"] == "invalid_request"
+    assert ran.json["error"]["exit_status"] == 2
+    assert "512, 1K, 2K, 4K" in ran.json["error"]["message"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["explain", "a fox"]])
+def test_fast_commands_load_nothing_heavy(here: Path, arguments: list[str]) -> None:
+    """--help and explain load no imaging library, SDK, HTTP client or web framework."""
+    script = (
+        "import json, sys\nfrom image_router.cli.app import outcome_of\n"
+        f"outcome_of({arguments!r})\nprint(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert HEAVY & set(json.loads(done.stdout.splitlines()[-1])) == set()
+
+
+def test_importing_the_package_loads_nothing(here: Path) -> None:
+    """`import image_router` loads no third-party package at all."""
+    script = "import sys, image_router; print(*{n.partition('.')[0] for n in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (HEAVY | {"click", "rich", "platformdirs", "orjson"}) & set(done.stdout.split()) == set()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(run: Run, shell: str) -> None:
+    """Each shell gets a script that asks the program itself."""
+    ran = run("completion", shell)
+    assert ran.status == 0
+    assert "_IMAGE_ROUTER_COMPLETE" in ran.out

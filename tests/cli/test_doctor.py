@@ -1,0 +1,98 @@
+"""doctor: a finding for everything a request needs, advice for everything that is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import DAY, Ran, Run
+from gemini_emulator import serve
+
+
+def findings(ran: Ran) -> dict[str, tuple[str, str]]:
+    return {each["name"]: (each["health"], each["detail"]) for each in ran.json["findings"]}
+
+
+def test_offline_all_is_well(run: Run) -> None:
+    """Offline nothing is contacted, no key is needed, and every tier has a model: exit 0."""
+    ran = run("doctor", "--json")
+    assert ran.status == 0
+    seen = findings(ran)
+    assert {
+        "key",
+        "host",
+        "home",
+        "folder",
+        "catalog",
+        "policy",
+        "nano_banana",
+        "google-genai",
+    } <= seen.keys()
+    assert {health for health, _ in seen.values()} == {"ok"}
+    assert "not contacted" in seen["host"][1]
+
+
+def test_every_trouble_has_advice(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key, an unwritable home and a misspelt variable: each is found and told what to do; exit 1."""
+    (here / "file").write_text("")
+    monkeypatch.delenv("IMAGE_ROUTER_OFFLINE")
+    monkeypatch.setenv("IMAGE_ROUTER_HOME", str(here / "file"))
+    monkeypatch.setenv("IMAGE_ROUTER_OFLINE", "1")
+    ran = run("doctor", "--json")
+    assert ran.status == 1
+    seen = findings(ran)
+    assert seen["key"][0] == "error"
+    assert seen["home"][0] == "error"
+    assert seen["variable"] == ("warning", "IMAGE_ROUTER_OFLINE names no setting and is ignored")
+    assert all(each["advice"] for each in ran.json["findings"] if each["health"] != "ok")
+
+
+def test_broken_settings_and_facts_are_findings(run: Run, here: Path) -> None:
+    """A settings file or a rate card that does not parse is a finding with its file, not a crash."""
+    (here / "image-router.toml").write_text("colour = 1")
+    ran = run("doctor")
+    assert (ran.status, "unknown key colour" in ran.out) == (1, True)
+    (here / "image-router.toml").unlink()
+    cards = here.parent / "home" / "rate_cards"
+    cards.mkdir(parents=True)
+    (cards / "2026-11-01.toml").write_text("day = 3")
+    ran = run("doctor")
+    assert (ran.status, "2026-11-01.toml" in ran.out) == (1, True)
+
+
+def test_a_profile_that_does_not_exist_is_found(run: Run) -> None:
+    """An unknown profile is an error that lists the others."""
+    ran = run("doctor", "--profile", "poet")
+    assert ran.status == 1
+    assert "ecommerce" in ran.out
+
+
+def test_the_end_of_a_model_is_announced(run: Run) -> None:
+    """Within a month of a shutdown the tier warns, and names who takes over."""
+    ran = run("doctor", "--as-of", "2026-08-01", "--json")
+    assert ran.status == 0
+    assert findings(ran)["imagen_4_fast"] == ("warning", "imagen-4.0-fast-generate-001, until 2026-08-17")
+
+
+@pytest.mark.parametrize(
+    ("key", "health", "said"), [("good", "ok", "models for this key"), ("bad", "error", "key")]
+)
+def test_the_host_is_asked(
+    run: Run, monkeypatch: pytest.MonkeyPatch, *, key: str, health: str, said: str
+) -> None:
+    """Online, the host's list of models proves address and key; a refused key says so."""
+    monkeypatch.delenv("IMAGE_ROUTER_OFFLINE")
+    monkeypatch.setenv("GEMINI_API_KEY", key)
+    with serve(as_of=DAY) as emulator:
+        seen = findings(run("doctor", "--base-url", emulator.url, "--json"))
+    assert seen["host"][0] == health
+    assert said in seen["host"][1]
+    assert seen["clock"][0] == "warning"
+
+
+def test_two_different_keys_are_pointed_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When both key variables are set and differ, doctor says which is used."""
+    monkeypatch.setenv("GOOGLE_API_KEY", "one")
+    monkeypatch.setenv("GEMINI_API_KEY", "two")
+    assert "GOOGLE_API_KEY is used" in run("doctor").out

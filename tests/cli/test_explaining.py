@@ -1,0 +1,106 @@
+"""explain: the tree for people, and JSON that keeps its published schema."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import jsonschema
+import pytest
+
+from cli.conftest import APRIL, DAY, Run
+from image_router.core.types import Purpose, Tier
+
+SCHEMA: dict[str, Any] = json.loads(
+    (files("image_router") / "data" / "schemas" / "explain.schema.json").read_text(encoding="utf-8")
+)
+REQUESTS = [
+    *(["--purpose", str(purpose)] for purpose in Purpose),
+    ["--text", "SALE", "--size", "4K", "-n", "3"],
+    ["--aspect", "21:9", "--lane", "batch"],
+    ["--tier", "nano_banana_pro", "--grounding", "web"],
+    ["--purpose", "hero", "--pressure", "95"],
+    ["--aspect", "1:8", "--allow", "nearest_ratio"],
+]
+
+
+@pytest.mark.parametrize("day", [APRIL, "2026-06-30", DAY])
+@pytest.mark.parametrize("request_flags", REQUESTS, ids=" ".join)
+def test_json_keeps_the_schema(run: Run, request_flags: list[str], day: str) -> None:
+    """Whatever is asked, on whatever day, the JSON is valid by data/schemas/explain.schema.json."""
+    ran = run("explain", "a fox", *request_flags, "--as-of", day, "--json")
+    assert ran.status == 0, ran.out
+    validator = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker())
+    assert [error.message for error in validator.iter_errors(ran.json)] == []
+    assert ran.json["as_of"] == day
+
+
+def test_the_schema_is_strict() -> None:
+    """A missing or an unknown field breaks the schema."""
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    assert not validator.is_valid({})
+    assert SCHEMA["additionalProperties"] is False
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("day", "models"),
+    [
+        (
+            APRIL,
+            {
+                Tier.NANO_BANANA_PRO: "gemini-3-pro-image-preview",
+                Tier.GEMINI_31_FLASH_IMAGE: "gemini-3.1-flash-image-preview",
+                Tier.NANO_BANANA: "gemini-2.5-flash-image",
+                Tier.IMAGEN_4_ULTRA: "imagen-4.0-ultra-generate-001",
+                Tier.IMAGEN_4_STANDARD: "imagen-4.0-generate-001",
+                Tier.IMAGEN_4_FAST: "imagen-4.0-fast-generate-001",
+            },
+        ),
+        (
+            DAY,
+            {
+                Tier.NANO_BANANA_PRO: "gemini-3-pro-image",
+                Tier.GEMINI_31_FLASH_IMAGE: "gemini-nano-banana-2.1",
+                Tier.NANO_BANANA: "gemini-3.1-flash-lite-image",
+                Tier.IMAGEN_4_ULTRA: "gemini-3-pro-image",
+                Tier.IMAGEN_4_STANDARD: "gemini-nano-banana-2.1",
+                Tier.IMAGEN_4_FAST: "gemini-nano-banana-2.1",
+            },
+        ),
+    ],
+)
+def test_each_tier_is_served_by_the_model_of_the_day(run: Run, day: str, models: dict[Tier, str]) -> None:
+    """A pinned tier resolves to its model of that day."""
+    for tier, model in models.items():
+        head = run("explain", "a fox", "--tier", tier, "--as-of", day, "--json").json["candidates"][0]
+        assert (head["tier"], head["model"]) == (tier, model)
+
+
+def test_the_tree_says_everything(run: Run) -> None:
+    """The tree names rule, candidates with lines, dropped tiers with reasons, endpoint, payload, SDK call."""
+    ran = run("explain", "poster", "--text", "SALE", "--purpose", "final_hero", "--size", "4K")
+    assert ran.status == 0
+    for words in (
+        "imagen_4_ultra · gemini-3-pro-image",
+        "rule        print final",
+        "image output",
+        "2,000 tokens × $120.00/M",
+        "at most",
+        "dropped",
+        "same_model:",
+        "size: ",
+        ":generateContent",
+        '"imageSize": "4K"',
+        "client.models.generate_content(",
+    ):
+        assert words in ran.out
+    assert "\x1b[" not in ran.out
+
+
+def test_explain_spends_nothing(run: Run, emulator: Any) -> None:
+    """No request reaches the provider."""
+    before = len(emulator.requests())
+    run("explain", "a fox")
+    assert len(emulator.requests()) == before

@@ -1,0 +1,194 @@
+"""generate, edit and chain against the emulator: files, names, costs, confirmation, failures, Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cli.conftest import DAY, Run
+from gemini_emulator import Emulator, serve
+from image_router.core.money import usd_text
+
+PROGRAM = Path(sys.executable).parent / "image-router"
+
+
+def pictures(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.suffix in {".jpg", ".png", ".webp"})
+
+
+def test_an_image_is_written_in_its_real_format(run: Run, here: Path) -> None:
+    """The file has the extension of its bytes, whatever the name asked for, and says model and cost."""
+    ran = run("generate", "a fox", "-o", "fox.webp")
+    assert ran.status == 0
+    (name,) = pictures(here)
+    with Image.open(here / name) as picture:
+        assert (picture.format, Path(name).suffix) in {("JPEG", ".jpg"), ("PNG", ".png")}
+    assert name in ran.out
+    assert "nano_banana · gemini-3.1-flash-lite-image · $0.0" in ran.out
+
+
+def test_default_names_never_overwrite(run: Run, here: Path) -> None:
+    """A second run finds the next free name."""
+    first, second = run("generate", "a fox"), run("generate", "a fox")
+    assert (first.status, second.status) == (0, 0)
+    assert pictures(here) == ["image-2.jpg", "image.jpg"]
+
+
+def test_overwrite_replaces(run: Run, here: Path) -> None:
+    """--overwrite replaces the named file and makes no second one."""
+    run("generate", "a fox", "-o", "fox.jpg")
+    before = (here / "fox.jpg").read_bytes()
+    assert run("generate", "a red car", "-o", "fox.jpg", "--overwrite").status == 0
+    assert pictures(here) == ["fox.jpg"]
+    assert (here / "fox.jpg").read_bytes() != before
+
+
+def test_json_names_files_and_the_exact_cost(run: Run, here: Path, emulator: Emulator) -> None:
+    """--json lists every file; the cost is the emulator's bill to the nano-dollar."""
+    before = emulator.bill().total
+    ran = run("generate", "a fox", "-n", "3", "-o", "out/", "--json", "--purpose", "draft")
+    assert ran.status == 0
+    assert [Path(image["file"]).exists() for image in ran.json["images"]] == [True] * 3
+    assert pictures(here / "out") == ["image-2.jpg", "image-3.jpg", "image.jpg"]
+    assert ran.json["cost_usd"] == usd_text(emulator.bill().total - before)
+
+
+@pytest.mark.parametrize("prompt", [["-"], ["--prompt-file", "-"]])
+def test_the_prompt_may_come_from_a_pipe(run: Run, emulator: Emulator, prompt: list[str]) -> None:
+    """`-` reads the prompt from stdin."""
+    assert run("generate", *prompt, stdin="a lighthouse in fog\n").status == 0
+    assert "a lighthouse in fog" in str(emulator.requests()[-1])
+
+
+def test_the_prompt_may_come_from_a_file(run: Run, here: Path, emulator: Emulator) -> None:
+    """--prompt-file reads the prompt from a file."""
+    (here / "prompt.txt").write_text("ein Fuchs im Schnee – groß", encoding="utf-8")
+    assert run("generate", "--prompt-file", "prompt.txt").status == 0
+    assert "ein Fuchs im Schnee – groß" in str(emulator.requests()[-1])
+
+
+def test_a_dear_request_needs_yes_without_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above confirm_above nothing is spent without --yes; with it the request runs."""
+    monkeypatch.setenv("IMAGE_ROUTER_CONFIRM_ABOVE", "0.05")
+    refused = run("generate", "a fox", "-n", "2")
+    assert refused.status == 5
+    assert "$0.06840" in refused.err
+    assert run("generate", "a fox", "-n", "2", "--yes").status == 0
+
+
+def test_failed_images_stand_beside_the_others(run: Run, emulator: Emulator, here: Path) -> None:
+    """One of three images refused: two files, the refusal with the provider's words, exit 8."""
+    emulator.faults.load([{"fault": "prompt_blocked", "times": 1}])
+    ran = run("generate", "a fox", "-n", "3")
+    assert ran.status == 8, ran.err
+    assert len(pictures(here)) == 2
+    assert "failed (content_refused)" in ran.err
+    assert "2 of 3 images" in ran.out
+
+
+def test_a_refusal_has_its_own_exit_code(run: Run, emulator: Emulator, here: Path) -> None:
+    """A refused prompt leaves with 27 and no file; as JSON with the attempts."""
+    emulator.faults.load([{"fault": "prompt_blocked"}])
+    ran = run("generate", "a fox", "--json")
+    assert ran.status == 27
+    assert ran.json["error"]["code"] == "content_refused"
+    assert ran.json["error"]["attempts"]
+    assert pictures(here) == []
+
+
+def test_edit_takes_a_picture_or_its_conversation(run: Run, here: Path, emulator: Emulator) -> None:
+    """edit sends the picture as reference; --continue sends the turns that made it."""
+    run("generate", "a fox", "-o", "fox.jpg")
+    assert run("edit", "fox.jpg", "make it night", "-o", "night").status == 0
+    assert run("edit", "fox.jpg", "make it snow", "-o", "snow", "--continue").status == 0
+    assert pictures(here) == ["fox.jpg", "night.jpg", "snow.jpg"]
+    with Image.open(here / "night.jpg") as picture:
+        stranger = here / "stranger.png"
+        picture.resize((300, 200)).save(stranger)
+    unknown = run("edit", "stranger.png", "again", "--continue")
+    assert unknown.status == 42
+    assert "no conversation is known" in unknown.err
+
+
+def test_a_chain_makes_only_what_is_missing(run: Run, here: Path, emulator: Emulator) -> None:
+    """A second run of the same chain pays only for the picture that was taken away."""
+    (here / "poses.txt").write_text("on a bike\n\nat the sea\n")
+    command = (
+        "chain",
+        "Mira, a courier",
+        "--variants-file",
+        "poses.txt",
+        "--variant",
+        "asleep",
+        "-o",
+        "mira",
+    )
+    first = run(*command)
+    assert first.status == 0, first.err
+    names = ["reference.jpg", "variant-001.jpg", "variant-002.jpg", "variant-003.jpg"]
+    assert pictures(here / "mira") == names
+    (here / "mira/variant-002.jpg").unlink()
+    before = emulator.bill().total
+    again = run(*command, "--json")
+    assert again.status == 0
+    paid = emulator.bill().total - before
+    assert 0 < paid < 200_000_000
+    assert again.json["cost_usd"] == usd_text(paid)
+    assert pictures(here / "mira") == names
+
+
+def test_a_chain_reports_failed_variants(run: Run, emulator: Emulator, here: Path) -> None:
+    """A refused variant is reported; reference and the other variant are there; exit 8."""
+    emulator.faults.load([{"script": ["ok", "prompt_blocked", "ok"]}])
+    ran = run(
+        "chain", "Mira", "--variant", "on a bike", "--variant", "at the sea", "--concurrency", "1", "-o", "m"
+    )
+    assert ran.status == 8, ran.err
+    assert len(pictures(here / "m")) == 2
+    assert "failed (content_refused)" in ran.err
+
+
+def test_a_chain_needs_variants(run: Run) -> None:
+    """Without variants nothing is drawn."""
+    ran = run("chain", "Mira")
+    assert ran.status == 2
+    assert "--variant once for each" in ran.err
+
+
+@pytest.fixture
+def slow() -> Iterator[Emulator]:
+    """An emulator whose first picture comes at once and whose second never does."""
+    with serve(as_of=date.fromisoformat(DAY)) as emulator:
+        emulator.faults.load([{"script": ["ok", "hang"]}])
+        yield emulator
+
+
+def test_ctrl_c_keeps_what_is_finished(here: Path, slow: Emulator) -> None:
+    """An interrupt leaves with 130; the finished picture is there, and what may be billed is said."""
+    environ = {k: v for k, v in os.environ.items() if k not in ("IMAGE_ROUTER_OFFLINE", "IMAGE_ROUTER_AS_OF")}
+    environ |= {"GEMINI_API_KEY": "any", "GOOGLE_GEMINI_BASE_URL": slow.url}
+    running = subprocess.Popen(
+        [str(PROGRAM), "generate", "a fox", "-n", "2", "-o", "fox"],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not pictures(here) and running.poll() is None:
+        os.sched_yield()
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=30)
+    assert running.returncode == 130, err
+    assert pictures(here) == ["fox.jpg"]
+    assert "fox.jpg" in out
+    assert "1 finished and kept" in err
+    assert "cut off" in err
+    assert "Traceback" not in err
