@@ -31,10 +31,14 @@ def long_functions(text: str) -> Iterator[str]:
 
 
 def crowded_signatures(text: str) -> Iterator[str]:
-    """Too many parameters, or, in what other modules call, too many by position. Methods like __exit__ and
-    click commands are exempt: others wrote their signatures."""
+    """Too many parameters, or, in what other modules call, too many by position.
+
+    Methods like __exit__, click commands and methods of a library's class (`class X(library.Base)`) are
+    exempt: others wrote their signatures.
+    """
+    inherited = set(_inherited(ast.parse(text)))
     for function in _functions(text):
-        if _is_dunder(function.name) or _is_command(function):
+        if _is_dunder(function.name) or _is_command(function) or function.lineno in inherited:
             continue
         positional = [arg.arg for arg in function.args.posonlyargs + function.args.args]
         if positional[:1] in (["self"], ["cls"]):
@@ -93,8 +97,14 @@ def _functions(text: str) -> Iterator[_Function]:
 
 def _broad_handlers(text: str) -> Iterator[ast.ExceptHandler]:
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.ExceptHandler) and _is_broad(node.type):
+        if isinstance(node, ast.ExceptHandler) and _is_broad(node.type) and not _passes_on(node):
             yield node
+
+
+def _passes_on(handler: ast.ExceptHandler) -> bool:
+    """Cleaning up and raising again hides nothing."""
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
 
 
 def _is_broad(caught: ast.expr | None) -> bool:
@@ -105,6 +115,17 @@ def _is_broad(caught: ast.expr | None) -> bool:
 
 def _is_dunder(name: str) -> bool:
     return name != "__init__" and name.startswith("__") and name.endswith("__")
+
+
+def _inherited(module: ast.Module) -> Iterator[int]:
+    """Lines of the methods of classes whose base belongs to a library."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.ClassDef) and any(_is_library(base) for base in node.bases):
+            yield from (each.lineno for each in node.body if isinstance(each, _Function))
+
+
+def _is_library(base: ast.expr) -> bool:
+    return isinstance(base.value if isinstance(base, ast.Subscript) else base, ast.Attribute)
 
 
 def _is_command(function: _Function) -> bool:

@@ -42,8 +42,13 @@ FINE: list[tuple[Rule, str]] = [
     (house.crowded_signatures, "def f(a, b, *, c, d, e, f): ..."),
     (house.crowded_signatures, "def _helper(a, b, c, d, e, f): ..."),
     (house.crowded_signatures, "class A:\n    def __exit__(self, kind, value, trace): ..."),
+    (
+        house.crowded_signatures,
+        "class A(click.ParamType[str]):\n    def convert(self, value, param, ctx): ...",
+    ),
     (house.crowded_signatures, "@click.command()\ndef f(a, b, c, d, e, f, g): ..."),
     (house.broad_excepts, "try:\n    work()\nexcept ValueError:\n    pass\n"),
+    (house.broad_excepts, "try:\n    work()\nexcept BaseException:\n    undo()\n    raise\n"),
     (house.unexplained_broad_excepts, BROAD_WITH_REASON),
 ]
 

@@ -95,13 +95,13 @@ def test_check_names_a_refused_key(run: Run, monkeypatch: pytest.MonkeyPatch) ->
 def test_compare_weighs_probe_against_catalog(facts: Known) -> None:
     """The probe decides: uncertain and retired models that answer, living ones that do not, and new ones."""
     nothing = dict.fromkeys(facts.catalog.models, Entitlement.UNKNOWN)
-    assert compare(facts, [], nothing) == []
+    assert compare(facts, [], entitled=nothing) == []
     answers = nothing | {
         LITE: Entitlement.NOT_FOUND,
         OLD: Entitlement.ENTITLED,
         DEAD: Entitlement.ENTITLED,
     }
-    found = compare(facts, ["gemini-9-image", "gemini-9-pro", LITE], answers)
+    found = compare(facts, ["gemini-9-image", "gemini-9-pro", LITE], entitled=answers)
     assert [(finding.kind, finding.model) for finding in found] == [
         (FindingKind.MISSING, LITE),
         (FindingKind.LIVES_ON, OLD),
@@ -115,4 +115,4 @@ def test_a_settled_state_is_no_finding(facts: Known) -> None:
     """Once configuration says an uncertain model lives, the probe's yes is no news."""
     settled = replace(facts, catalog=replace(facts.catalog, overrides={OLD: ModelState.ALIVE}))
     answers = dict.fromkeys(facts.catalog.models, Entitlement.UNKNOWN) | {OLD: Entitlement.ENTITLED}
-    assert compare(settled, [], answers) == []
+    assert compare(settled, [], entitled=answers) == []

@@ -75,7 +75,7 @@ def chain(**options: Any) -> int:
                     prompt, variants, folder=folder, concurrency=concurrency, on_event=watch, **asked
                 )
 
-    result = run_watched(work(), watch, manner)
+    result = run_watched(work(), watch, manner=manner)
     return _show(result, folder, manner)
 
 

@@ -86,7 +86,7 @@ def _make(options: dict[str, Any], *, how: dict[str, str]) -> int:
                 router.remember(image)
             return result
 
-    result = run_watched(work(), watch, manner)
+    result = run_watched(work(), watch, manner=manner)
     if watch.trouble:
         raise watch.trouble
     return show_result(result, watch.saved, manner=manner)

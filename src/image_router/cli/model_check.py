@@ -51,7 +51,7 @@ async def examine(provider: Provider, facts: Known) -> tuple[frozenset[str], Map
     return listed, {model.id: answer for model, answer in zip(known_models, answers, strict=True)}
 
 
-def compare(facts: Known, listed: Collection[str], entitled: Mapping[str, Entitlement]) -> list[Finding]:
+def compare(facts: Known, listed: Collection[str], *, entitled: Mapping[str, Entitlement]) -> list[Finding]:
     """Where catalog and provider differ, worst first; the probe counts for more than the list."""
     findings = [
         finding

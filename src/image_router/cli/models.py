@@ -81,7 +81,7 @@ async def _check(settings: Settings) -> list[Finding]:
     facts = known(settings)
     async with ImageRouter(settings) as router:
         listed, entitled = await examine(router.provider, facts)
-    return compare(facts, listed, entitled)
+    return compare(facts, listed, entitled=entitled)
 
 
 def _table(facts: Known, *, wide: bool) -> Table:

@@ -60,7 +60,7 @@ class _Tile:
         self.type_size = 25 if small else 31
         self.height = self.picture_height + self._words_height()
 
-    def draw(self, picture: Image.Image, at: Point, height: int) -> None:
+    def draw(self, picture: Image.Image, at: Point, *, height: int) -> None:
         """Draw into a box of the row's height, so that the cards of a row end alike."""
         x, y = at
         colour = LIGHT[self.card.tier]
@@ -157,7 +157,7 @@ def _grid(picture: Image.Image, tiles: Sequence[_Tile], *, columns: int, top: in
         row = tiles[start : start + columns]
         height = max(tile.height for tile in row)
         for place, tile in enumerate(row):
-            tile.draw(picture, (_MARGIN + place * (tile.width + _GAP), top), height)
+            tile.draw(picture, (_MARGIN + place * (tile.width + _GAP), top), height=height)
         top += height + _GAP
 
 

@@ -53,7 +53,7 @@ def confirm(quote: Quote, *, above: Nanos, manner: Manner) -> None:
         raise CostLimitExceeded(f"not confirmed: {price}; nothing was spent", limit=above, asked=quote.total)
 
 
-def run_watched(work: Coroutine[Any, Any, T], watch: Watch, manner: Manner) -> T:
+def run_watched(work: Coroutine[Any, Any, T], watch: Watch, *, manner: Manner) -> T:
     """Run a command's work. Ctrl-C ends it with exit 130, and says what is kept and what may be billed."""
     try:
         return asyncio.run(work)
