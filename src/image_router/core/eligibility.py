@@ -17,7 +17,9 @@ from image_router.core.types import Adaptation, AspectRatio, ImageRequest, Lane,
 
 No = tuple[DropReason, str]
 
-_UNIT_SIGNS = {ord("\N{MICRO SIGN}"): None, ord("\N{OHM SIGN}"): None}
+_UNIT_SIGNS = dict.fromkeys(
+    map(ord, "\N{MICRO SIGN}\N{GREEK SMALL LETTER MU}\N{OHM SIGN}\N{GREEK CAPITAL LETTER OMEGA}")
+)
 
 
 class DoesNotFit(Exception):

@@ -5,6 +5,7 @@ Nothing here reads a file, the network or a clock; references arrive as bytes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -215,6 +216,19 @@ MAX_IMAGES = 100
 """Images one request may ask for; more is a catalog run."""
 
 
+_NAMED: Mapping[str, type[StrEnum]] = {
+    "purpose": Purpose,
+    "size": Size,
+    "aspect": AspectRatio,
+    "lane": Lane,
+    "tier": Tier,
+    "retired": RetiredPolicy,
+    "quality_floor": Quality,
+    "thinking": ThinkingLevel,
+    "person_generation": PersonGeneration,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest:
     """What is wanted. Every field is validated here; capability limits are checked per model later.
@@ -262,6 +276,8 @@ class ImageRequest:
     """Idempotency key."""
 
     def __post_init__(self) -> None:
+        for name, kind in _NAMED.items():
+            self._name(name, kind)
         if not self.prompt.strip():
             raise InvalidRequest("the prompt is empty; say what the picture shall show")
         if not 1 <= self.n <= MAX_IMAGES:
@@ -277,6 +293,16 @@ class ImageRequest:
         for name, limit in (("max_cost", self.max_cost), ("max_total", self.max_total)):
             if limit is not None and limit < 0:
                 raise InvalidRequest(f"{name} is {limit} nano-dollars; a limit cannot be negative")
+
+    def _name(self, field_name: str, kind: type[StrEnum]) -> None:
+        """Plain text for an enum would compare equal and still not be the member: make it the member."""
+        value = getattr(self, field_name)
+        if value is None or isinstance(value, kind):
+            return
+        try:
+            object.__setattr__(self, field_name, kind(value))
+        except ValueError:
+            raise InvalidRequest(f"{field_name} {value!r} is not one of {', '.join(kind)}") from None
 
     @property
     def renders_text(self) -> bool:
