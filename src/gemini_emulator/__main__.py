@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 
 from gemini_emulator.settings import Settings
@@ -37,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     print(f"Gemini API emulator at {emulator.url}, wearing {emulator.today()}", flush=True)
     print(f"  bill {emulator.url}/emulator/bill · faults {emulator.url}/emulator/faults", flush=True)
-    emulator.run()
+    with suppress(KeyboardInterrupt):
+        emulator.run()
     return 0
 
 

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -78,7 +79,6 @@ class FileStore:
     def __init__(self, clock: Clock, ids: Ids) -> None:
         self._clock = clock
         self._ids = ids
-        self._folder = Path(tempfile.mkdtemp(prefix="gemini-emulator-"))
         self._files: dict[str, StoredFile] = {}
         self._uploads: dict[str, Upload] = {}
 
@@ -146,7 +146,13 @@ class FileStore:
         self._uploads.clear()
 
     def close(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if "_folder" in self.__dict__:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @cached_property
+    def _folder(self) -> Path:
+        """Made with the first file."""
+        return Path(tempfile.mkdtemp(prefix="gemini-emulator-"))
 
     def _forget(self, stored: StoredFile) -> None:
         self._files.pop(stored.id, None)

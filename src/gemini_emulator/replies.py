@@ -61,7 +61,7 @@ def events(body: Json) -> list[Json]:
 
 
 def _early(usage: Json) -> Json:
-    """Usage before the end: recorded thinking counts shrank from one event to the next; the last one counts."""
+    """Usage before the end: recorded thinking counts shrank from event to event; the last one counts."""
     if "thoughtsTokenCount" not in usage:
         return usage
     more = usage["thoughtsTokenCount"] // 2

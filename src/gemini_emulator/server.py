@@ -7,9 +7,8 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Unpack
 
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
@@ -18,7 +17,7 @@ from gemini_emulator.app import build_app
 from gemini_emulator.bill import Bill
 from gemini_emulator.errors import Json
 from gemini_emulator.faults import Faults
-from gemini_emulator.settings import Settings
+from gemini_emulator.settings import Options, Settings
 from gemini_emulator.state import State
 
 _STOP_S = 10.0
@@ -121,11 +120,11 @@ class Emulator:
 
 @contextmanager
 def serve(
-    *, as_of: date | str | None = None, host: str = "127.0.0.1", port: int = 0, **options: Any
+    *, as_of: date | str | None = None, host: str = "127.0.0.1", port: int = 0, **options: Unpack[Options]
 ) -> Iterator[Emulator]:
     """An emulator for the length of a `with` block. `options`: the other fields of Settings."""
     day = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
-    emulator = Emulator(replace(Settings(as_of=day), **options), host=host, port=port)
+    emulator = Emulator(Settings(as_of=day, **options), host=host, port=port)
     emulator.start()
     try:
         yield emulator

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, TypedDict
 
 PictureStyle = Literal["drawn", "flat"]
+
+
+class Options(TypedDict, total=False):
+    """The fields of Settings besides the day, as keyword arguments."""
+
+    latency: float
+    pictures: PictureStyle
+    signature_bytes: int
+    free_searches: int
+    seed: int
+    bad_keys: frozenset[str]
+    new_project: bool
+    unentitled: frozenset[str]
+    usage_tier: int | None
+    batch_polls: int
+    batch_seconds: float
+    log_size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,6 +130,41 @@ def test_an_edit_follows_the_shape_of_the_input(
     assert {"modality": "IMAGE", "tokenCount": 258} in answer.json()["usageMetadata"]["promptTokensDetails"]
 
 
+BAD_PARTS: list[tuple[dict[str, Any], str]] = [
+    ({"inlineData": {"mimeType": "image/png", "data": "%%%"}}, "Base64 decoding failed"),
+    ({"fileData": {"fileUri": "https://example.com/fox.png"}}, "Cannot fetch content from the provided URL."),
+    ({}, "required oneof field 'data'"),
+]
+
+
+@pytest.mark.parametrize(("part", "words"), BAD_PARTS)
+def test_a_part_that_holds_nothing_readable_is_refused(now: Any, part: dict[str, Any], words: str) -> None:
+    """Broken base64, a foreign URL, no data at all."""
+    answer = now.post(f"/v1beta/models/{PRO}:generateContent", {"contents": [{"parts": [part]}]})
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]["message"]
+
+
+BAD_TURNS: list[tuple[dict[str, Any], str]] = [
+    (
+        {"contents": [{"role": "assistant", "parts": [{"text": "a"}]}]},
+        "Please use a valid role: user, model.",
+    ),
+    ({"contents": [{"role": "user", "parts": []}]}, "contents.parts must not be empty"),
+    ({"contents": [FOX], "tools": [{"functionDeclarations": []}]}, "Function calling is not enabled"),
+    ({"contents": [FOX], "serviceTier": "flex"}, "Service tier flex is not supported"),
+    ({"contents": ["a red fox"]}, "Invalid value at 'contents[0]'"),
+]
+
+
+@pytest.mark.parametrize(("body", "words"), BAD_TURNS)
+def test_a_request_of_the_wrong_form_is_refused(now: Any, body: dict[str, Any], words: str) -> None:
+    """A foreign role, an empty turn, functions, a service tier no image model has, a bare string."""
+    answer = now.post(f"/v1beta/models/{PRO}:generateContent", body)
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]["message"]
+
+
 BAD_INPUTS = [
     (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/png", "Unable to process input image."),
     (b"\xff\xd8\xff\xe0 broken", "image/jpeg", "Unable to process input image."),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import httpx2
@@ -17,6 +19,7 @@ import pytest
 
 from gemini_emulator import Emulator, Settings, serve
 from gemini_emulator.__main__ import main
+from gemini_emulator.settings import Options
 
 FOX = {"contents": [{"parts": [{"text": "a fox"}]}]}
 OLD = "/v1beta/models/gemini-2.5-flash-image:generateContent"
@@ -174,6 +177,21 @@ def test_the_command_line_serves(process: subprocess.Popen[str]) -> None:
     answer = httpx2.post(url + OLD, json=FOX, headers={"x-goog-api-key": "k"})
     assert answer.status_code == 503
     assert json.loads(httpx2.get(f"{url}/emulator").text)["as_of"] == "2026-04-09"
+
+
+def test_an_interrupt_ends_it_quietly(process: subprocess.Popen[str]) -> None:
+    """Ctrl-C is the ordinary way to stop: status 0."""
+    assert process.stdout is not None
+    process.stdout.readline()
+    url = process.stdout.readline().split("bill ")[1].split("/emulator")[0]
+    httpx2.get(f"{url}/emulator").raise_for_status()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+
+
+def test_the_options_of_serve_are_the_settings() -> None:
+    """Every field of Settings but the day can be given to serve."""
+    assert set(Options.__annotations__) == {spec.name for spec in fields(Settings)} - {"as_of"}
 
 
 def test_a_taken_port_is_said_plainly(capsys: pytest.CaptureFixture[str], today: Emulator) -> None:
