@@ -46,20 +46,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     from gemini_emulator.faults import catalogue
 
-    plain = Settings()
     faults = "\n".join(f"  {name:28} {entry['does']}" for name, entry in catalogue().items())
     parser = argparse.ArgumentParser(
         prog="python -m gemini_emulator",
         description="A copy of the Gemini API for image models: offline, with faults on demand and a bill.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=(
-            "Faults: send `x-emulator-fault: name;option=value` with one request, or\n"
-            'POST /emulator/faults {"fault": "name", "model": ..., "times": 2, "probability": 0.1}\n'
-            'or {"script": ["overloaded", "ok", "no_image"], "model": ...}; DELETE clears them.\n\n'
-            f"{faults}\n"
-        ),
+        epilog=f"{_ABOUT_FAULTS}\n{faults}\n",
     )
-    add = parser.add_argument
+    _add_world(parser)
+    _add_access(parser)
+    _add_batches_and_faults(parser)
+    return parser
+
+
+def _add_world(parser: argparse.ArgumentParser) -> None:
+    add, plain = parser.add_argument, Settings()
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--port", type=int, default=8099, help="port; 0 takes any free one (default: %(default)s)")
     add("--as-of", type=date.fromisoformat, metavar="YYYY-MM-DD", help="the day to wear (default: today)")
@@ -67,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         "--latency",
         type=float,
         default=plain.latency,
-        help="scale of recorded latencies, 0.0 to 1.0 (default: 0)",
+        metavar="SCALE",
+        help="scale of the recorded latencies, 0.0 to 1.0 (default: %(default)s)",
     )
     add("--pictures", choices=("drawn", "flat"), default=plain.pictures, help="default: %(default)s")
     add(
@@ -77,35 +79,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="size of a thought signature (default: %(default)s; recorded: 450,000 to 2,200,000)",
     )
-    add(
-        "--free-searches",
-        type=int,
-        default=0,
-        metavar="N",
-        help="grounding queries free of charge (default: 0)",
-    )
-    add("--seed", type=int, default=0, help="seed of ids and of fault probabilities (default: 0)")
-    add(
-        "--bad-key",
-        action="append",
-        default=[],
-        metavar="KEY",
-        help="refuse this key too; any 'bad...' is refused",
-    )
+    add("--seed", type=int, default=plain.seed, help="seed of ids and of fault probabilities (default: 0)")
+
+
+def _add_access(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--bad-key", action="append", default=[], metavar="KEY", help="refuse this key; 'bad...' always is")
     add("--new-project", action="store_true", help="models closed to new users answer 404")
-    add(
-        "--unentitled",
-        action="append",
-        default=[],
-        metavar="MODEL",
-        help="this model answers 404 though listed",
-    )
-    add(
-        "--usage-tier",
-        type=int,
-        choices=(1, 2, 3),
-        help="keep the published limits of that tier (default: none)",
-    )
+    add("--unentitled", action="append", default=[], metavar="MODEL", help="answers 404 though listed")
+    add("--usage-tier", type=int, choices=(1, 2, 3), help="keep that tier's published limits (default: none)")
+    add("--free-searches", type=int, default=0, metavar="N", help="grounding queries not billed (default: 0)")
+
+
+def _add_batches_and_faults(parser: argparse.ArgumentParser) -> None:
+    add, plain = parser.add_argument, Settings()
     add(
         "--batch-polls",
         type=int,
@@ -120,14 +107,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="or after so many seconds, as recorded (default: %(default)s)",
     )
-    add(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="let every matching call fail so from the start",
-    )
-    return parser
+    add("--fault", action="append", default=[], metavar="NAME", help="let every matching call fail so")
+
+
+_ABOUT_FAULTS = """\
+Faults: send `x-emulator-fault: name;option=value` with one request, or
+POST /emulator/faults {"fault": "name", "model": ..., "times": 2, "probability": 0.1}
+or {"script": ["overloaded", "ok", "no_image"], "model": ...}; DELETE clears them.
+"""
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ class Call:
     def base_url(self) -> str:
         return str(self.request.base_url).rstrip("/")
 
-    async def open(self, *, body: bool = True) -> None:
+    async def open(self) -> None:
         """Check the key, decide on a fault, read the JSON body. Raises ApiError."""
         if self.version not in _VERSIONS:
             raise errors.page_not_found(self.request.url.path)
@@ -95,7 +95,7 @@ class Call:
             self._row["fault"] = self.fault.name
             if self.fault.stage == "error":
                 raise MAKERS[self.fault.name](self.where(self.fault.options))
-        if body and self.request.method == "POST":
+        if self.request.method == "POST":
             raw = await self.request.body()
             self.size = len(raw)
             if self.size > _MOST_BYTES:
@@ -272,10 +272,10 @@ class Call:
 Handler = Callable[[Call], Awaitable[Response]]
 
 
-async def carry_out(call: Call, handler: Handler, *, body: bool = True) -> Response:
+async def carry_out(call: Call, handler: Handler) -> Response:
     """Run a call from key check to the last byte."""
     try:
-        await call.open(body=body)
+        await call.open()
         if call.fault is not None and call.fault.name == "drop_before":
             return Dropped(call.state)
         return await call.finish(await handler(call))

@@ -39,6 +39,12 @@ class _Server(uvicorn.Server):
         if self.loop is not None:
             self.loop.call_soon_threadsafe(state.stopping.set)
 
+    def reset(self, state: State) -> None:
+        """Empty the state on the loop that owns its jobs."""
+        if self.loop is None:
+            raise RuntimeError("the emulator is not running; start it first")
+        asyncio.run_coroutine_threadsafe(state.reset(), self.loop).result(_STOP_S)
+
 
 class Emulator:
     """A bound emulator. `start` and `stop` run it in a thread; `run` blocks until interrupted.
@@ -74,6 +80,10 @@ class Emulator:
     def requests(self) -> list[Json]:
         """The last requests received, oldest first, pictures elided."""
         return self._state.journal.rows()
+
+    def reset(self) -> None:
+        """Forget bill, limits counted, faults, jobs, files and requests; the clock runs on."""
+        self._server.reset(self._state)
 
     def advance(self, seconds: float) -> None:
         """Push the emulator's clock ahead: batch jobs come due, files expire."""

@@ -75,6 +75,19 @@ def test_stopping_lets_go_of_a_hung_call() -> None:
     assert [type(error) for error in caught] == [httpx2.RemoteProtocolError]
 
 
+def test_reset_forgets_everything_but_the_time(now: Any) -> None:
+    """Bill, faults, requests and batch jobs are gone."""
+    batch = {"batch": {"inputConfig": {"requests": {"requests": [{"request": FOX}]}}}}
+    job = now.post("/v1beta/models/gemini-3-pro-image:batchGenerateContent", batch).json()
+    now.generate("gemini-2.5-flash-image")
+    now.emulator.faults.add("overloaded")
+    now.emulator.reset()
+    assert now.emulator.bill().entries == ()
+    assert now.emulator.requests() == []
+    assert now.generate("gemini-2.5-flash-image").status_code == 200
+    assert now.get(f"/v1beta/{job['name']}").status_code == 404
+
+
 def test_one_seed_gives_one_story() -> None:
     """Two emulators that receive the same calls give the same usage and, the time aside, the same ids."""
     told = []
