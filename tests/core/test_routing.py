@@ -153,14 +153,14 @@ def test_pinned_unknown_model() -> None:
 
 def test_pinned_retired_model() -> None:
     """A retired id is refused with its shutdown date, its successor and the way out."""
-    with pytest.raises(ModelRetired, match=r"is retired on 2026-11-22 \(shutdown 2026-08-17.*use gemini-nano.*"
-                                           r"retired=substitute") as caught:  # fmt: skip
+    words = r"is retired on 2026-11-22 \(shutdown 2026-08-17.*use gemini-nano.*retired=substitute"
+    with pytest.raises(ModelRetired, match=words) as caught:
         decide(ask(model="imagen-4.0-generate-001"), world())
     assert (caught.value.successor, caught.value.shutdown) == (NANO_21, date(2026, 8, 17))
 
 
 def test_pinned_uncertain_model() -> None:
-    """An id past a date whose sources conflict is refused, and the refusal names the setting that settles it."""
+    """An id past a date whose sources conflict is refused, and the refusal names the way to settle it."""
     with pytest.raises(
         ModelRetired, match=r'is uncertain .*\[model_states\] "gemini-2.5-flash-image" = "alive"'
     ):
@@ -206,8 +206,10 @@ REACHED = {
         "imagen_4_fast",
     ),
     DropReason.PERSON_GENERATION: (
-        ARTICLE, {"purpose": "hero", "person_generation": PersonGeneration.ALLOW_ADULT}, "nano_banana",
-    ),  # fmt: skip
+        ARTICLE,
+        {"purpose": "hero", "person_generation": PersonGeneration.ALLOW_ADULT},
+        "nano_banana",
+    ),
     DropReason.SYSTEM_INSTRUCTION: (ARTICLE, {"system_instruction": "be brief"}, "nano_banana"),
     DropReason.GROUNDING: (TODAY, {"grounding": (Grounding.IMAGE,)}, "nano_banana_pro"),
     DropReason.THINKING: (TODAY, {"thinking": ThinkingLevel.HIGH}, "nano_banana_pro"),
@@ -217,7 +219,7 @@ REACHED = {
     DropReason.DEARER_THAN_ALLOWED: (ARTICLE, {}, "nano_banana_pro"),
     DropReason.SAME_MODEL: (TODAY, {"purpose": "final_hero"}, "nano_banana_pro"),
     DropReason.PINNED_ELSEWHERE: (TODAY, {"tier": Tier.NANO_BANANA}, "imagen_4_fast"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("reason", REACHED)
@@ -248,7 +250,7 @@ def test_guard_drop() -> None:
 def test_no_fallback_named() -> None:
     """A tier that the policy names nowhere behind the first choice is listed as no fallback."""
     here = world()
-    alone = replace(here.policy, fallbacks={tier: () for tier in Tier})
+    alone = replace(here.policy, fallbacks=dict.fromkeys(Tier, ()))
     decision = decide(ask(), replace(here, policy=alone))
     assert served(decision) == [("nano_banana", LITE)]
     assert set(reasons(decision).values()) == {"not_a_fallback"}
@@ -395,7 +397,7 @@ def test_batch_costs_half() -> None:
     ],
 )
 def test_imagen_reads_english(fields: dict[str, str], fits: bool) -> None:
-    """Imagen is passed over for prompts in another script or language; a stated language has the last word."""
+    """Imagen is passed over for other scripts and languages; a stated language has the last word."""
     decision = decide(ask(**{**EASY, **fields, "purpose": "hero"}), world(ARTICLE))
     assert (decision.head.tier == "imagen_4_standard") is fits
 
@@ -542,7 +544,7 @@ def test_only_typed_errors_escape(
 
 @pytest.mark.parametrize("day", [ARTICLE, date(2026, 5, 28), date(2026, 7, 1), date(2026, 10, 7), TODAY])
 def test_every_shape(day: date) -> None:
-    """For each ratio, size and tier the model has the documented pixels, or the tier is dropped for the shape."""
+    """For each ratio, size and tier the model has the documented pixels, or is dropped for its shape."""
     for aspect in AspectRatio:
         for size in Size:
             for tier in Tier:

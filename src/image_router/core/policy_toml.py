@@ -49,7 +49,8 @@ def _with_parent(source: TomlFile, parents: Mapping[str, TomlFile]) -> Table:
     name = own.take("extends", text)
     others = {key: parent for key, parent in parents.items() if key != name}
     if name not in parents:
-        raise own.error("extends", f"{name!r} is not one of {', '.join(sorted(parents)) or 'no policies'}")
+        known = f"it is not one of {', '.join(sorted(parents))}" if parents else "nothing is left to extend"
+        raise own.error("extends", f"{name!r} cannot be extended: {known}; circles are not followed")
     parse_policy(parents[name], parents=others)
     base = _with_parent(parents[name], others).values
     rules = own.values.get("rules", [])
