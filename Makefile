@@ -30,7 +30,7 @@ help: ## Show this list
 setup: $(READY) ## Make .venv with everything in it; nothing to do when pyproject.toml is unchanged
 
 demo: $(READY) ## One picture per tier and a character chain against the emulator, with a contact sheet in demo/
-	@$(BIN)/python -m image_router.cli.demo demo
+	@$(BIN)/image-router demo demo
 
 test: $(READY) ## Run the tests
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not long"

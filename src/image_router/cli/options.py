@@ -40,21 +40,22 @@ class Names(click.ParamType[str]):
     name = "name"
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names = {str(each).lower(): str(each) for each in names}
+        self.names = tuple(str(each) for each in names)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        return f"[{'|'.join(self._names.values())}]"
+        return f"[{'|'.join(self.names)}]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if str(value).lower() not in self._names:
-            self.fail(f"{value!r} is not one of {', '.join(self._names.values())}", param, ctx)
-        return self._names[str(value).lower()]
+        name = next((name for name in self.names if name.lower() == str(value).lower()), None)
+        if name is None:
+            self.fail(f"{value!r} is not one of {', '.join(self.names)}", param, ctx)
+        return name
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         start = incomplete.lower()
-        return [CompletionItem(name) for low, name in self._names.items() if low.startswith(start)]
+        return [CompletionItem(name) for name in self.names if name.lower().startswith(start)]
 
 
 def _all(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
