@@ -17,7 +17,7 @@ from gemini_emulator import errors
 from gemini_emulator.errors import ApiError, Json
 from gemini_emulator.fault_errors import MAKERS, Where
 from gemini_emulator.fault_wires import Dripping, Dropped, Truncated, pause
-from gemini_emulator.faults import Fault, parse
+from gemini_emulator.faults import Fault, belongs, parse
 from gemini_emulator.fields import read_json, read_message
 from gemini_emulator.journal import elided
 from gemini_emulator.state import State
@@ -256,9 +256,12 @@ class Call:
         if wish is None:
             return self.state.faults.claim(self.model_id or None, self.method)
         try:
-            return parse(wish)
+            fault = parse(wish)
         except ValueError as error:
             raise errors.invalid(f"x-emulator-fault: {error}") from error
+        if not belongs(fault, self.method):
+            raise errors.invalid(f"x-emulator-fault: {fault.name!r} cannot happen to a {self.method} call")
+        return fault
 
     def _no_such_model(self) -> ApiError:
         if not self.vertex:

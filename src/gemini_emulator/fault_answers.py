@@ -97,10 +97,10 @@ def image_recitation(draft: Draft, options: Options) -> Draft:
 
 @_fault
 def prompt_blocked(draft: Draft, options: Options) -> Draft:
-    """promptFeedback.blockReason and no candidates; reason=PROHIBITED_CONTENT; prompt tokens are charged"""
+    """promptFeedback.blockReason and no candidates; reason=PROHIBITED_CONTENT, message=; prompt charged"""
     reason = options.get("reason", "PROHIBITED_CONTENT")
     blocked = replace(without_picture(draft), usage=draft.ask.prompt_usage, finish=None, block=reason)
-    return replace(blocked, shape="no_candidates", outcome="prompt_blocked")
+    return replace(blocked, message=options.get("message"), shape="no_candidates", outcome="prompt_blocked")
 
 
 @_fault

@@ -243,6 +243,12 @@ _plain(
     "URL_ROBOTED-ROBOTED_DENIED",
 )
 _plain(
+    "aspect_ratio_not_enabled",
+    "400: an aspect ratio sent to a model without picture output",
+    400,
+    "Aspect ratio is not enabled for this model",
+)
+_plain(
     "imagen_prompt_block",
     "400: Imagen's prompt filter; content, not a bad request",
     400,

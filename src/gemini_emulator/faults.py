@@ -56,6 +56,11 @@ class Fault:
         return int(self.options.get(option, default))
 
 
+def belongs(fault: Fault, method: str) -> bool:
+    """Whether a fault can happen to a call of this method at all."""
+    return fault.stage in {OK, "error", "wire"} or method in _STAGES[fault.stage][1]
+
+
 def parse(text: str) -> Fault:
     """`name;k=v;k=v` as a value. Raises ValueError naming the nearest known faults."""
     name, *pairs = (piece.strip() for piece in text.split(";"))
@@ -183,6 +188,9 @@ class Faults:
     def _append(self, rule: Rule) -> None:
         if not rule.steps:
             raise ValueError("a rule needs at least one fault")
+        foreign = [step.name for step in rule.steps if rule.method and not belongs(step, rule.method)]
+        if foreign:
+            raise ValueError(f"fault {foreign[0]!r} cannot happen to a {rule.method} call")
         if not 0.0 <= rule.probability <= 1.0:
             raise ValueError(f"probability is {rule.probability}; give 0.0 to 1.0")
         with self._lock:

@@ -32,13 +32,13 @@ async def compose(draft: Draft, envelope: Envelope, studio: Studio) -> Json:
     parts = await _parts(draft, envelope, studio)
     body: Json = {}
     if draft.shape == "no_candidates":
-        body["promptFeedback"] = {"blockReason": draft.block} if draft.block else {}
+        body["promptFeedback"] = {"blockReason": draft.block}
+        if draft.message is not None:
+            body["promptFeedback"]["blockReasonMessage"] = draft.message
     elif draft.shape == "empty_candidates":
         body["candidates"] = []
     else:
         body["candidates"] = [_candidate(draft, parts)]
-    if not body.get("promptFeedback", True):
-        del body["promptFeedback"]
     body["usageMetadata"] = draft.usage.to_wire(vertex=draft.ask.vertex)
     body["modelVersion"] = draft.ask.model.canonical
     if draft.ask.vertex:

@@ -161,6 +161,7 @@ def _config(state: State) -> uvicorn.Config:
         build_app(state),
         http=_tracking(state),
         ws="none",
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,

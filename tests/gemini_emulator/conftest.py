@@ -44,6 +44,14 @@ def april(april_server: Emulator) -> Emulator:
     return april_server
 
 
+@pytest.fixture(autouse=True)
+def _no_server_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A served test fails when the server logs an error of its own."""
+    yield
+    said = [record.getMessage() for record in caplog.get_records("call") if record.name.startswith("uvicorn")]
+    assert said == []
+
+
 class Caller:
     """Speaks plain HTTP to an emulator."""
 

@@ -78,9 +78,9 @@ def test_no_image_counts_the_prompt_alone(now: Any) -> None:
 
 def test_a_blocked_prompt_costs_its_tokens(now: Any) -> None:
     """No candidates; the prompt at the input rate."""
-    answer = now.generate(PRO, "a red fox", "prompt_blocked;reason=SAFETY").json()
+    answer = now.generate(PRO, "a red fox", "prompt_blocked;reason=SAFETY;message=Reasons").json()
     assert "candidates" not in answer
-    assert answer["promptFeedback"] == {"blockReason": "SAFETY"}
+    assert answer["promptFeedback"] == {"blockReason": "SAFETY", "blockReasonMessage": "Reasons"}
     assert now.emulator.bill().total == 4 * 2_000
 
 
@@ -267,6 +267,14 @@ def test_an_unknown_fault_in_the_header_is_refused(now: Any) -> None:
     answer = now.generate(PRO, fault="overlod")
     assert answer.status_code == 400
     assert "no fault is called 'overlod'" in answer.json()["error"]["message"]
+
+
+def test_a_fault_that_cannot_happen_is_refused(now: Any, then: Any) -> None:
+    """An answer fault on predict, a batch fault on generateContent, a rule for the wrong method."""
+    assert then.predict(IMAGEN, "no_image").status_code == 400
+    assert "cannot happen" in now.generate(PRO, fault="batch_stuck").json()["error"]["message"]
+    with pytest.raises(ValueError, match="'no_image' cannot happen to a predict call"):
+        now.emulator.faults.add("no_image", method="predict")
 
 
 def test_chance_is_seeded() -> None:

@@ -182,6 +182,7 @@ VERBATIM = [
     ("400_openai_compat_mime", "compat_mime", "gemini-3-pro-image"),
     ("400_unknown_field_size", "unknown_field", "gemini-3-pro-image"),
     ("400_file_not_active", "file_not_active", "gemini-3-pro-image"),
+    ("400_aspect_ratio_not_enabled", "aspect_ratio_not_enabled", "gemini-3-pro-image"),
     ("403_key_leaked", "key_leaked", "gemini-3-pro-image"),
     ("403_api_key_service_blocked", "key_blocked", "gemini-3-pro-image"),
 ]
