@@ -7,26 +7,20 @@ table, so all of money's rules are tested with plain values. A step either happe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from image_router.core import gate
 from image_router.core.budget import (
     SECOND,
     Budget,
     BudgetAlert,
-    Micros,
-    Shortfall,
-    Window,
     check_amount,
-    from_micros,
-    percent_used,
     scope_path,
-    span_of,
-    zone_of,
 )
 from image_router.core.causes import Billed
 from image_router.core.errors import HoldExpired, InvalidRequest
+from image_router.core.gate import Balances
 from image_router.core.holds import (
     LEASE,
     Adjustment,
@@ -36,6 +30,7 @@ from image_router.core.holds import (
     Hold,
     HoldRequest,
     HoldState,
+    Sending,
     SendState,
     Settled,
     Settlement,
@@ -43,7 +38,8 @@ from image_router.core.holds import (
     lines_json,
 )
 from image_router.core.money import Nanos, show_usd
-from image_router.core.running import Balance, HoldRecord, Now, Send
+from image_router.core.running import HoldRecord, Now, Send
+from image_router.core.types import Tier
 
 ABANDONED = "abandoned"
 LEASE_ENDED = "lease_ended"
@@ -55,7 +51,7 @@ class Book:
 
     now: Now
     budgets: dict[str, Budget] = field(default_factory=dict)
-    balances: dict[tuple[str, Window, Micros], Balance] = field(default_factory=dict)
+    balances: Balances = field(default_factory=dict)
     """Every current window of every capped scope the steps touch, and all older ones their holds are in."""
     holds: dict[str, HoldRecord] = field(default_factory=dict)
     sends: dict[tuple[str, AttemptKey], Send] = field(default_factory=dict)
@@ -69,8 +65,9 @@ class Book:
         """
         if hold_id in self.holds:
             return self.holds[hold_id].receipt()
-        self._allow_image(asked.scope, asked.per_image)
-        self._allow(asked.scope, self.now.wall, asked.amount)
+        budgets = self._budgets(asked.scope)
+        gate.allow_image(budgets, asked.per_image)
+        gate.allow(budgets, self.balances, asked.amount, moment=self.now.wall, now=self.now.wall)
         length = round(max(LEASE, (asked.deadline or 0) + LEASE) * SECOND)
         record = HoldRecord(
             id=hold_id,
@@ -95,18 +92,18 @@ class Book:
         """More money for the same hold, in the windows in which it was taken, or BudgetExceeded."""
         check_amount(amount, "the amount to add")
         record = self._open(hold_id)
-        self._allow(record.scope, record.taken_at, amount)
+        budgets, now = self._budgets(record.scope), self.now.wall
+        gate.allow(budgets, self.balances, amount, moment=record.taken_at, now=now)
         self._set_aside(record, amount)
         return record.receipt()
 
-    def sent(self, hold_id: str, key: AttemptKey, at_risk: Nanos) -> None:
+    def sent(self, hold_id: str, call: Sending) -> None:
         """Note that a call is about to be made. What the hold lacks to cover it is held in the same step.
 
         Raises HoldExpired for a hold that is no longer open, BudgetExceeded when the missing part does not
         fit: then nothing may be sent.
         """
-        check_amount(at_risk, "the amount at risk", least=0)
-        record = self._open(hold_id)
+        record, key, at_risk = self._open(hold_id), call.attempt, call.at_risk
         before = self.sends.get((hold_id, key))
         if before is not None:
             if before.state is SendState.SENT and before.at_risk == at_risk:
@@ -115,7 +112,7 @@ class Book:
         missing = self._outstanding(hold_id) + at_risk - record.remainder
         if missing > 0:
             self.grow(hold_id, missing)
-        self.sends[hold_id, key] = Send(hold_id=hold_id, key=key, at_risk=at_risk)
+        self.sends[hold_id, key] = _send(record, key, at_risk, model=call.model, tier=call.tier)
         self._renew(record)
 
     def settle(self, hold_id: str, done: Settlement) -> Settled:
@@ -128,7 +125,9 @@ class Book:
         record = self._known(hold_id)
         send = self.sends.get((hold_id, done.attempt))
         if send is None:
-            send = Send(hold_id=hold_id, key=done.attempt, at_risk=done.at_risk or 0)
+            send = _send(record, done.attempt, done.at_risk or 0)
+        if done.model is not None:
+            send = replace(send, model=done.model, tier=done.tier)
         unknown = done.billed is Billed.UNKNOWN
         spent = _counted(done, send)
         if send.state is SendState.KNOWN:
@@ -144,7 +143,7 @@ class Book:
             spent=delta,
             held=-taken,
             note="settled late" if late else "",
-            **_said(done, record),
+            **_said(done, record, send),
         )
         self.sends[hold_id, done.attempt] = replace(
             send,
@@ -161,9 +160,7 @@ class Book:
     def adjust(self, hold_id: str, told: Adjustment) -> Settled:
         """Correct what is counted for an attempt; always possible, and nothing when it is right already."""
         record = self._known(hold_id)
-        send = self.sends.get((hold_id, told.attempt)) or Send(
-            hold_id=hold_id, key=told.attempt, at_risk=told.amount
-        )
+        send = self.sends.get((hold_id, told.attempt)) or _send(record, told.attempt, told.amount)
         state = SendState.UNKNOWN if told.billed is Billed.UNKNOWN else SendState.KNOWN
         if send.state is state and send.counted == told.amount:
             return Settled(kind=None, spent=told.amount)
@@ -173,6 +170,8 @@ class Book:
             spent=told.amount - send.counted,
             attempt=told.attempt,
             request_id=told.attempt.request_id or record.request_id,
+            model=send.model,
+            tier=send.tier,
             billed=told.billed,
             response_id=told.response_id or send.response_id,
             note=f"{told.who}: {told.reason}",
@@ -211,6 +210,8 @@ class Book:
                 held=-min(send.at_risk, record.remainder),
                 attempt=send.key,
                 request_id=send.key.request_id or record.request_id,
+                model=send.model,
+                tier=send.tier,
                 billed=Billed.UNKNOWN,
                 outcome=ABANDONED if state is HoldState.CLOSED else LEASE_ENDED,
             )
@@ -220,44 +221,6 @@ class Book:
             self._write(record, EntryKind.RELEASE, held=-left)
         record.state = state
         return left
-
-    def _allow_image(self, scope: str, per_image: Nanos) -> None:
-        for budget in self._budgets(scope):
-            if budget.per_request is not None and per_image > budget.per_request:
-                raise Shortfall(
-                    scope=budget.scope,
-                    window="request",
-                    cap=budget.per_request,
-                    spent=0,
-                    held=0,
-                    asked=per_image,
-                ).error()
-
-    def _allow(self, scope: str, moment: Micros, amount: Nanos) -> None:
-        """Raises BudgetExceeded for the cap that is hardest to wait for."""
-        lacking = [
-            Shortfall(
-                scope=budget.scope,
-                window=balance.window,
-                cap=cap,
-                spent=balance.settled,
-                held=balance.held,
-                asked=amount,
-                window_end=None
-                if balance.span.end is None
-                else from_micros(balance.span.end).astimezone(zone_of(budget.zone)),
-            )
-            for budget, cap, balance in self._gates(scope, moment)
-            if balance.settled + balance.held + amount > cap
-        ]
-        if lacking:
-            raise max(lacking, key=_hardness).error()
-
-    def _gates(self, scope: str, moment: Micros) -> Iterator[tuple[Budget, Nanos, Balance]]:
-        for budget in self._budgets(scope):
-            for window, cap in budget.caps.items():
-                span = span_of(window, moment, zone=budget.zone)
-                yield budget, cap, self.balances[budget.scope, window, span.start]
 
     def _budgets(self, scope: str) -> list[Budget]:
         return [self.budgets[name] for name in scope_path(scope) if name in self.budgets]
@@ -324,31 +287,9 @@ class Book:
             if balance.scope in path and record.taken_at in balance.span:
                 balance.settled += spent
                 balance.held += held
-                if spent + held > 0:
-                    self._alert(balance)
-
-    def _alert(self, balance: Balance) -> None:
-        budget = self.budgets.get(balance.scope)
-        cap = budget.caps.get(balance.window) if budget else None
-        if (
-            budget is None
-            or cap is None
-            or balance.span != span_of(balance.window, self.now.wall, zone=budget.zone)
-        ):
-            return
-        used = percent_used(balance.settled, balance.held, cap)
-        for percent in sorted(p for p in budget.alerts if balance.alerted < p <= used):
-            balance.alerted = percent
-            self.alerts.append(
-                BudgetAlert(
-                    scope=balance.scope,
-                    window=balance.window,
-                    percent=percent,
-                    cap=cap,
-                    spent=balance.settled,
-                    held=balance.held,
-                )
-            )
+                budget = self.budgets.get(balance.scope)
+                if spent + held > 0 and budget is not None:
+                    self.alerts += gate.thresholds_passed(balance, budget, now=self.now.wall)
 
     @staticmethod
     def _repeated(send: Send, done: Settlement, spent: Nanos) -> Settled:
@@ -367,12 +308,29 @@ def _counted(done: Settlement, send: Send) -> Nanos:
     return done.cost.total
 
 
-def _said(done: Settlement, record: HoldRecord) -> dict[str, Any]:
+def _send(
+    record: HoldRecord,
+    key: AttemptKey,
+    at_risk: Nanos,
+    *,
+    model: str | None = None,
+    tier: Tier | None = None,
+) -> Send:
+    return Send(
+        hold_id=record.id,
+        key=key,
+        at_risk=at_risk,
+        model=model or record.model,
+        tier=tier if model else record.tier,
+    )
+
+
+def _said(done: Settlement, record: HoldRecord, send: Send) -> dict[str, Any]:
     return {
         "attempt": done.attempt,
         "request_id": done.attempt.request_id or record.request_id,
-        "model": done.model or record.model,
-        "tier": done.tier if done.model else record.tier,
+        "model": send.model,
+        "tier": send.tier,
         "card": done.cost.card.isoformat() if done.cost.card else None,
         "lines": lines_json(done.cost),
         "usage": json.dumps(asdict(done.usage), separators=(",", ":")) if done.usage else None,
@@ -382,11 +340,6 @@ def _said(done: Settlement, record: HoldRecord) -> dict[str, Any]:
         "outcome": done.outcome,
         "response_id": done.response_id,
     }
-
-
-def _hardness(lacking: Shortfall) -> tuple[bool, bool, float]:
-    end = lacking.window_end
-    return lacking.hopeless, end is None, end.timestamp() if end else 0.0
 
 
 def _name(key: AttemptKey) -> str:

@@ -109,11 +109,18 @@ class Shortfall:
     asked: Nanos
     window_end: datetime | None = None
     """In the budget's own time zone; None when the window never ends."""
+    resets_in: float | None = None
+    """Seconds until then."""
 
     @property
     def hopeless(self) -> bool:
         """Whether it would not even fit if everything held were given back."""
         return self.spent + self.asked > self.cap
+
+    def in_vain(self, seconds: float) -> bool:
+        """Whether waiting that long cannot help."""
+        resets = self.resets_in is not None and self.resets_in <= seconds
+        return self.hopeless and not (resets and self.asked <= self.cap)
 
     def error(self) -> BudgetExceeded:
         """The refusal in words."""

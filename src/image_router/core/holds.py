@@ -95,6 +95,20 @@ class AttemptKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """A call about to be made, and the most it may cost."""
+
+    attempt: AttemptKey
+    at_risk: Nanos
+    model: str | None = None
+    """None: the hold's."""
+    tier: Tier | None = None
+
+    def __post_init__(self) -> None:
+        check_amount(self.at_risk, "the amount at risk", least=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """What became of one attempt. `cost` is what was charged; where `billed` is unknown, `at_risk` counts."""
 
@@ -106,7 +120,7 @@ class Settlement:
     response_id: str | None = None
     outcome: Cause = Cause.OK
     model: str | None = None
-    """None: the hold's."""
+    """None: the one it was sent to."""
     tier: Tier | None = None
     images: int = 0
     """Pictures that came of it."""

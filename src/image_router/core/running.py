@@ -77,6 +77,8 @@ class Send:
     hold_id: str
     key: AttemptKey
     at_risk: Nanos
+    model: str
+    tier: Tier | None
     state: SendState = SendState.SENT
     counted: Nanos = 0
     response_id: str | None = None

@@ -1,0 +1,151 @@
+"""The two databases behind one face: how each is opened, locked for writing, and asked the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from image_router.core.budget import to_micros
+from image_router.core.errors import ConfigError, StorageError, StorageProblem
+from image_router.core.running import Now
+from image_router.storage.clock import machine_now
+
+_WRITERS_LOCK = 0x696D675F726F7574
+"""Any number, the same in every process: the advisory lock that lets one writer at a time in."""
+
+Clock = Callable[[], Now]
+
+
+class Backend(Protocol):
+    """A database that lets one writer at a time in, across processes."""
+
+    name: str
+    writing: Engine
+    reading: Engine
+
+    def enter(self, connection: Connection) -> None:
+        """Open a transaction and wait until no other writer is inside. Held until it ends."""
+
+    def look(self, connection: Connection) -> tuple[int, Now]:
+        """Number of the newest migration, and the time."""
+
+
+def backend_of(address: str | Path, *, patience: float, clock: Clock | None = None) -> Backend:
+    """A path or sqlite: URL, or a postgresql: URL. `patience` is how long to wait for a lock, in seconds.
+
+    Raises ConfigError for any other address.
+    """
+    if isinstance(address, Path) or "://" not in address:
+        return Sqlite(Path(address), patience=patience, clock=clock)
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        raise ConfigError(f"{_scheme(address)}… is not a database address: write a path, {_FORMS}") from None
+    if url.get_backend_name() == "sqlite" and url.database:
+        return Sqlite(Path(url.database), patience=patience, clock=clock)
+    if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        return Postgresql(address, patience=patience, clock=clock)
+    raise ConfigError(f"{_scheme(address)}… is no database image-router can use: write a path, {_FORMS}")
+
+
+_FORMS = "sqlite:///path or postgresql://user@host/name"
+
+
+def _scheme(address: str) -> str:
+    """What may be shown of an address: passwords come after it."""
+    return address.partition("://")[0] + "://"
+
+
+class Sqlite:
+    """One file. WAL lets readers and the writer work side by side; FULL survives a power cut."""
+
+    def __init__(self, path: Path, *, patience: float, clock: Clock | None) -> None:
+        self.name = str(path)
+        self._path = path
+        self._clock = clock or machine_now
+        self._inode: int | None = None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.writing = self._engine(patience, "PRAGMA synchronous=FULL")
+        self.reading = self._engine(patience, "PRAGMA query_only=ON")
+        event.listen(self.reading, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+
+    def _engine(self, patience: float, pragma: str) -> Engine:
+        # isolation_level=None: transactions the driver begins by itself would not be IMMEDIATE.
+        engine = create_engine(
+            f"sqlite:///{self._path}", connect_args={"isolation_level": None, "timeout": patience}
+        )
+
+        @event.listens_for(engine, "connect")
+        def _set_up(connection: Any, _record: Any) -> None:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(pragma)
+
+        return engine
+
+    def enter(self, connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        inode = self._path.stat().st_ino
+        if self._inode not in (None, inode):
+            raise StorageError(
+                f"the database {self.name} was replaced by another file while in use; restart this process",
+                problem=StorageProblem.GONE,
+            )
+        self._inode = inode
+
+    def look(self, connection: Connection) -> tuple[int, Now]:
+        number = connection.exec_driver_sql("SELECT max(number) FROM schema_migrations").scalar()
+        return number or 0, self._clock()
+
+
+class Postgresql:
+    """A server. Its own clock is the time, so that hosts whose clocks differ agree."""
+
+    def __init__(self, address: str, *, patience: float, clock: Clock | None) -> None:
+        url = make_url(address).set(drivername="postgresql+psycopg")
+        self.name = url.render_as_string(hide_password=True)
+        self._clock = clock
+        self.writing = self._engine(url, patience, pool_size=1)
+        self.reading = self._engine(url, patience, pool_size=4, isolation_level="REPEATABLE READ")
+
+    @staticmethod
+    def _engine(url: Any, patience: float, **options: Any) -> Engine:
+        engine = create_engine(
+            url,
+            connect_args={
+                "connect_timeout": 10,
+                "application_name": "image-router",
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 15_000,
+            },
+            **options,
+        )
+        waits = round(patience * 1000)
+
+        @event.listens_for(engine, "connect")
+        def _set_up(connection: Any, _record: Any) -> None:
+            connection.execute(f"SET lock_timeout = {waits}")
+            # A frozen or cut-off process must not keep every other writer out.
+            connection.execute(f"SET idle_in_transaction_session_timeout = {waits}")
+            connection.commit()
+
+        return engine
+
+    def enter(self, connection: Connection) -> None:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITERS_LOCK})
+
+    def look(self, connection: Connection) -> tuple[int, Now]:
+        number, moment = connection.execute(
+            text("SELECT (SELECT max(number) FROM schema_migrations), clock_timestamp()")
+        ).one()
+        return number or 0, self._clock() if self._clock else _by_server(to_micros(moment))
+
+
+def _by_server(moment: int) -> Now:
+    return Now(wall=moment, lease=moment, epoch="server clock")

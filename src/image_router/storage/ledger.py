@@ -1,0 +1,302 @@
+"""The ledger: money is held before a call, noted when sent, settled after, and never counted twice.
+
+What each step means is core/book; here the steps of all callers are stored together. Every method may be
+repeated when its confirmation was lost: the ledger does so itself for as long as its patience lasts, because
+what was spent must be written down. Questions about the past are in storage/statements and storage/verify.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, cast
+
+from sqlalchemy import or_, select
+
+from image_router.core.book import Book
+from image_router.core.budget import BudgetAlert
+from image_router.core.errors import (
+    BudgetExceeded,
+    ImageRouterError,
+    StorageError,
+    StorageProblem,
+)
+from image_router.core.holds import (
+    LEASE,
+    Adjustment,
+    Hold,
+    HoldRequest,
+    HoldState,
+    Sending,
+    Settled,
+    Settlement,
+)
+from image_router.core.money import Nanos
+from image_router.storage import schema
+from image_router.storage.book_rows import StoredBook
+from image_router.storage.budgets import standings
+from image_router.storage.database import Database, Together, Transaction
+
+HEARTBEAT: Final = LEASE / 3
+"""Seconds between heartbeats that leave room for two to be lost."""
+PATIENCE: Final = 30.0
+"""Seconds a step is repeated while the database is locked or gone."""
+_POLL = (0.02, 0.25)
+_AT_A_TIME: Final = 200
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing to do to the Book, and what it must have loaded for it."""
+
+    act: Callable[[Book], Any]
+    hold_id: str | None = None
+    scope: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What a step returned, and the thresholds that all steps stored with it passed."""
+
+    value: Any
+    alerts: tuple[BudgetAlert, ...]
+
+
+def take_steps(tx: Transaction, steps: Sequence[Step]) -> tuple[list[Any], list[BudgetAlert]]:
+    """Run steps inside a transaction of the caller's: results or errors in their order, and alerts.
+
+    This is how a settlement shares its transaction with the asset and the finished work it pays for.
+    """
+    stored = StoredBook(tx.connection, tx.now)
+    stored.load({s.hold_id for s in steps if s.hold_id}, {s.scope for s in steps if s.scope})
+    results: list[Any] = []
+    for step in steps:
+        try:
+            results.append(step.act(stored.book))
+        except ImageRouterError as refusal:
+            results.append(refusal)
+    stored.store()
+    return results, stored.book.alerts
+
+
+def settling(hold: Hold | str, done: Settlement) -> Step:
+    """The step of Ledger.settle, for take_steps."""
+    hold_id = _id(hold)
+    return Step(act=lambda book: book.settle(hold_id, done), hold_id=hold_id)
+
+
+def closing(hold: Hold | str) -> Step:
+    """The step of Ledger.close, for take_steps."""
+    hold_id = _id(hold)
+    return Step(act=lambda book: book.close(hold_id), hold_id=hold_id)
+
+
+class Ledger:
+    """Holds, sends, settlements. One for each process; safe for many tasks of one event loop."""
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        on_alert: Callable[[BudgetAlert], None] | None = None,
+        patience: float = PATIENCE,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        self.db = db
+        self._on_alert = on_alert
+        self._patience = patience
+        self._dice = dice
+        self._together: Together[Step, Any] = Together(_take_together)
+        self._waiters: set[asyncio.Event] = set()
+        self._returning: set[asyncio.Task[Any]] = set()
+
+    async def hold(self, asked: HoldRequest, *, wait: float = 0.0) -> Hold:
+        """Set money aside in every scope and window at once.
+
+        `wait` is how many seconds to wait for others to settle or for a window to end; it is not used up on
+        what cannot come. Raises BudgetExceeded when it does not fit, and then nothing is held.
+        """
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                return await self._hold(asked)
+            except BudgetExceeded as refusal:
+                left = deadline - time.monotonic()
+                if left <= 0 or _in_vain(refusal, left):
+                    raise
+                await self._change(min(left, self._pause()))
+
+    async def sent(self, hold: Hold | str, call: Sending) -> None:
+        """Note, on disk, that a call is about to be made and what it may cost.
+
+        What the hold no longer covers (after an attempt that was paid or lost) is held in the same step.
+        Raises BudgetExceeded when that does not fit and HoldExpired when the hold was given up: do not send.
+        """
+        hold_id = _id(hold)
+        await self._do(Step(act=lambda book: book.sent(hold_id, call), hold_id=hold_id))
+
+    async def settle(self, hold: Hold | str, done: Settlement) -> Settled:
+        """Record what an attempt cost. Never refused for lack of money: an excess is an overrun."""
+        settled = cast(Settled, await self._surely(settling(hold, done)))
+        self._wake()
+        return settled
+
+    async def grow(self, hold: Hold | str, amount: Nanos) -> Hold:
+        """Add to a hold, in the windows in which it was taken. Raises BudgetExceeded, HoldExpired."""
+        hold_id = _id(hold)
+        return cast(Hold, await self._do(Step(act=lambda book: book.grow(hold_id, amount), hold_id=hold_id)))
+
+    async def close(self, hold: Hold | str) -> Nanos:
+        """End a hold; how much was given back. A call that was sent and not settled counts as unknown."""
+        released = cast(Nanos, await self._surely(closing(hold)))
+        self._wake()
+        return released
+
+    async def heartbeat(self, holds: Collection[Hold | str]) -> tuple[str, ...]:
+        """Renew the leases; ids of holds that are no longer open, on which nothing more may be sent."""
+        ids = [_id(hold) for hold in holds]
+        alive = await asyncio.gather(*(self._do(_renewing(hold_id)) for hold_id in ids))
+        return tuple(hold_id for hold_id, lives in zip(ids, alive, strict=True) if not lives)
+
+    async def expire(self) -> tuple[str, ...]:
+        """Give up every hold whose owner has been silent for its whole lease; their ids.
+
+        What was not sent is given back; what was sent counts as spent until somebody says better.
+        """
+        expired: list[str] = []
+        while found := await self.db.write(_expire_some):
+            expired += found
+        if expired:
+            self._wake()
+        return tuple(expired)
+
+    async def adjust(self, hold: Hold | str, told: Adjustment) -> Settled:
+        """Correct what is counted for an attempt: how the unknown is resolved."""
+        hold_id = _id(hold)
+        step = Step(act=lambda book: book.adjust(hold_id, told), hold_id=hold_id)
+        settled = cast(Settled, await self._surely(step))
+        self._wake()
+        return settled
+
+    async def pressure(self, scope: str) -> dict[str, int]:
+        """Percent of each cap that is spent or held now: {'acme/studio-a day': 87, …}."""
+        found = await self.db.read(lambda tx: standings(tx, scope))
+        return {f"{one.scope} {one.window}": one.percent for one in found}
+
+    async def drain(self) -> None:
+        """Wait for steps whose callers were cancelled; before the database is closed."""
+        while self._returning:
+            await asyncio.wait(self._returning)
+
+    async def _hold(self, asked: HoldRequest) -> Hold:
+        hold_id = f"hold_{secrets.token_hex(10)}"
+        step = Step(act=lambda book: book.hold(asked, hold_id), hold_id=hold_id, scope=asked.scope)
+        taking = asyncio.ensure_future(self._do(step))
+        try:
+            return cast(Hold, await asyncio.shield(taking))
+        except asyncio.CancelledError:
+            self._give_back(taking)
+            raise
+
+    def _give_back(self, taking: asyncio.Future[Any]) -> None:
+        """The caller is gone and the hold still on its way: nobody would close it before its lease ends."""
+
+        async def close() -> None:
+            try:
+                await self.close(await taking)
+            except BudgetExceeded:
+                return
+
+        self._keep(asyncio.ensure_future(close()))
+
+    def _keep(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
+        self._returning.add(task)
+        task.add_done_callback(self._returning.discard)
+        return task
+
+    async def _surely(self, step: Step) -> Any:
+        """Also when the caller is cancelled: what was spent is written down."""
+        return await asyncio.shield(self._keep(asyncio.ensure_future(self._do(step))))
+
+    async def _do(self, step: Step) -> Any:
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                stored = await self.db.write_together(self._together, step)
+            except StorageError as error:
+                passing = error.problem in (StorageProblem.LOCKED, StorageProblem.GONE)
+                if not passing or time.monotonic() > until:
+                    raise
+                await asyncio.sleep(self._pause())
+                continue
+            for alert in stored.alerts if self._on_alert else ():
+                cast(Callable[[BudgetAlert], None], self._on_alert)(alert)
+            return stored.value
+
+    def _pause(self) -> float:
+        """Seconds until the next look; spread, so that many processes do not look at once."""
+        least, most = _POLL
+        return least + (most - least) * self._dice()
+
+    def _wake(self) -> None:
+        for waiter in self._waiters:
+            waiter.set()
+
+    async def _change(self, seconds: float) -> None:
+        """Until a hold of this process gives something back, or the time is over."""
+        waiter = asyncio.Event()
+        self._waiters.add(waiter)
+        try:
+            async with asyncio.timeout(seconds):
+                await waiter.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._waiters.discard(waiter)
+
+
+def _take_together(tx: Transaction, steps: Sequence[Step]) -> list[_Stored | Exception]:
+    results, alerts = take_steps(tx, steps)
+    stored: list[_Stored | Exception] = []
+    for result in results:
+        refused = isinstance(result, Exception)
+        stored.append(result if refused else _Stored(result, tuple(alerts)))
+        alerts = alerts if refused else []
+    return stored
+
+
+def _expire_some(tx: Transaction) -> list[str]:
+    holds, now = schema.holds.c, tx.now
+    silent = (
+        select(holds.id)
+        .where(
+            holds.state == HoldState.OPEN,
+            or_(holds.lease_until < now.lease, holds.lease_epoch != now.epoch),
+        )
+        .limit(_AT_A_TIME)
+    )
+    ids = list(tx.connection.execute(silent).scalars())
+    take_steps(tx, [_expiring(hold_id) for hold_id in ids])
+    return ids
+
+
+def _expiring(hold_id: str) -> Step:
+    return Step(act=lambda book: book.expire(hold_id), hold_id=hold_id)
+
+
+def _renewing(hold_id: str) -> Step:
+    return Step(act=lambda book: book.renew(hold_id), hold_id=hold_id)
+
+
+def _in_vain(refusal: BudgetExceeded, seconds: float) -> bool:
+    return refusal.shortfall is None or refusal.shortfall.in_vain(seconds)
+
+
+def _id(hold: Hold | str) -> str:
+    return hold if isinstance(hold, str) else hold.id
