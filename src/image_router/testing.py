@@ -42,10 +42,10 @@ class FrozenClock:
 
 def overloaded() -> Reply:
     """503: the model is overloaded."""
-    return failed(503, "UNAVAILABLE", "The model is overloaded. Please try again later.")
+    return failed(503, "UNAVAILABLE", message="The model is overloaded. Please try again later.")
 
 
-def failed(http_status: int, status: str, message: str, **details: Any) -> Reply:
+def failed(http_status: int, status: str, *, message: str, **details: Any) -> Reply:
     """An error body."""
     error = ApiError(http_status=http_status, status=status, message=message, **details)
     return Reply(http_status=http_status, error=error)

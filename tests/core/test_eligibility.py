@@ -81,20 +81,20 @@ def many(count: int, role: ReferenceRole = ReferenceRole.OBJECT) -> tuple[object
 )
 def test_checks(model: object, fields: dict[str, object], reason: DropReason | None) -> None:
     """Each limit is exact: what just fits passes, one more is refused by the check's own reason."""
-    no = first_no(ask(**fields), model, PLAIN)  # type: ignore[arg-type]
+    no = first_no(ask(**fields), model, parameters=PLAIN)  # type: ignore[arg-type]
     assert (no[0] if no else None) is reason
 
 
 def test_thinking_levels() -> None:
     """A level passes where the model offers it, and the refusal lists those it offers."""
     high = replace(PLAIN, thinking=ThinkingLevel.HIGH)
-    assert first_no(ask(), FLASH, high) is None
-    assert first_no(ask(), PRO, high) == (
+    assert first_no(ask(), FLASH, parameters=high) is None
+    assert first_no(ask(), PRO, parameters=high) == (
         DropReason.THINKING,
         "gemini-3-pro-image offers no choice of level, not thinking high",
     )
     medium = replace(PLAIN, thinking=ThinkingLevel.MEDIUM)
-    assert "offers minimal, high, not" in str(first_no(ask(), FLASH, medium))
+    assert "offers minimal, high, not" in str(first_no(ask(), FLASH, parameters=medium))
 
 
 def test_every_check_names_the_model() -> None:

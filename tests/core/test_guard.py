@@ -33,7 +33,7 @@ def locked(day: date, choice: GuardChoice) -> World:
 def test_never_dearer(day: date, purpose: Purpose, size: Size) -> None:
     """Under pressure no candidate costs more than the first choice did without it."""
     request = ask(purpose=purpose, size=size)
-    free, full = (decide(request, world(day), snapshot) for snapshot in (FREE, FULL))
+    free, full = (decide(request, world(day), snapshot=snapshot) for snapshot in (FREE, FULL))
     assert all(c.quote.total <= free.head.quote.total for c in full.candidates)
     assert full.head.quote.total <= free.head.quote.total
     assert (full.guard is None) is (full.head.tier is free.head.tier)
@@ -43,7 +43,7 @@ def test_never_dearer(day: date, purpose: Purpose, size: Size) -> None:
 @pytest.mark.parametrize("purpose", [Purpose.DRAFT, Purpose.PREVIEW])
 def test_drafts_stay_where_they_are_cheaper(day: date, purpose: Purpose) -> None:
     """The article's guard would have moved a draft to a dearer tier; here the cheaper of the two serves."""
-    decision = decide(ask(purpose=purpose), world(day), FULL)
+    decision = decide(ask(purpose=purpose), world(day), snapshot=FULL)
     cheaper = "imagen_4_fast" if day == ARTICLE else "nano_banana"
     assert decision.head.tier == cheaper
     assert (decision.guard is None) is (day == ARTICLE)
@@ -51,7 +51,7 @@ def test_drafts_stay_where_they_are_cheaper(day: date, purpose: Purpose) -> None
 
 def test_a_hero_moves_to_economy() -> None:
     """A hero near the end of the budget is served by the guard's tier, and the decision says from where."""
-    decision = decide(ask(purpose="hero"), world(ARTICLE), FULL)
+    decision = decide(ask(purpose="hero"), world(ARTICLE), snapshot=FULL)
     assert decision.head.tier == "nano_banana"
     assert decision.guard is not None
     assert (decision.guard.pressure_percent, decision.guard.chosen, decision.guard.served) == (
@@ -63,7 +63,7 @@ def test_a_hero_moves_to_economy() -> None:
 
 def test_nothing_moves_at_89_percent() -> None:
     """One percent below the guard's line every choice stands."""
-    decision = decide(ask(purpose="hero"), world(ARTICLE), FREE)
+    decision = decide(ask(purpose="hero"), world(ARTICLE), snapshot=FREE)
     assert decision.head.tier == "imagen_4_standard"
     assert decision.guard is None
 
@@ -71,7 +71,7 @@ def test_nothing_moves_at_89_percent() -> None:
 @pytest.mark.parametrize("fields", [{"tier": Tier.NANO_BANANA_PRO}, {"model": "gemini-3-pro-image"}])
 def test_a_pin_is_the_callers_word(fields: dict[str, object]) -> None:
     """A pinned tier or model is not moved; the cap itself still binds it."""
-    decision = decide(ask(**fields), world(), FULL)
+    decision = decide(ask(**fields), world(), snapshot=FULL)
     assert served(decision) == [("nano_banana_pro", "gemini-3-pro-image")]
     assert decision.guard is None
 
@@ -89,25 +89,25 @@ SENSITIVE = [
 def test_an_identity_is_not_degraded(fields: dict[str, object], choice: GuardChoice) -> None:
     """References and locked identities are refused rather than moved, with the ways out."""
     with pytest.raises(BudgetExceeded, match=r"90 % used .* raise the cap, wait for the next window, or set"):
-        decide(ask(**fields), locked(TODAY, choice), FULL)
+        decide(ask(**fields), locked(TODAY, choice), snapshot=FULL)
 
 
 @pytest.mark.parametrize("fields", SENSITIVE)
 def test_degrading_is_flagged(fields: dict[str, object]) -> None:
     """Where the policy lets the guard degrade them, the decision says so."""
-    decision = decide(ask(**fields), locked(TODAY, GuardChoice.DEGRADE), FULL)
+    decision = decide(ask(**fields), locked(TODAY, GuardChoice.DEGRADE), snapshot=FULL)
     assert decision.guard is not None
     assert decision.guard.served == decision.head.tier == "nano_banana"
 
 
 def test_references_on_the_cheapest_tier_pass() -> None:
     """What the guard would not move, it does not refuse either."""
-    decision = decide(ask(references=(reference(),)), world(), FULL)
+    decision = decide(ask(references=(reference(),)), world(), snapshot=FULL)
     assert (decision.head.tier, decision.guard) == ("nano_banana", None)
 
 
 def test_a_guard_tier_that_cannot_serve_changes_nothing() -> None:
     """Where the guard's tier cannot make the size, the first choice stands and only dearer ones go."""
-    decision = decide(ask(purpose="contextual_edit", size=Size.K4), world(), FULL)
+    decision = decide(ask(purpose="contextual_edit", size=Size.K4), world(), snapshot=FULL)
     assert (decision.head.tier, decision.guard) == ("gemini_31_flash_image", None)
     assert reasons(decision)["nano_banana_pro"] == "guard"

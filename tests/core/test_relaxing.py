@@ -113,7 +113,7 @@ def test_the_moment_counts() -> None:
     """Nothing is suggested that the moment forbids: with every circuit open no change helps."""
     closed = Snapshot(open_circuits=frozenset(world().catalog.models))
     with pytest.raises(NoEligibleTier) as caught:
-        decide_or_suggest(ImageRequest(prompt="a fox", seed=1), world(), closed)
+        decide_or_suggest(ImageRequest(prompt="a fox", seed=1), world(), snapshot=closed)
     assert caught.value.nearest is None
     assert "this would work" not in str(caught.value)
 

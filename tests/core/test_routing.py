@@ -236,7 +236,7 @@ def test_each_reason_is_reached(reason: DropReason) -> None:
 
 def test_open_circuit() -> None:
     """A model whose circuit is open is passed over, with every tier it serves."""
-    decision = decide(ask(purpose="hero"), world(), Snapshot(open_circuits=frozenset({NANO_21})))
+    decision = decide(ask(purpose="hero"), world(), snapshot=Snapshot(open_circuits=frozenset({NANO_21})))
     dropped = reasons(decision)
     assert decision.head.model.id == LITE
     assert [dropped[t] for t in ("imagen_4_standard", "imagen_4_fast")] == ["circuit_open"] * 2
@@ -244,7 +244,9 @@ def test_open_circuit() -> None:
 
 def test_guard_drop() -> None:
     """Near the end of a budget what is dearer than the first choice is dropped by the guard."""
-    assert reasons(decide(ask(), world(), Snapshot(pressure={"a": 95})))["imagen_4_standard"] == "guard"
+    assert (
+        reasons(decide(ask(), world(), snapshot=Snapshot(pressure={"a": 95})))["imagen_4_standard"] == "guard"
+    )
 
 
 def test_no_fallback_named() -> None:
@@ -416,7 +418,7 @@ def test_locked_identity_that_moves_is_told() -> None:
     decision = decide(
         ask(purpose="character_lock", references=(reference(),)),
         world(),
-        Snapshot(open_circuits=frozenset({PRO})),
+        snapshot=Snapshot(open_circuits=frozenset({PRO})),
     )
     assert decision.warnings == (
         "the identity is locked, and gemini_31_flash_image serves, not nano_banana_pro: compare the looks",
@@ -525,7 +527,7 @@ def test_only_typed_errors_escape(
 ) -> None:
     """Any valid request on any day is decided or refused with a typed error, and every limit is kept."""
     try:
-        decision = decide(request, world(day, profile, states=states), PRESSED)
+        decision = decide(request, world(day, profile, states=states), snapshot=PRESSED)
     except RequestError:
         return
     each_tier_once(decision)

@@ -47,7 +47,7 @@ def reference_item(base: ImageRequest) -> ChainItem:
     return ChainItem(key=REFERENCE_KEY, request=request)
 
 
-def variant_item(base: ImageRequest, place: int, prompt: str, reference: Reference) -> ChainItem:
+def variant_item(base: ImageRequest, place: int, *, prompt: str, reference: Reference) -> ChainItem:
     """Stage two: one variant, conditioned on the reference and on whatever the caller gave."""
     references = (reference, *base.references)
     request = replace(base, prompt=prompt, purpose=Purpose.CHARACTER_LOCK, references=references)
@@ -79,7 +79,9 @@ def character_chain(
     if isinstance(reference, ImageRouterError):
         raise ChainError(f"the reference was not made, so no variant can be: {reference}") from reference
     shown = as_reference(reference, role=ReferenceRole.CHARACTER)
-    items = tuple(variant_item(base, place, prompt, shown) for place, prompt in enumerate(variants, 1))
+    items = tuple(
+        variant_item(base, place, prompt=prompt, reference=shown) for place, prompt in enumerate(variants, 1)
+    )
     done = yield items
     return ChainImages(reference=reference, variants=tuple(done[item.key] for item in items))
 

@@ -205,7 +205,7 @@ CHECKS: tuple[tuple[DropReason, Callable[[ImageRequest, Model, Parameters], str 
 )
 
 
-def first_no(request: ImageRequest, model: Model, parameters: Parameters) -> No | None:
+def first_no(request: ImageRequest, model: Model, *, parameters: Parameters) -> No | None:
     """The first check that fails, or None when the model can do it."""
     answers: Iterable[No] = (
         (reason, detail) for reason, check in CHECKS if (detail := check(request, model, parameters))

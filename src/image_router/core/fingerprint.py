@@ -17,12 +17,14 @@ from enum import Enum
 from typing import Any, Final
 
 from image_router.core.decision import Candidate
-from image_router.core.types import Adaptation, Conversation, ImageRequest, Reference
+from image_router.core.types import Adaptation, ImageRequest, Reference
 
-_NOT_IN_THE_PICTURE = frozenset(
-    {"n", "lane", "max_cost", "max_total", "deadline", "scope", "key", "retired", "allow"}
+_NOT_IN_THE_PICTURE: Final = frozenset(
+    {"n", "lane", "max_cost", "max_total", "deadline", "scope", "key", "retired"}
 )
 NOT_SENT: Final = _NOT_IN_THE_PICTURE | {
+    # The cache key names what was allowed by itself.
+    "allow",
     # They choose a model, which the cache key names itself.
     "purpose",
     "tier",
@@ -45,14 +47,8 @@ _QUOTED: Final = re.compile('("[^"]*"|“[^”]*”|„[^“”]*[“”]|«[^»
 
 
 def fingerprint(request: ImageRequest) -> str:
-    """sha256 in hexadecimal over every field that shapes the picture; references count by their bytes."""
-    shaping = {
-        field.name: _plain(getattr(request, field.name))
-        for field in fields(request)
-        if field.name not in _NOT_IN_THE_PICTURE
-    }
-    text = json.dumps(shaping, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    """What a run's folder knows a picture by: every field that shapes it."""
+    return _digest({"kind": "item 1", "request": _shape(request, without=_NOT_IN_THE_PICTURE)})
 
 
 def cache_key(
@@ -135,21 +131,3 @@ def _whole(value: Any) -> Any:
 def _digest(shape: dict[str, Any]) -> str:
     # Escaped to ASCII: a lone surrogate in a prompt has no UTF-8 form.
     return hashlib.sha256(json.dumps(shape, sort_keys=True, allow_nan=False).encode()).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Reference):
-        return [value.digest, value.role.value]
-    if isinstance(value, Conversation):
-        return [[turn.role, [_plain_part(part) for part in turn.parts]] for turn in value.turns]
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Enum):
-        return value.value
-    if value is None or isinstance(value, str | int | bool):
-        return value
-    return [_plain(getattr(value, field.name)) for field in fields(value)]
-
-
-def _plain_part(part: Any) -> list[str | None]:
-    return [part.text, hashlib.sha256(part.data).hexdigest() if part.data is not None else None]

@@ -11,7 +11,9 @@ from image_router.core.types import ImageRequest
 Guarded = tuple[list[Candidate], GuardAction | None, list[Dropped]]
 
 
-def guarded(request: ImageRequest, candidates: list[Candidate], guard: Guard, snapshot: Snapshot) -> Guarded:
+def guarded(
+    request: ImageRequest, candidates: list[Candidate], *, guard: Guard, snapshot: Snapshot
+) -> Guarded:
     """Put the cheaper of the first choice and the guard's tier first, and drop what is dearer than the
     first choice. A pin is the caller's word and stays; the cap itself still binds it.
 

@@ -20,10 +20,10 @@ _ALLOWANCES = {
 }
 
 
-def decide_or_suggest(request: ImageRequest, world: World, snapshot: Snapshot = NOTHING_KNOWN) -> Decision:
+def decide_or_suggest(request: ImageRequest, world: World, *, snapshot: Snapshot = NOTHING_KNOWN) -> Decision:
     """decide(), whose NoEligibleTier also names the nearest request that would work."""
     try:
-        return decide(request, world, snapshot)
+        return decide(request, world, snapshot=snapshot)
     except NoEligibleTier as error:
         nearest = _nearest(request, world, snapshot)
         if nearest is None:
@@ -40,7 +40,7 @@ def _nearest(request: ImageRequest, world: World, snapshot: Snapshot) -> str | N
             for _, change in chosen:
                 changed = change(changed)
             try:
-                decision = decide(changed, world, snapshot)
+                decision = decide(changed, world, snapshot=snapshot)
             except (RequestError, BudgetExceeded):
                 continue
             words = " and ".join(name for name, _ in chosen)

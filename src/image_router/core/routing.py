@@ -61,7 +61,7 @@ class _Shortlist:
 NOTHING_KNOWN = Snapshot()
 
 
-def decide(request: ImageRequest, world: World, snapshot: Snapshot = NOTHING_KNOWN) -> Decision:
+def decide(request: ImageRequest, world: World, *, snapshot: Snapshot = NOTHING_KNOWN) -> Decision:
     """Choose. Raises ModelRetired, CostLimitExceeded, BudgetExceeded (the guard) or NoEligibleTier."""
     shortlist = _shortlist(request, world)
     able, unable = _able(request, world, shortlist.options, snapshot)
@@ -69,7 +69,9 @@ def decide(request: ImageRequest, world: World, snapshot: Snapshot = NOTHING_KNO
     dropped = [*shortlist.dropped, *unable, *too_dear]
     if not affordable:
         raise _nothing_left(request, able, dropped)
-    affordable, action, guard_drops = guarded(request, affordable, world.policy.guard, snapshot)
+    affordable, action, guard_drops = guarded(
+        request, affordable, guard=world.policy.guard, snapshot=snapshot
+    )
     candidates, surplus = _within_fallback_price(affordable, world.policy)
     return Decision(
         request=request,
@@ -223,7 +225,7 @@ def _candidate(request: ImageRequest, world: World, option: _Option, snapshot: S
     adapt = request.allow | world.policy.adapt
     parameters, changes = fit(request, model, thinking=option.thinking, adapt=adapt)
     sent = adapted(request, (change.kind for change in changes))
-    if no := first_no(sent, model, parameters):
+    if no := first_no(sent, model, parameters=parameters):
         raise DoesNotFit(*no)
     try:
         price = quote(sent, model, parameters=parameters, card=world.card)

@@ -122,7 +122,10 @@ async def quote_chain(maker: Maker, plan: ChainPlan) -> Quote:
         data=b"", media_type="image/png", digest="0" * 64, width=0, height=0, role=ReferenceRole.CHARACTER
     )
     items = [reference_item(base)]
-    items += [variant_item(base, place, prompt, stand_in) for place, prompt in enumerate(plan.variants, 1)]
+    items += [
+        variant_item(base, place, prompt=prompt, reference=stand_in)
+        for place, prompt in enumerate(plan.variants, 1)
+    ]
     decisions = [await maker.decide(item.request, profile=plan.profile) for item in items]
     quote = combined(decision.head.quote for decision in decisions)
     limit = plan.base.max_total
@@ -146,7 +149,7 @@ async def run_chain(
     quote = await quote_chain(maker, plan)
     with RunFolder(folder) if folder else nullcontext() as kept:
         before = kept.paid if kept else 0
-        run = _Run(maker, plan, kept, on_event)
+        run = _Run(maker, plan, kept=kept, on_event=on_event)
         done = await run.all()
     return ChainResult(
         reference=done.reference,
@@ -162,7 +165,9 @@ async def run_chain(
 class _Run:
     """One chain on its way."""
 
-    def __init__(self, maker: Maker, plan: ChainPlan, kept: RunFolder | None, on_event: Sink | None) -> None:
+    def __init__(
+        self, maker: Maker, plan: ChainPlan, *, kept: RunFolder | None, on_event: Sink | None
+    ) -> None:
         self._maker, self._plan, self._kept, self._on_event = maker, plan, kept, on_event
         self._gate = asyncio.Semaphore(plan.concurrency)
         self.attempts: list[Attempt] = []

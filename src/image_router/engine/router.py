@@ -129,7 +129,9 @@ class ImageRouter:
         self, prompt: str | ImageRequest, *, profile: str | None = None, pressure: int = 0, **asked: Any
     ) -> Decision:
         """Decide without spending. `pressure` is the percent of a budget assumed used."""
-        return decide_or_suggest(await self.request(prompt, **asked), self.world(profile), _assumed(pressure))
+        return decide_or_suggest(
+            await self.request(prompt, **asked), self.world(profile), snapshot=_assumed(pressure)
+        )
 
     async def explain(
         self, prompt: str | ImageRequest, *, profile: str | None = None, pressure: int = 0, **asked: Any
