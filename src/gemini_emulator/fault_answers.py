@@ -46,6 +46,9 @@ _MESSAGES: Mapping[str, str] = {
 }
 
 
+_REFUSED_SHAPES: Mapping[str, Shape] = {"none": "bare", "null": "null_parts", "role": "role_only"}
+
+
 def _fault(twist: Twist) -> Twist:
     TWISTS[twist.__name__] = twist
     DESCRIPTIONS[twist.__name__] = (twist.__doc__ or "").strip()
@@ -59,7 +62,9 @@ def _refused(draft: Draft, options: Options, finish: str, message: str | None) -
     elif "message" in options:
         message = _MESSAGES.get(options["message"], options["message"])
     usage = replace(draft.ask.prompt_usage, candidates=0, thoughts=draft.usage.thoughts)
-    shape: Shape = "null_parts" if options.get("parts") == "null" else "bare"
+    # recorded with a bare role for third-party refusals, with an empty content for the others
+    default = "role" if options.get("message") == "third_party" else "none"
+    shape = _REFUSED_SHAPES.get(options.get("parts", default), "bare")
     return replace(
         without_picture(draft),
         usage=usage,
@@ -73,7 +78,7 @@ def _refused(draft: Draft, options: Options, finish: str, message: str | None) -
 
 @_fault
 def image_safety(draft: Draft, options: Options) -> Draft:
-    """IMAGE_SAFETY with a finishMessage; message=policy|children|none|<text>, parts=null as via proxies"""
+    """IMAGE_SAFETY with its words; message=policy|children|none|<text>, parts=null (as via proxies)|role"""
     return _refused(draft, options, "IMAGE_SAFETY", _MESSAGES["policy"])
 
 

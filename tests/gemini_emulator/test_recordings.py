@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -305,6 +306,18 @@ def test_a_filtered_picture_has_the_quoted_message() -> None:
     assert answer["usageMetadata"]["totalTokenCount"] == (
         answer["usageMetadata"]["promptTokenCount"] + answer["usageMetadata"]["thoughtsTokenCount"]
     )
+
+
+def test_a_third_party_refusal_begins_as_quoted() -> None:
+    """IMAGE_PROHIBITED_CONTENT in the quoted words and key order, as far as the quotation goes."""
+    quoted = issue_body("200_image_prohibited_third_party").body
+    with _world("2026-02-01") as client:
+        answer = client.post(
+            "/v1beta/models/gemini-3-pro-image-preview:generateContent",
+            json={"contents": [{"parts": [{"text": "a fox"}]}]},
+            headers={"x-emulator-fault": "image_prohibited;message=third_party"},
+        )
+    assert json.dumps(answer.json(), separators=(",", ":")).startswith(quoted)
 
 
 def test_no_room_for_the_picture_ends_as_recorded() -> None:
