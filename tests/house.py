@@ -135,3 +135,12 @@ def _is_command(function: _Function) -> bool:
         if name in _COMMAND_DECORATORS:
             return True
     return False
+
+
+def imported_packages(text: str) -> Iterator[str]:
+    """Top-level names of everything a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]

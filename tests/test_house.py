@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -114,6 +117,23 @@ def test_core_stands_on_the_standard_library() -> None:
     core = sorted((ROOT / "src/image_router/core").rglob("*.py"))
     assert core
     assert breaches(lambda text: house.foreign_imports(text, package="image_router.core"), core) == []
+
+
+def test_every_import_is_declared() -> None:
+    """What the code imports is the standard library, ours, or a dependency in pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [
+        *project["dependencies"],
+        *(line for extra in project["optional-dependencies"].values() for line in extra),
+    ]
+    declared = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in lines}
+    ours = {"image_router", "gemini_emulator"} | sys.stdlib_module_names
+    providers = metadata.packages_distributions()
+    used = {
+        name for path in SOURCES for name in house.imported_packages(path.read_text(encoding="utf-8"))
+    } - ours
+    names = {name: {each.lower().replace("_", "-") for each in providers.get(name, [name])} for name in used}
+    assert {name: dists for name, dists in names.items() if not dists & declared} == {}
 
 
 @pytest.mark.tools
