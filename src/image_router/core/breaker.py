@@ -7,7 +7,7 @@ jumps back behind the moment of opening makes the circuit due: nobody stays lock
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -201,9 +201,9 @@ def undecided(breaker: Breaker) -> Breaker:
     return replace(breaker, probe_from=0.0, probe_until=0.0)
 
 
-def delayed(breaker: Breaker, rule: TripRule, now: float) -> Breaker:
-    """The free probe told nothing: ask again after the rule's first span, which does not grow by it."""
-    return replace(undecided(breaker), opened_at=now, until=now + rule.seconds)
+def delayed(breaker: Breaker, now: float, seconds: float) -> Breaker:
+    """The free probe told nothing: ask again later, without growing impatient or patient by it."""
+    return replace(undecided(breaker), opened_at=now, until=now + seconds)
 
 
 def next_midnight(now: float, zone: str) -> float:
@@ -211,14 +211,6 @@ def next_midnight(now: float, zone: str) -> float:
     here = datetime.fromtimestamp(now, ZoneInfo(zone))
     tomorrow = datetime.combine(here.date() + timedelta(days=1), time(), here.tzinfo)
     return tomorrow.timestamp()
-
-
-def closed_ways(route: Route, breakers: dict[Circuit, Breaker], now: float) -> Iterator[Circuit]:
-    """The circuits that keep a call from being sent now, the widest first."""
-    for circuit in route.circuits:
-        state = breakers[circuit].state(now) if circuit in breakers else BreakerState.CLOSED
-        if state in (BreakerState.OPEN, BreakerState.PROBING):
-            yield circuit
 
 
 def _opened(breaker: Breaker, rule: TripRule, outcome: Outcome, *, model: str, now: float) -> Breaker:

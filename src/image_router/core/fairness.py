@@ -27,11 +27,15 @@ class FairQueue(Generic[T]):
     def __len__(self) -> int:
         return sum(len(line) for line in self._waiting.values())
 
+    def __iter__(self) -> Iterator[T]:
+        """All who wait, scope by scope."""
+        return (ticket for line in list(self._waiting.values()) for ticket in list(line))
+
     def push(self, scope: str, ticket: T) -> None:
         """Join the line of a scope. A scope that was away comes back at the present turn, not an old one."""
         if scope not in self._waiting:
-            self._waiting[scope] = deque()
             self._turns[scope] = self._joining(scope)
+            self._waiting[scope] = deque()
         self._waiting[scope].append(ticket)
 
     def peek(self) -> T | None:

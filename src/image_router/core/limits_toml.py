@@ -165,7 +165,7 @@ def _dollars(value: Any) -> int:
 def _zone(value: Any) -> str:
     try:
         return ZoneInfo(text(value)).key
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones is an IsADirectoryError
         raise ValueError(
             f"{value!r} is not a time zone of this system, such as America/Los_Angeles"
         ) from None

@@ -202,16 +202,22 @@ def returned(meter: Meter, *, amount: int, slot: int) -> Meter:
 
 
 def taught(meter: Meter, limit: Limit, *, amount: int, learning: Learning, now: Moment) -> Meter:
-    """The meter after a refusal of this amount: the limit must lie below what was sent in the window."""
+    """The meter after a refusal of this amount: the limit must lie near what passed in the window.
+
+    Where nothing passed, somebody else uses the project up, and nothing is learned of a rate.
+    """
     here = limit.window.slot(now)
     used, refused = _live(meter.used, limit.window, now), _live(meter.refused, limit.window, now)
     refused[here] = refused.get(here, 0) + amount
     passed = max(0, sum(used.values()) - sum(refused.values()))
+    meter = replace(meter, used=used, refused=refused)
+    if not passed:
+        return meter
     present = allowed(meter, limit, learning=learning, now=now)
     learned = max(1, passed * learning.keep_percent // 100)
     if present is not None:
         learned = min(present, learned)
-    return replace(meter, used=used, refused=refused, learned=learned, learned_at=now.steady)
+    return replace(meter, learned=learned, learned_at=now.steady)
 
 
 def held(meter: Meter, *, seconds: float, now: Moment) -> Meter:
@@ -279,6 +285,44 @@ def admit(
         for load in loads
     )
     return changed, tuple(charges)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aftermath:
+    """What became of a call that was counted."""
+
+    cause: Cause
+    sent: bool = True
+    spent: int | None = None
+    """Nano-dollars; None when nobody can know, so the charge stands."""
+    wait: float | None = None
+    """Seconds the provider asked to wait."""
+
+
+def settle(
+    meters: Meters, charges: Sequence[Charge], after: Aftermath, *, learning: Learning, now: Moment
+) -> Meters:
+    """The meters after a call ended: what it really spent, and what a refusal taught."""
+    return {
+        charge.key: _settled(meters.get(charge.key, Meter()), charge, after, learning, now)
+        for charge in charges
+    }
+
+
+def _settled(meter: Meter, charge: Charge, after: Aftermath, learning: Learning, now: Moment) -> Meter:
+    limit, amount = charge.limit, charge.amount
+    if not after.sent:
+        return returned(meter, amount=amount, slot=charge.slot)
+    if limit.resource is Resource.DOLLARS and after.spent is not None:
+        # Spending counts when it is billed, at the end of the call, not when the call was admitted.
+        amount = after.spent
+        meter = returned(meter, amount=charge.amount, slot=charge.slot)
+        meter = charged(meter, limit, amount=amount, now=now)
+    if after.cause in limit.learns_from:
+        meter = taught(meter, limit, amount=amount, learning=learning, now=now)
+        if after.wait is not None:
+            meter = held(meter, seconds=after.wait, now=now)
+    return meter
 
 
 def sent(meter: Meter, limit: Limit, *, now: Moment) -> int:

@@ -1,0 +1,301 @@
+"""The way to the provider: who is well, who may send now, and what each call taught.
+
+admit → Permit: send through permit.member, then report · Refusal: its .outcome goes to failover instead
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from image_router.core.breaker import Place
+from image_router.core.causes import Cause, FailureScope, Retry
+from image_router.core.events import LimitLearned, Paced
+from image_router.core.money import Nanos
+from image_router.core.outcome import Outcome
+from image_router.core.pacing import (
+    Aftermath,
+    Charge,
+    Limit,
+    Load,
+    Meter,
+    MeterKey,
+    Meters,
+    Moment,
+    Shortage,
+    admit,
+    allowed,
+    sent,
+    settle,
+    worst,
+)
+from image_router.engine.admission import Ask, Permit, Refusal, TrafficParts, ill, short
+from image_router.engine.circuits import Circuits, OpenCircuit
+from image_router.engine.pool import Member
+from image_router.engine.waiting import Door, Ticket, WaitingRoom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficSnapshot:
+    """What deciding may know of the provider's health."""
+
+    open_circuits: frozenset[str] = frozenset()
+    """Models not to be called now."""
+    gone: frozenset[str] = frozenset()
+    """Models that do not exist for any of our projects: the next living one of their tier serves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauge:
+    """One meter, for showing. Dollars in nano-dollars."""
+
+    key: MeterKey
+    sent: int
+    allowed: int | None
+    published: int | None
+
+
+class Traffic:
+    """Circuit breakers, pacing and the pool behind one door. One event loop, many tasks."""
+
+    def __init__(self, parts: TrafficParts) -> None:
+        self._parts = parts
+        self._circuits = Circuits(parts)
+        door = Door(
+            attempt=self._attempt,
+            release=self.release,
+            steady=parts.steady,
+            sleep=parts.sleep,
+            shared=parts.store.shared,
+        )
+        self._room = WaitingRoom(door)
+
+    async def snapshot(self) -> TrafficSnapshot:
+        """Which models are to be left alone; starts the free probes that are due.
+
+        A key or project that is ill shuts no model: asking then is refused with its own reason.
+        """
+        await self._circuits.refresh()
+        return TrafficSnapshot(open_circuits=self._circuits.shut(), gone=self._circuits.shut(gone=True))
+
+    async def admit(self, ask: Ask, *, patience: float) -> Permit | Refusal:
+        """A permit to send now, after waiting at most `patience` seconds; or at once a refusal that says
+        how long it would take. Every permit is either reported or released."""
+        ticket = self._room.ticket(ask, patience)
+        ahead = self._room.ahead(ask)
+        got = await (self._estimate(ticket, ahead) if ahead else self._attempt(ticket))
+        if not isinstance(got, Shortage):
+            return got
+        if got.wait is None or got.wait > patience:
+            return short(got, patience)
+        if got.wait:
+            limit = got.limit.name
+            self._parts.announce(Paced(model=ask.model, scope=ask.scope, limit=limit, wait=got.wait))
+        return await self._room.wait(ticket)
+
+    async def report(self, permit: Permit, outcome: Outcome, *, spent: Nanos | None) -> Outcome:
+        """Learn from what came; `spent` is None when it may have been billed and nobody knows.
+
+        Returns the outcome as failover should see it: what is ill in one project is worth another try
+        through the next.
+        """
+        after = Aftermath(
+            cause=outcome.cause,
+            sent=outcome.cause is not Cause.UNREACHABLE,
+            spent=spent,
+            wait=outcome.retry_after,
+        )
+        await self._settle(permit, after)
+        await self._circuits.report(permit.route, outcome, probing=permit.probing)
+        self._room.nudge()
+        return self._with_others(permit, outcome)
+
+    async def release(self, permit: Permit) -> None:
+        """Give back a permit that was not used."""
+        await self._settle(permit, Aftermath(cause=Cause.OK, sent=False))
+        await self._circuits.give_back(permit.probing)
+        self._room.nudge()
+
+    async def bind(self, resource: str, permit: Permit, *, until: float) -> None:
+        """A file or batch was made with this permit; it stays with its key. `until`: epoch seconds."""
+        await self._parts.store.bind(resource, permit.member.name, until=until)
+
+    async def circuits(self) -> tuple[OpenCircuit, ...]:
+        """Everything that is not well."""
+        await self._circuits.refresh()
+        return tuple(self._circuits.listed())
+
+    async def gauges(self) -> tuple[Gauge, ...]:
+        """What was sent in each window, and what may be."""
+        meters, now = await self._parts.store.meters()
+        return tuple(self._gauge(key, meters[key], now) for key in sorted(meters) if self._limit_of(key))
+
+    async def aclose(self) -> None:
+        """Stop probing and serving; those who wait are cancelled. The pool is closed by its owner."""
+        await self._room.aclose()
+        await self._circuits.aclose()
+
+    async def _attempt(self, ticket: Ticket) -> Permit | Refusal | Shortage:
+        ask, pool = ticket.ask, self._parts.pool
+        members = await self._members(ask)
+        if isinstance(members, Refusal):
+            return members
+        able = await self._able(ask, members)
+        shortest: Shortage | None = None
+        for member in pool.in_turn(able):
+            got = await self._charge(ticket, member)
+            if isinstance(got, Shortage):
+                shortest = _sooner(shortest, got)
+                continue
+            waited = self._parts.steady() - ticket.since
+            permit = Permit(ask=ask, member=member, charges=got, waited=waited)
+            probing = await self._circuits.claim(permit.route)
+            if probing is not None:
+                pool.took(member, able)
+                return replace(permit, probing=probing)
+            await self._settle(permit, Aftermath(cause=Cause.OK, sent=False))
+        return shortest or self._ill(ask, members)
+
+    async def _estimate(self, ticket: Ticket, ahead: Sequence[Ask]) -> Refusal | Shortage:
+        """How long it takes behind those who wait already. They are spread over the projects."""
+        members = await self._members(ticket.ask)
+        if isinstance(members, Refusal):
+            return members
+        able = await self._able(ticket.ask, members)
+        projects = {member.project for member in able}
+        shortest: Shortage | None = None
+        for project in projects:
+            loads = self._loads(ticket, project, ahead, share=len(projects))
+            shortest = _sooner(shortest, await self._look(loads))
+        return shortest or self._ill(ticket.ask, members)
+
+    async def _able(self, ask: Ask, members: Sequence[Member]) -> list[Member]:
+        await self._circuits.refresh()
+        return [m for m in members if self._circuits.blocking(m.route(ask.model)) is None]
+
+    async def _members(self, ask: Ask) -> Sequence[Member] | Refusal:
+        """All members, or the one that owns what the call uses."""
+        pool = self._parts.pool
+        if not ask.resources or len(pool.members) == 1:
+            return pool.members
+        owners = {await self._parts.store.owner(resource) for resource in ask.resources}
+        member = pool.member(owners.pop() or "") if len(owners) == 1 else None
+        if member is not None:
+            return (member,)
+        listed = ", ".join(ask.resources)
+        return Refusal(
+            cause=Cause.FILE_GONE,
+            detail=f"not sent: {listed} belong to no one key of the pool; upload them again with one",
+            wait=None,
+            scope=FailureScope.REQUEST,
+            retry=Retry.NEVER,
+        )
+
+    def _ill(self, ask: Ask, members: Sequence[Member]) -> Refusal:
+        """The refusal of the circuit that is tried again soonest."""
+        now = self._circuits.now
+        ways = (self._circuits.blocking(member.route(ask.model)) for member in members)
+        refusals = [ill(circuit, breaker, now) for circuit, breaker in filter(None, ways)]
+        if not refusals:
+            return Refusal(
+                cause=Cause.CAPACITY,
+                detail=f"not sent: another call is trying whether {ask.model} is well again",
+                wait=1.0,
+            )
+        return min(refusals, key=lambda no: float("inf") if no.wait is None else no.wait)
+
+    async def _charge(self, ticket: Ticket, member: Member) -> tuple[Charge, ...] | Shortage:
+        loads, learning = self._loads(ticket, member.project), self._parts.rules.book.learning
+        got = await self._parts.store.change_meters(
+            [load.key for load in loads],
+            lambda meters, now: admit(meters, loads, learning=learning, now=now),
+        )
+        if isinstance(got, Shortage) and got.limit.by_project:
+            blocked = next(load for load in loads if load.limit is got.limit)
+            ticket.blocked_by[blocked.key] = blocked.amount
+        return got
+
+    async def _look(self, loads: Sequence[Load]) -> Shortage:
+        learning = self._parts.rules.book.learning
+
+        def change(meters: Meters, now: Moment) -> tuple[Meters, Shortage | None]:
+            return {}, worst(meters, loads, learning=learning, now=now)
+
+        found = await self._parts.store.change_meters([load.key for load in loads], change)
+        return found or Shortage(limit=loads[0].limit, wait=0.0, allowed=None)
+
+    def _loads(
+        self, ticket: Ticket, project: str, ahead: Sequence[Ask] = (), *, share: int = 1
+    ) -> list[Load]:
+        ask = ticket.ask
+        loads = []
+        for limit in self._parts.rules.limits(ask.model, project):
+            key = MeterKey(project=project, model="" if limit.by_project else ask.model, limit=limit.name)
+            before = sum(other.amount(limit.resource) for other in ahead) // share
+            if limit.by_project:
+                before += self._room.reserved(key, ticket)
+            amount = ask.amount(limit.resource)
+            loads.append(Load(key=key, limit=limit, amount=amount, ahead=before))
+        return loads
+
+    async def _settle(self, permit: Permit, after: Aftermath) -> None:
+        learning, charges = self._parts.rules.book.learning, permit.charges
+
+        def change(meters: Meters, now: Moment) -> tuple[Meters, list[LimitLearned]]:
+            settled = settle(meters, charges, after, learning=learning, now=now)
+            lessons = (c for c in charges if after.cause in c.limit.learns_from)
+            return settled, [self._lesson(c, settled[c.key], now) for c in lessons]
+
+        for lesson in await self._parts.store.change_meters([c.key for c in charges], change):
+            self._parts.announce(lesson)
+
+    def _lesson(self, charge: Charge, meter: Meter, now: Moment) -> LimitLearned:
+        limit, learning = charge.limit, self._parts.rules.book.learning
+        return LimitLearned(
+            project=charge.key.project,
+            model=charge.key.model,
+            limit=limit.name,
+            allowed=allowed(meter, limit, learning=learning, now=now) or 0,
+            published=limit.amount,
+        )
+
+    def _with_others(self, permit: Permit, outcome: Outcome) -> Outcome:
+        """Failures of one project or key are retried through another that is well, without a wait."""
+        rule = next((r for r in self._parts.rules.trips if outcome.cause in r.causes), None)
+        local = rule is not None and rule.at is not Place.MODEL
+        paced = any(outcome.cause in charge.limit.learns_from for charge in permit.charges)
+        if not (local or paced) or permit.ask.resources:
+            return outcome
+        model, mine = permit.ask.model, permit.member
+        others = (
+            member
+            for member in self._parts.pool.members
+            if member is not mine
+            and (member.project != mine.project or not paced)
+            and self._circuits.blocking(member.route(model)) is None
+        )
+        if next(others, None) is None:
+            return outcome
+        return replace(outcome, retry=Retry.CAPACITY, retry_after=None, scope=FailureScope.MODEL)
+
+    def _limit_of(self, key: MeterKey) -> Limit | None:
+        limits = self._parts.rules.limits(key.model, key.project)
+        return next((limit for limit in limits if limit.name == key.limit), None)
+
+    def _gauge(self, key: MeterKey, meter: Meter, now: Moment) -> Gauge:
+        limit = self._limit_of(key)
+        if limit is None:
+            raise AssertionError("only meters of a known limit come here")
+        learning = self._parts.rules.book.learning
+        return Gauge(
+            key=key,
+            sent=sent(meter, limit, now=now),
+            allowed=allowed(meter, limit, learning=learning, now=now),
+            published=limit.amount,
+        )
+
+
+def _sooner(one: Shortage | None, other: Shortage) -> Shortage:
+    if one is None or one.wait is None:
+        return other
+    return one if other.wait is None or one.wait <= other.wait else other
