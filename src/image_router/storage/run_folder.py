@@ -23,7 +23,7 @@ from image_router.core.money import Nanos, parse_usd, usd_text
 from image_router.core.rates import Cost
 from image_router.core.results import GeneratedImage
 from image_router.core.types import Pixels, Tier
-from image_router.storage.files import put, write_synced, write_whole
+from image_router.storage.files import sync_folder, write_whole
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
@@ -120,7 +120,7 @@ class RunFolder:
         path: Path = self.folder / entry["file"]
         part: Path = self.folder / f".{entry['file']}.part"
         if not path.exists() and part.exists() and _digest(part.read_bytes()) == entry["sha256"]:
-            put(part, path)
+            self._name(part, path)
         if not path.exists():
             return None
         data = path.read_bytes()
@@ -135,11 +135,15 @@ class RunFolder:
         try:
             self._items[item.key] = _entry(item, image, name)
             self._write_manifest()
-            write_synced(part, image.data)
-            put(part, path)
+            write_whole(part, image.data)
+            self._name(part, path)
         except OSError as problem:
             raise AssetError(f"{path} could not be written (the picture is paid): {problem}") from problem
         return path
+
+    def _name(self, part: Path, path: Path) -> None:
+        part.replace(path)
+        sync_folder(self.folder)
 
     def _write_manifest(self) -> None:
         record = {"format": _FORMAT, "kind": "character_chain", "items": self._items}
