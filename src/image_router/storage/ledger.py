@@ -28,6 +28,7 @@ from image_router.core.errors import (
 from image_router.core.holds import (
     LEASE,
     Adjustment,
+    Entry,
     Hold,
     HoldRequest,
     HoldState,
@@ -36,10 +37,12 @@ from image_router.core.holds import (
     Settlement,
 )
 from image_router.core.money import Nanos
-from image_router.storage import schema
+from image_router.storage import schema, statements
 from image_router.storage.book_rows import StoredBook
 from image_router.storage.budgets import standings
 from image_router.storage.database import Database, Together, Transaction
+from image_router.storage.statements import By, Line, Period, Unknown
+from image_router.storage.verify import Report, verify
 
 HEARTBEAT: Final = LEASE / 3
 """Seconds between heartbeats that leave room for two to be lost."""
@@ -188,6 +191,31 @@ class Ledger:
         """Percent of each cap that is spent or held now: {'acme/studio-a day': 87, …}."""
         found = await self.db.read(lambda tx: standings(tx, scope))
         return {f"{one.scope} {one.window}": one.percent for one in found}
+
+    async def unknowns(self, scope: str | None = None) -> list[Unknown]:
+        """Calls of unknown outcome, oldest first; `adjust` resolves each."""
+        return await self.db.read(lambda tx: statements.unknowns(tx, scope=scope))
+
+    async def statement(
+        self, by: Sequence[By], period: Period | None = None, *, zone: str = "UTC"
+    ) -> tuple[Line, ...]:
+        """What was spent, one line for each combination of the columns."""
+        asked = period or Period()
+        return await self.db.read(lambda tx: statements.statement(tx, by, asked, zone=zone))
+
+    async def recent(
+        self, *, limit: int = 50, before: int | None = None, scope: str | None = None
+    ) -> list[Entry]:
+        """The newest entries, newest first; `before` continues a page."""
+        return await self.db.read(lambda tx: statements.recent(tx, limit=limit, before=before, scope=scope))
+
+    async def entries_of(self, request_id: str) -> list[Entry]:
+        """All that the ledger says about one request, oldest first."""
+        return await self.db.read(lambda tx: statements.entries_of(tx, request_id))
+
+    async def verify(self) -> Report:
+        """Add everything up again. Raises StorageError (corrupt) for a torn file."""
+        return await self.db.read(verify)
 
     async def drain(self) -> None:
         """Wait for steps whose callers were cancelled; before the database is closed."""
