@@ -50,12 +50,13 @@ class State:
             transport.abort()
 
     async def reset(self) -> None:
-        """Forget bill, limits counted, faults, jobs, files and requests; the clock runs on."""
+        """Forget bill, limits counted, faults, jobs, files, takes and requests; the clock runs on."""
         await self.batches.reset()
         self.account.reset()
         self.limits.reset()
         self.faults.clear()
         self.files.reset()
+        self.studio.reset()
         self.journal.clear()
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import struct
 import zlib
+from collections import OrderedDict
 from functools import lru_cache
 
 from PIL import Image
@@ -16,31 +17,49 @@ from gemini_emulator.usage import pick
 from gemini_emulator.world import Span
 
 _COLOURS = 24
+_TAKE = 97
+_REMEMBERED = 10_000
 _PNG_HEAD = 33  # signature and IHDR, after which a text chunk may stand
 _JPEG_HEAD = 20  # SOI and the JFIF segment, after which a comment may stand
 
 
 class Studio:
-    """Paints what an Ask describes."""
+    """Paints what an Ask describes. Without a seed every take of the same wish is another picture, as
+    with the real models; takes are counted, so that a fresh emulator repeats itself exactly."""
 
     def __init__(self, style: PictureStyle) -> None:
         self._style = style
+        self._takes: OrderedDict[tuple[object, ...], int] = OrderedDict()
+
+    def reset(self) -> None:
+        """Forget how often a wish was heard."""
+        self._takes.clear()
 
     async def paint(self, ask: Ask, frame: Span, *, index: int = 0, draft: bool = False) -> bytes:
         """The bytes of one picture of the exact size; `index` tells pictures of one call apart."""
+        seed = self._seed(ask, index, draft)
         if self._style == "flat":
-            return flat(
-                frame, ask.media_type, f"{ask.prompt}|{ask.model.canonical}|{ask.seed}|{index}|{draft}"
-            )
-        return await asyncio.to_thread(_drawn, ask, frame, index, draft)
+            return flat(frame, ask.media_type, f"{ask.prompt}|{ask.model.canonical}|{seed}|{index}|{draft}")
+        return await asyncio.to_thread(_drawn, ask, frame, seed, draft)
+
+    def _seed(self, ask: Ask, index: int, draft: bool) -> int | None:
+        take = 0 if ask.seed is not None else self._take((ask.prompt, ask.model.canonical, index, draft))
+        if not index and not take:
+            return ask.seed
+        first = ask.seed if ask.seed is not None else pick((0, 2**30), ask.prompt)
+        return first + index + _TAKE * take
+
+    def _take(self, wish: tuple[object, ...]) -> int:
+        heard = self._takes.pop(wish, 0)
+        self._takes[wish] = heard + 1
+        if len(self._takes) > _REMEMBERED:
+            self._takes.popitem(last=False)
+        return heard
 
 
-def _drawn(ask: Ask, frame: Span, index: int, draft: bool) -> bytes:
+def _drawn(ask: Ask, frame: Span, seed: int | None, draft: bool) -> bytes:
     from gemini_emulator.pictures import Brief, paint
 
-    seed = ask.seed
-    if index:
-        seed = (seed if seed is not None else pick((0, 2**31 - 1), ask.prompt)) + index
     return paint(
         Brief(
             prompt=ask.prompt,
