@@ -59,9 +59,8 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
-    """A synced file next to the path; whatever is left of it in the end is removed."""
-    # Not tempfile: its files are readable by their owner alone, and so would be the picture.
-    part = path.with_name(PART + secrets.token_hex(8))
+    """A synced file next to the path, readable for whoever the umask lets; what is left of it is removed."""
+    part = path.with_name(f"{PART}{secrets.token_hex(8)}")
     try:
         with part.open("xb") as file:
             file.write(data)

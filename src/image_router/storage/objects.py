@@ -1,0 +1,183 @@
+"""Named bytes that outlive the process: in a local folder, or in a bucket (buckets.py).
+
+Names are relative paths with slashes. Knows nothing of pictures, digests or the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from image_router.core.budget import SECOND, Micros
+from image_router.core.errors import AssetError, ConfigError
+from image_router.storage.files import PART, make_folder, sync_folder, write_new, write_whole
+
+T = TypeVar("T")
+
+_NAME = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z._-]*(?:/[0-9A-Za-z_-][0-9A-Za-z._-]*)*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    name: str
+    size: int
+    """Bytes."""
+    changed_at: Micros
+
+
+class ObjectStore(Protocol):
+    """Every method raises AssetError, naming the place, when the store cannot do its work."""
+
+    where: str
+    """For people, without secrets."""
+
+    async def put(self, name: str, data: bytes, *, replace: bool = False) -> bool:
+        """Store durably, wholly or not at all. Without `replace` an object of that name stays: False."""
+
+    async def get(self, name: str) -> bytes | None: ...
+
+    async def size(self, name: str) -> int | None: ...
+
+    async def delete(self, name: str) -> None:
+        """Also fine when it is not there."""
+
+    async def move(self, name: str, to: str) -> bool:
+        """Rename, over what may be there, and count as changed now; False when there is nothing to move."""
+
+    def list(self, folder: str) -> AsyncIterator[Listed]: ...
+
+    async def tidy(self, before: Micros) -> int:
+        """Remove what interrupted writers left behind; how many."""
+
+
+class Folder:
+    """A local folder. Blocking work runs in threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.where = str(path)
+        self._path = path
+
+    async def put(self, name: str, data: bytes, *, replace: bool = False) -> bool:
+        return await self._do(name, lambda path: _put(path, data, replace))
+
+    async def get(self, name: str) -> bytes | None:
+        return await self._do(name, _get)
+
+    async def size(self, name: str) -> int | None:
+        return await self._do(name, _size)
+
+    async def delete(self, name: str) -> None:
+        await self._do(name, lambda path: path.unlink(missing_ok=True))
+
+    async def move(self, name: str, to: str) -> bool:
+        target = self._place(to)
+        return await self._do(name, lambda path: _move(path, target))
+
+    async def list(self, folder: str) -> AsyncIterator[Listed]:
+        for path in await self._do(folder, lambda place: list(_files(place))):
+            try:
+                facts = path.stat()
+            except FileNotFoundError:
+                continue
+            name = path.relative_to(self._path).as_posix()
+            yield Listed(name=name, size=facts.st_size, changed_at=facts.st_mtime_ns // 1000)
+
+    async def tidy(self, before: Micros) -> int:
+        return await self._do("", lambda path: _tidy(path, before))
+
+    def _place(self, name: str) -> Path:
+        if name and not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a stored object")
+        return self._path / name
+
+    async def _do(self, name: str, work: Callable[[Path], T]) -> T:
+        path = self._place(name)
+        try:
+            return await asyncio.to_thread(work, path)
+        except OSError as error:
+            raise AssetError(f"the store {path} cannot be used: {error.strerror or error}") from error
+
+
+def open_store(address: str | Path, *, options: Mapping[str, str] | None = None) -> ObjectStore:
+    """The store at a path, or at s3://, gs://, az:// or file:// URLs. Nothing is contacted yet.
+
+    `options` are those of the bucket's driver; credentials are also found where its own tools look. Raises
+    ConfigError for another address or a missing extra.
+    """
+    if isinstance(address, Path) or "://" not in address:
+        return Folder(Path(address))
+    parts = urlsplit(address)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return Folder(Path(unquote(parts.path)))
+    if parts.scheme not in ("s3", "gs", "az") or not parts.netloc:
+        raise ConfigError(
+            f"{parts.scheme}:// is no place for pictures: write a path, s3://bucket/folder, "
+            f"gs://bucket/folder, az://container/folder or file:///path"
+        )
+    try:
+        from image_router.storage.buckets import Bucket
+    except ImportError as error:
+        raise ConfigError(
+            f"buckets need the extra: pip install 'image-router[buckets]' ({error.name} is missing)"
+        ) from None
+    return Bucket(address, options=options)
+
+
+def _put(path: Path, data: bytes, replace: bool) -> bool:
+    make_folder(path.parent)
+    if not replace:
+        return write_new(path, data)
+    write_whole(path, data)
+    return True
+
+
+def _get(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _move(path: Path, target: Path) -> bool:
+    make_folder(target.parent)
+    try:
+        os.replace(path, target)
+    except FileNotFoundError:
+        return False
+    os.utime(target)
+    sync_folder(target.parent)
+    sync_folder(path.parent)
+    return True
+
+
+def _files(place: Path) -> Iterator[Path]:
+    for folder, _, names in os.walk(place):
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith(PART))
+
+
+def _tidy(place: Path, before: Micros) -> int:
+    removed = 0
+    for path in place.rglob(f"{PART}*"):
+        if path.stat().st_mtime_ns // 1000 < before:
+            path.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def now_micros() -> Micros:
+    """The clock by which stores stamp what they hold."""
+    return int(time.time() * SECOND)
