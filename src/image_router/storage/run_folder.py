@@ -106,7 +106,10 @@ class RunFolder:
                 f"{self.folder} holds another chain: {item.key} was asked with another prompt, reference or "
                 f"shape; use another folder, or delete {MANIFEST} and its pictures to begin anew"
             )
-        data = self._bytes(entry)
+        try:
+            data = self._bytes(entry)
+        except OSError as problem:
+            raise AssetError(f"{self.folder / entry['file']} cannot be read: {problem}") from problem
         return _image(entry, data) if data is not None else None
 
     def _refuse_strangers(self, item: ChainItem) -> None:
