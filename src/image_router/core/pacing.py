@@ -9,7 +9,7 @@ A 429 teaches a smaller limit, which grows back slowly; where no limit is publis
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -345,14 +345,21 @@ def _live(slots: Mapping[int, int], window: Window, now: Moment) -> dict[int, in
 def _until_it_fits(meter: Meter, limit: Limit, amount: int, ahead: int, cap: int, now: Moment) -> float:
     """Seconds until the amount fits behind those ahead, who take what becomes free as it does."""
     cap = max(cap, amount)
-    used = sorted(_live(meter.used, limit.window, now).items())
-    missing = sum(n for _, n in used) + ahead + amount - cap
-    if missing <= 0:
-        return 0.0
-    rounds, rest = divmod(missing - 1, cap)
-    rest += 1
-    for slot, freed in used:
+    rounds, rest = divmod(ahead + amount - 1, cap)
+    for seconds, freed in _openings(meter, limit, cap, now):
         rest -= freed
-        if rest <= 0:
-            return rounds * limit.window.longest + limit.window.frees(slot, now)
-    return (rounds + 1) * limit.window.longest
+        if rest < 0:
+            return rounds * limit.window.longest + seconds
+    raise AssertionError("the openings of a window add up to its limit")
+
+
+def _openings(meter: Meter, limit: Limit, cap: int, now: Moment) -> Iterator[tuple[float, int]]:
+    """How much of the limit becomes free in how many seconds; together the whole of it, and so again in
+    every window after."""
+    used = sorted(_live(meter.used, limit.window, now).items())
+    free = cap - sum(n for _, n in used)
+    yield 0.0, max(0, free)
+    for slot, n in used:
+        over = min(n, max(0, -free))
+        free += over
+        yield limit.window.frees(slot, now), n - over
