@@ -220,7 +220,7 @@ def _engine(request: ImageRequest, used: int) -> tuple[str, str]:
     policy = facts.load_policies(None)["default"]
     setting = World(catalog=world.catalog, card=world.card, policy=policy, day=world.day)
     try:
-        decision = decide(request, setting, Snapshot(pressure={"assumed": used}))
+        decision = decide(request, setting, snapshot=Snapshot(pressure={"assumed": used}))
     except ImageRouterError as error:
         return f"refused ({error.code})", str(error).splitlines()[0]
     return str(decision.head.tier), _why(decision)

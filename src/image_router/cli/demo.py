@@ -18,6 +18,7 @@ from image_router.cli.options import day_options, settings_from
 from image_router.cli.sheet import Card, Sheet
 from image_router.cli.sheet_html import page
 from image_router.cli.sheet_png import poster
+from image_router.cli.shelf import EXTENSIONS
 from image_router.config import Settings
 from image_router.core.decision import Decision
 from image_router.core.errors import AssetError
@@ -159,6 +160,8 @@ async def _draw(settings: Settings, folder: Path) -> Drawn:
 
 
 def _card(job: Job, image: GeneratedImage, decision: Decision, folder: Path) -> Card:
+    for extension in EXTENSIONS:
+        (folder / f"{job.name}{extension}").unlink(missing_ok=True)
     path = save(image.data, folder / f"{job.name}{image.extension}", overwrite=True)
     return Card(
         image=image,
