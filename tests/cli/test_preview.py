@@ -1,4 +1,4 @@
-"""The preview: half blocks in 24-bit colour, only where someone looks."""
+"""The preview and coloured words: only where someone looks and wants them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import pytest
 from PIL import Image
 
+from image_router.cli.ink import ink
 from image_router.cli.preview import can_preview, half_blocks
 
 
@@ -33,3 +34,11 @@ def test_the_shape_is_kept_within_bounds(size: tuple[int, int], lines: int) -> N
 def test_no_preview_without_a_terminal() -> None:
     """A pipe or file gets no blocks."""
     assert not can_preview()
+
+
+def test_colour_is_left_out_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_COLOR takes style and colour away; without it both are there."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert ink("error", colour="red", bold=True).startswith("\x1b[")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert ink("error", colour="red", bold=True) == "error"

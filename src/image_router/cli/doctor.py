@@ -10,6 +10,7 @@ import click
 
 from image_router.cli.checkup import Finding, Health, at_home, away, facts_are
 from image_router.cli.failures import FINDINGS, OK
+from image_router.cli.ink import ink
 from image_router.cli.options import json_option, settings_from, settings_options
 from image_router.core.errors import ConfigError
 
@@ -60,6 +61,6 @@ def _examine(options: dict[str, Any]) -> list[Finding]:
 
 def _print(finding: Finding) -> None:
     word, colour = _MARKS[finding.health]
-    click.echo(f"{click.style(f'{word:<8}', fg=colour)} {finding.name:<22} {finding.detail}")
+    click.echo(f"{ink(f'{word:<8}', colour=colour)} {finding.name:<22} {finding.detail}")
     if finding.advice:
         click.echo(f"{'':31} → {finding.advice}")

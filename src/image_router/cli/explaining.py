@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from image_router.aio import ImageRouter
+from image_router.cli.ink import ink
 from image_router.cli.options import (
     images_option,
     json_option,
@@ -140,4 +141,4 @@ def _indented(text: str) -> Iterator[str]:
 
 
 def _bold(text: str) -> str:
-    return click.style(text, bold=True)
+    return ink(text, bold=True)

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 
+from image_router.cli.ink import ink
 from image_router.core import errors
 from image_router.core.money import show_usd, usd_text
 
@@ -90,7 +91,7 @@ def report(error: errors.ImageRouterError, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps({"error": error_view(error)}, indent=2, ensure_ascii=False))
         return exit_of(error).status
-    click.echo(f"{click.style('error', fg='red', bold=True)} ({error.code}): {error}", err=True)
+    click.echo(f"{ink('error', colour='red', bold=True)} ({error.code}): {error}", err=True)
     if isinstance(error, errors.NoEligibleTier) and error.nearest:
         click.echo(f"would work: {error.nearest}", err=True)
     if isinstance(error, errors.ProviderError) and (error.cost or error.at_risk):

@@ -10,6 +10,7 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from image_router.core.errors import AssetError
 from image_router.core.events import AttemptEnded, AttemptStarted, Event, ImageFailed, ImageMade
@@ -33,8 +34,8 @@ class Watch:
         self._note = "asking"
         self._progress = Progress(
             SpinnerColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}"),
+            TimeElapsedColumn(table_column=Column(min_width=7, no_wrap=True)),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=Console(stderr=True),
             transient=True,
             disable=not sys.stderr.isatty(),
