@@ -200,7 +200,8 @@ class _Run:
                 self.attempts += error.attempts if isinstance(error, ProviderError) else ()
                 return error
             self.attempts += result.attempts
-            return self._stored(item, result.image)
+            image = replace(result.image, warnings=(*result.warnings, *result.image.warnings))
+            return self._stored(item, image)
 
     def _stored(self, item: ChainItem, image: GeneratedImage) -> GeneratedImage:
         """Kept on the spot, without a pause in which a cancellation could lose it."""
