@@ -139,3 +139,15 @@ def test_completion_prints_a_script(run: Run, shell: str) -> None:
     ran = run("completion", shell)
     assert ran.status == 0
     assert "_IMAGE_ROUTER_COMPLETE" in ran.out
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(here: Path) -> None:
+    """`image-router … | head` says nothing on stderr."""
+    program = Path(sys.executable).parent / "image-router"
+    with subprocess.Popen(
+        [str(program), "models", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,10 @@ from PIL import Image
 
 from cli.conftest import DAY, Run
 from gemini_emulator import Emulator, serve
+from image_router.cli import shelf
+from image_router.core.errors import AssetError
 from image_router.core.money import usd_text
+from image_router.engine.media import save
 
 PROGRAM = Path(sys.executable).parent / "image-router"
 
@@ -171,12 +175,13 @@ def slow() -> Iterator[Emulator]:
         yield emulator
 
 
-def test_ctrl_c_keeps_what_is_finished(here: Path, slow: Emulator) -> None:
+@pytest.mark.parametrize("as_json", [False, True])
+def test_ctrl_c_keeps_what_is_finished(here: Path, slow: Emulator, as_json: bool) -> None:
     """An interrupt leaves with 130; the finished picture is there, and what may be billed is said."""
     environ = {k: v for k, v in os.environ.items() if k not in ("IMAGE_ROUTER_OFFLINE", "IMAGE_ROUTER_AS_OF")}
     environ |= {"GEMINI_API_KEY": "any", "GOOGLE_GEMINI_BASE_URL": slow.url}
     running = subprocess.Popen(
-        [str(PROGRAM), "generate", "a fox", "-n", "2", "-o", "fox"],
+        [str(PROGRAM), "generate", "a fox", "-n", "2", "-o", "fox", *(["--json"] if as_json else [])],
         env=environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -188,7 +193,29 @@ def test_ctrl_c_keeps_what_is_finished(here: Path, slow: Emulator) -> None:
     out, err = running.communicate(timeout=30)
     assert running.returncode == 130, err
     assert pictures(here) == ["fox.jpg"]
-    assert "fox.jpg" in out
-    assert "1 finished and kept" in err
-    assert "cut off" in err
     assert "Traceback" not in err
+    if as_json:
+        said = json.loads(out)
+        assert (said["interrupted"], said["files"], said["cut_off"]) == (True, ["fox.jpg"], 1)
+    else:
+        assert "fox.jpg" in out
+        assert "1 finished and kept" in err
+        assert "cut off" in err
+
+
+def test_a_paid_picture_is_kept_elsewhere(
+    run: Run, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the folder does not take a finished picture, it is kept in a temporary one; exit 42 says where."""
+
+    def refuse(data: bytes, path: Path, *, overwrite: bool = False) -> Path:
+        if path.parent == Path("full"):
+            raise AssetError("full/image.jpg was not written: no space left on device")
+        return save(data, path, overwrite=overwrite)
+
+    monkeypatch.setattr(shelf, "save", refuse)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ran = run("generate", "a fox", "-o", "full/")
+    assert ran.status == 42
+    assert "no space left on device; the picture is paid and kept as" in ran.err
+    assert len(list(tmp_path.glob("image-router-*/image.jpg"))) == 1

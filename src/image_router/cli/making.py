@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from image_router.aio import ImageRouter
+from image_router.cli.failures import exit_of
 from image_router.cli.options import (
     images_option,
     prompt_from,
@@ -89,7 +90,11 @@ def _make(options: dict[str, Any], *, how: dict[str, str]) -> int:
     result = run_watched(work(), watch, manner=manner)
     if watch.trouble:
         raise watch.trouble
-    return show_result(result, watch.saved, manner=manner)
+    status = show_result(result, watch.saved, manner=manner)
+    if shelf.trouble:
+        click.echo(f"error ({shelf.trouble.code}): {shelf.trouble}", err=True)
+        return exit_of(shelf.trouble).status
+    return status
 
 
 async def _request(

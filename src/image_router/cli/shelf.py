@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,8 @@ class Shelf:
         self._stem = _stem(self._named) if self._named else stem
         self._overwrite = overwrite
         self._used: set[Path] = set()
+        self.trouble: AssetError | None = None
+        """Set when a picture had to be kept elsewhere."""
 
     def check(self) -> None:
         """Raise AssetError while nothing is spent: the folder cannot be written, or the named file exists."""
@@ -43,14 +46,22 @@ class Shelf:
             raise AssetError(f"{self._named} exists; use --overwrite to replace it, or another name")
 
     def put(self, image: GeneratedImage) -> Path:
-        """Write the bytes as they are under the next free name. A paid picture is never refused a place."""
-        for path in self._names(image.extension):
-            if path in self._used or (path.exists() and not self._overwrite):
-                continue
-            self._used.add(path)
-            save(image.data, path, overwrite=self._overwrite)
-            return path
-        raise AssertionError("the names never end")
+        """Write the bytes as they are under the next free name.
+
+        A paid picture that its folder does not take is kept in a temporary one, and `trouble` says so.
+        Raises AssetError when that fails too.
+        """
+        path = next(name for name in self._names(image.extension) if self._is_free(name))
+        self._used.add(path)
+        try:
+            return save(image.data, path, overwrite=self._overwrite)
+        except AssetError as error:
+            kept = save(image.data, Path(tempfile.mkdtemp(prefix="image-router-")) / path.name)
+            self.trouble = AssetError(f"{error}; the picture is paid and kept as {kept}")
+            return kept
+
+    def _is_free(self, path: Path) -> bool:
+        return path not in self._used and (self._overwrite or not path.exists())
 
     def _names(self, extension: str) -> Iterator[Path]:
         spelled = self._named.suffix if self._named and self._named.suffix.lower() == ".jpeg" else ""

@@ -1,0 +1,70 @@
+"""Asking before a spend: who is asked, and what an answer does."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import click
+import pytest
+
+from image_router.cli import spending
+from image_router.cli.spending import Manner, confirm
+from image_router.core.errors import CostLimitExceeded
+from image_router.core.money import USD
+from image_router.core.rates import LineKind, Quote, QuoteLine
+
+LINE = QuoteLine(kind=LineKind.IMAGE_OUTPUT, unit="image", rate=USD, units=2, ceiling_units=3)
+TWO_DOLLARS = Quote(lines=(LINE,), images=1, list_price=2 * USD, card=date(2026, 4, 9))
+
+
+class Terminal:
+    """A stdin that somebody sits at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def manner(*, yes: bool = False, as_json: bool = False) -> Manner:
+    return Manner(yes=yes, preview=False, as_json=as_json)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A terminal that always says no, and what it was asked."""
+    questions: list[str] = []
+
+    def say_no(question: str, **_: object) -> bool:
+        questions.append(question)
+        return False
+
+    monkeypatch.setattr(spending.sys, "stdin", Terminal())
+    monkeypatch.setattr(click, "confirm", say_no)
+    return questions
+
+
+def test_a_terminal_is_asked_with_both_figures(asked: list[str]) -> None:
+    """The question names the expected total and the ceiling; no spends nothing."""
+    with pytest.raises(CostLimitExceeded, match="nothing was spent") as caught:
+        confirm(TWO_DOLLARS, above=USD, manner=manner())
+    assert asked == ["This spends $2.00 expected, at most $3.00. Go on?"]
+    assert (caught.value.limit, caught.value.asked) == (USD, 2 * USD)
+
+
+def test_yes_goes_on(monkeypatch: pytest.MonkeyPatch, asked: list[str]) -> None:
+    """An answered yes lets the command run."""
+    monkeypatch.setattr(click, "confirm", lambda *_, **__: True)
+    confirm(TWO_DOLLARS, above=USD, manner=manner())
+
+
+@pytest.mark.parametrize(("above", "yes"), [(2 * USD, False), (USD, True), (0, True)])
+def test_nobody_is_asked_when_it_is_clear(asked: list[str], above: int, yes: bool) -> None:
+    """At the threshold, or with --yes, no question is put."""
+    confirm(TWO_DOLLARS, above=above, manner=manner(yes=yes))
+    assert asked == []
+
+
+def test_json_never_asks(asked: list[str]) -> None:
+    """A program that reads JSON is told to add --yes, even at a terminal."""
+    with pytest.raises(CostLimitExceeded, match="add --yes"):
+        confirm(TWO_DOLLARS, above=USD, manner=manner(as_json=True))
+    assert asked == []
