@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -70,22 +72,25 @@ class Sqlite:
         self._clock = clock or machine_now
         self._inode: int | None = None
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
         self.writing = self._engine(patience, "PRAGMA synchronous=FULL")
         self.reading = self._engine(patience, "PRAGMA query_only=ON")
         event.listen(self.reading, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
 
     def _engine(self, patience: float, pragma: str) -> Engine:
-        # isolation_level=None: transactions the driver begins by itself would not be IMMEDIATE.
-        engine = create_engine(
-            f"sqlite:///{self._path}", connect_args={"isolation_level": None, "timeout": patience}
-        )
+        # mode=rw: a file that was removed must not come back empty.
+        address = f"file:{quote(str(self._path.absolute()))}?mode=rw"
 
-        @event.listens_for(engine, "connect")
-        def _set_up(connection: Any, _record: Any) -> None:
+        def connect() -> sqlite3.Connection:
+            # isolation_level=None: transactions the driver begins by itself would not be IMMEDIATE.
+            connection = sqlite3.connect(
+                address, uri=True, isolation_level=None, timeout=patience, check_same_thread=False
+            )
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(pragma)
+            return connection
 
-        return engine
+        return create_engine("sqlite://", creator=connect, poolclass=QueuePool)
 
     def enter(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -110,7 +115,9 @@ class Postgresql:
         self.name = url.render_as_string(hide_password=True)
         self._clock = clock
         self.writing = self._engine(url, patience, pool_size=1)
-        self.reading = self._engine(url, patience, pool_size=4, isolation_level="REPEATABLE READ")
+        self.reading = self._engine(
+            url, patience, pool_size=4, isolation_level="REPEATABLE READ"
+        ).execution_options(postgresql_readonly=True)
 
     @staticmethod
     def _engine(url: Any, patience: float, **options: Any) -> Engine:

@@ -182,18 +182,12 @@ class Database:
                     committing = True
                     transaction.commit()
         except (SQLAlchemyError, OSError) as error:
-            raise self._failed(error, committing) from error
-        except StorageError as error:
-            if error.problem is StorageProblem.GONE:
-                self._drop_connection()
+            self._drop_connection()
+            lost = storage_error(error, self.name).problem is StorageProblem.GONE
+            raise storage_error(error, self.name, in_doubt=committing and lost) from error
+        except StorageError:
+            self._drop_connection()
             raise
-
-    def _failed(self, error: SQLAlchemyError | OSError, committing: bool) -> StorageError:
-        lost = storage_error(error, self.name)
-        if lost.problem is not StorageProblem.GONE:
-            return lost
-        self._drop_connection()
-        return storage_error(error, self.name, in_doubt=True) if committing else lost
 
     def _entered(self, connection: Connection) -> Transaction:
         self._backend.enter(connection)
@@ -231,11 +225,12 @@ class Database:
         try:
             with self._backend.writing.connect() as connection, connection.begin():
                 self._backend.enter(connection)
-                migrations.migrate(connection)
+                migrations.migrate(connection, migrations.ALL)
         except (SQLAlchemyError, OSError) as error:
             raise storage_error(error, self.name) from error
 
     def _drop_connection(self) -> None:
+        """A transaction that failed may still be open on it: a commit that was refused is."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.invalidate()

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, insert, select, text
 
 from image_router.core.errors import StorageError, StorageProblem
 from image_router.storage import schema
-from image_router.storage.migrations import m0001_ledger
+from image_router.storage.migrations import m0001_ledger, m0002_assets, m0003_traffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Migration:
 
 ALL: Final = tuple(
     Migration(number=module.NUMBER, name=module.NAME, statements=module.STATEMENTS)
-    for module in (m0001_ledger,)
+    for module in (m0001_ledger, m0002_assets, m0003_traffic)
 )
 
 _WORDS: Final = {
@@ -42,7 +42,7 @@ _WORDS: Final = {
 }
 
 
-def migrate(connection: Connection, steps: Sequence[Migration] = ALL) -> None:
+def migrate(connection: Connection, steps: Sequence[Migration]) -> None:
     """Bring the tables up to date, inside a transaction that already excludes every other writer.
 
     Raises StorageError (newer_schema) when a newer program has been here.
