@@ -50,7 +50,7 @@ class Blobs:
         data = await self.store.get(_name(digest))
         if data is None:
             return await self._from_trash(digest)
-        found = await asyncio.to_thread(_digest, data)
+        found = await asyncio.to_thread(digest_of, data)
         if found != digest:
             raise BlobFault(
                 f"the stored picture {digest[:12]}… in {self.store.where} is damaged: its {len(data):,} "
@@ -100,5 +100,6 @@ def _name(digest: str) -> str:
     return f"{BLOBS}/{digest[:2]}/{digest}"
 
 
-def _digest(data: bytes) -> str:
+def digest_of(data: bytes) -> str:
+    """sha256, hexadecimal."""
     return hashlib.sha256(data).hexdigest()

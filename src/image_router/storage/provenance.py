@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-# Whole terms of https://cv.iptc.org/newscodes/digitalsourcetype/: in CBOR the next field's first byte may be a
-# letter and follows without a gap.
+# Whole terms of https://cv.iptc.org/newscodes/digitalsourcetype/: in CBOR the next field's first byte may be
+# a letter and follows without a gap.
 _SOURCE_TYPE: Final = re.compile(
     rb"digitalsourcetype/(trainedAlgorithmicMedia|compositeWithTrainedAlgorithmicMedia|algorithmicMedia|"
     rb"algorithmicallyEnhanced|compositeSynthetic|compositeCapture|composite|digitalCapture|digitalCreation|"
