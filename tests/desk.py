@@ -14,17 +14,16 @@ from typing import Any
 
 from PIL import Image
 
-from image_router.config import Settings
 from image_router.core.catalog import Catalog, ModelState
 from image_router.core.decision import Decision
 from image_router.core.policy import Policy
 from image_router.core.rates import RateCard, card_on
 from image_router.core.routing import World
 from image_router.core.types import Conversation, Reference, ReferenceRole, Turn, TurnPart
-from image_router.engine.router import ImageRouter
+from image_router.engine.router import ImageRouter, Parts
 from image_router.facts import load_cards, load_catalog, load_policies
+from image_router.storage.conversations import ConversationStore
 from image_router.testing import FrozenClock, Script, ScriptedProvider
-from image_router.wiring import parts_of
 
 ARTICLE = date(2026, 4, 9)
 TODAY = date(2026, 11, 22)
@@ -93,14 +92,20 @@ def router(
 ) -> tuple[ImageRouter, ScriptedProvider, FrozenClock]:
     """A router over a script, on a clock that stands still and with dice that always fall on 1."""
     provider, clock = ScriptedProvider(script), FrozenClock()
-    known = parts_of(Settings(home=home or Path(mkdtemp(prefix="image-router-"))), sinks=())
-    made = {
+    folder = home or Path(mkdtemp(prefix="image-router-"))
+    made: dict[str, Any] = {
         "provider": lambda: provider,
+        "catalog": catalog(),
+        "cards": cards(),
+        "policies": policies(),
+        "profile": "default",
         "as_of": day,
         "today": lambda: TODAY,
+        "conversations": ConversationStore(folder / "conversations"),
+        "root": "https://generativelanguage.googleapis.com/v1beta",
         "dice": lambda: 1.0,
         "clock": clock,
         "sleep": clock.sleep,
         **parts,
     }
-    return ImageRouter(replace(known, **made)), provider, clock
+    return ImageRouter(Parts(**made)), provider, clock
