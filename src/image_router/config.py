@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from image_router._version import __version__
+from image_router.core.budget import scope_path
 from image_router.core.catalog import ModelState
 from image_router.core.errors import ConfigError, InvalidRequest
 from image_router.core.money import USD, Nanos, parse_usd
@@ -82,6 +83,10 @@ class Settings:
     """Every call goes to the emulator; no other host is ever contacted."""
     as_of: date | None = None
     """The day whose models and prices count; None: today."""
+    scope: str = "default"
+    """Who pays, as organisation/project/key."""
+    database: Secret | None = None
+    """postgresql:// URL of the books; None: a SQLite file in the home folder."""
     profile: str | None = None
     policy_file: Path | None = None
     model_states: Mapping[str, ModelState] = field(default_factory=dict)
@@ -119,6 +124,8 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "location": ("GOOGLE_CLOUD_LOCATION",),
         "offline": ("IMAGE_ROUTER_OFFLINE",),
         "as_of": ("IMAGE_ROUTER_AS_OF",),
+        "scope": ("IMAGE_ROUTER_SCOPE",),
+        "database": ("IMAGE_ROUTER_DATABASE_URL",),
         "profile": ("IMAGE_ROUTER_PROFILE",),
         "policy_file": ("IMAGE_ROUTER_POLICY_FILE",),
         "model_states": (),
@@ -222,6 +229,11 @@ def _text(raw: Any) -> str:
     return raw.strip()
 
 
+def _scope(raw: Any) -> str:
+    scope_path(_text(raw))
+    return _text(raw)
+
+
 def _path(raw: Any) -> Path:
     return Path(raw).expanduser() if isinstance(raw, Path) else Path(_text(raw)).expanduser()
 
@@ -320,6 +332,8 @@ _PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "location": _text,
     "offline": _flag,
     "as_of": _date,
+    "scope": _scope,
+    "database": _secret,
     "profile": _text,
     "policy_file": _path,
     "model_states": _model_states,

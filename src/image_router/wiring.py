@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import atexit
+import os
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_router import facts
 from image_router.config import ProviderName, Settings
 from image_router.core.events import Sink
+from image_router.engine.accounts import Accounts
 from image_router.engine.router import Parts
 from image_router.providers.base import Provider
 from image_router.storage.conversations import ConversationStore
@@ -33,6 +37,7 @@ def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] = (log_sink,)) -> Pa
     """Read the facts and name the collaborators; no network, no key needed yet. Raises ConfigError."""
     policies = facts.load_policies(settings.home, settings.policy_file)
     profile = settings.profile or (settings.policy_file.stem if settings.policy_file else "default")
+    announcer = Announcer(sinks)
     return Parts(
         provider=provider_for(settings),
         catalog=facts.load_catalog(settings.home, settings.model_states),
@@ -46,9 +51,25 @@ def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] = (log_sink,)) -> Pa
         on_ambiguous=settings.on_ambiguous,
         retired=settings.retired,
         deadline=settings.deadline,
+        accounts=lambda: _accounts(settings, announcer),
         offline=settings.offline,
-        announce=Announcer(sinks),
+        scope=settings.scope,
+        announce=announcer,
     )
+
+
+def database_of(settings: Settings) -> str | Path:
+    """Where the books are kept. Money of the emulator never mixes with real money."""
+    if settings.offline:
+        return settings.home / "offline.db"
+    return settings.database.reveal() if settings.database else settings.home / "ledger.db"
+
+
+def _accounts(settings: Settings, announce: Announcer) -> Accounts:
+    from image_router.engine.bookkeeping import LedgerAccounts
+
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    return LedgerAccounts(database_of(settings), owner=owner, announce=announce)
 
 
 def provider_for(settings: Settings) -> Callable[[], Provider]:

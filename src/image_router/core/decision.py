@@ -45,6 +45,7 @@ class DropReason(StrEnum):
     DEARER_THAN_ALLOWED = "dearer_than_allowed"
     NOT_A_FALLBACK = "not_a_fallback"
     GUARD = "guard"
+    BUDGET = "budget"
     CIRCUIT_OPEN = "circuit_open"
 
 

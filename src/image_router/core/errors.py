@@ -239,7 +239,7 @@ class AllAttemptsFailed(ProviderError):
     code = "all_attempts_failed"
 
     def __init__(
-        self, message: str, *, failures: Sequence[ProviderError], attempts: Sequence[Attempt] = ()
+        self, message: str, *, failures: Sequence[ImageRouterError], attempts: Sequence[Attempt] = ()
     ) -> None:
         super().__init__(message, attempts=attempts)
         self.failures = tuple(failures)

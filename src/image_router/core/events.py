@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from image_router.core.breaker import Circuit
+from image_router.core.budget import BudgetAlert
 from image_router.core.causes import Cause
 from image_router.core.decision import Decision
 from image_router.core.money import Nanos
@@ -123,6 +124,13 @@ class Hedged:
 
 TrafficEvent: TypeAlias = CircuitOpened | CircuitClosed | Paced | LimitLearned | Hedged
 Event: TypeAlias = (
-    Decided | AttemptStarted | AttemptEnded | ImageMade | ImageFailed | RequestEnded | TrafficEvent
+    Decided
+    | AttemptStarted
+    | AttemptEnded
+    | ImageMade
+    | ImageFailed
+    | RequestEnded
+    | BudgetAlert
+    | TrafficEvent
 )
 Sink: TypeAlias = Callable[[Event], None]

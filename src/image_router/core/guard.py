@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from image_router.core.decision import Candidate, Dropped, DropReason, GuardAction, Snapshot
+from dataclasses import replace
+
+from image_router.core.decision import Candidate, Decision, Dropped, DropReason, GuardAction, Snapshot
 from image_router.core.errors import BudgetExceeded
 from image_router.core.money import show_usd
 from image_router.core.policy import Guard, GuardChoice
@@ -66,3 +68,47 @@ def _dearer(candidate: Candidate, chosen: Candidate, pressure: int) -> Dropped:
             f"than the first choice's {show_usd(chosen.quote.per_image)}"
         ),
     )
+
+
+def affordable(decision: Decision, refusal: BudgetExceeded, *, waits: bool) -> Decision:
+    """The decision without the fallbacks that the budget cannot hold now.
+
+    When not even the first choice fits, it alone is left for a caller who waits; otherwise raises
+    BudgetExceeded naming the cheapest candidate that would fit.
+    """
+    shortfall = refusal.shortfall
+    if shortfall is None:
+        raise refusal
+    per_image = shortfall.window == "request"
+    free = shortfall.cap - shortfall.spent - shortfall.held
+
+    def most(candidate: Candidate) -> int:
+        return candidate.quote.ceiling // candidate.quote.images if per_image else candidate.quote.ceiling
+
+    fitting = tuple(candidate for candidate in decision.candidates if most(candidate) <= free)
+    if decision.head not in fitting and waits:
+        fitting = (decision.head,)
+    if decision.head not in fitting:
+        raise _named(refusal, min(fitting, key=most, default=None)) from refusal
+    dropped = tuple(
+        Dropped(
+            tier=candidate.tier,
+            model=candidate.model.id,
+            reason=DropReason.BUDGET,
+            detail=f"may cost {show_usd(most(candidate))}; the budget has {show_usd(free)} left",
+        )
+        for candidate in decision.candidates
+        if candidate not in fitting
+    )
+    return replace(decision, candidates=fitting, dropped=(*decision.dropped, *dropped))
+
+
+def _named(refusal: BudgetExceeded, cheapest: Candidate | None) -> BudgetExceeded:
+    if cheapest is None:
+        words = f"{refusal} No candidate of this request would fit."
+    else:
+        words = (
+            f"{refusal} {cheapest.tier or cheapest.model.id} would still fit: at most "
+            f"{show_usd(cheapest.quote.ceiling)}."
+        )
+    return BudgetExceeded(words, shortfall=refusal.shortfall)

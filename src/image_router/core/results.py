@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from image_router.core.decision import Decision
-from image_router.core.errors import ProviderError
+from image_router.core.errors import ImageRouterError
 from image_router.core.money import Nanos
 from image_router.core.outcome import Billed, Cause, Kind
 from image_router.core.rates import Cost
@@ -27,6 +27,8 @@ class Attempt:
     at_risk: Nanos = 0
     """What an attempt of unknown outcome may have cost; 0 when the cost is known."""
     usage: Usage | None = None
+    images: int = 0
+    """Pictures that came of it, extra ones included."""
     response_id: str | None = None
     elapsed: float = 0.0
     """Seconds."""
@@ -69,7 +71,7 @@ class FailedImage:
     """One of the n images that did not come, and why."""
 
     index: int
-    error: ProviderError
+    error: ImageRouterError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

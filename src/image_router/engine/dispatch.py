@@ -8,16 +8,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from image_router.core.decision import Candidate, Decision
-from image_router.core.errors import ProviderError, ProviderTimeout
+from image_router.core.errors import BudgetExceeded, HoldExpired, ImageRouterError, ProviderTimeout
 from image_router.core.events import AttemptEnded, AttemptStarted, Sink
 from image_router.core.failover import Finish, Flow, Plan, Tried, Try, attempts
 from image_router.core.failures import error_for
+from image_router.core.money import Nanos
 from image_router.core.outcome import Billed, Kind, Outcome, chargeable, classify, expected_of
 from image_router.core.rates import Cost, RateCard, price, quote
 from image_router.core.reply import Reply, ReplyImage
 from image_router.core.results import Attempt, GeneratedImage
 from image_router.core.types import Adaptation, Dialect
 from image_router.engine import media
+from image_router.engine.accounts import Account, NoAccount
 from image_router.engine.calls import call_for
 from image_router.providers import gemini_wire
 from image_router.providers.base import Call, Provider
@@ -36,6 +38,7 @@ class Tools:
     provider: Provider
     card: RateCard
     announce: Sink
+    account: Account = field(default_factory=NoAccount)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
@@ -70,7 +73,7 @@ class Dispatched:
     """Either an image or an error, and every attempt with its cost."""
 
     image: GeneratedImage | None
-    error: ProviderError | None
+    error: ImageRouterError | None
     attempts: tuple[Attempt, ...]
 
 
@@ -91,7 +94,10 @@ async def dispatch(job: Job, tools: Tools) -> Dispatched:
     flow: Flow = attempts(job.decision.candidates, job.plan, elapsed=run.elapsed)
     step = next(flow)
     while True:
-        answer = await _attempt(run, step)
+        try:
+            answer = await _attempt(run, step)
+        except (BudgetExceeded, HoldExpired) as refusal:
+            return Dispatched(image=None, error=refusal, attempts=tuple(run.tried))
         try:
             step = flow.send(Tried(outcome=answer.outcome, elapsed=run.elapsed))
         except StopIteration as end:
@@ -119,11 +125,14 @@ async def _attempt(run: _Run, step: Try) -> _Answer:
     if step.wait:
         await tools.sleep(step.wait)
     call = await asyncio.to_thread(call_for, job.decision.request, step.candidate, rewrites=step.rewrites)
+    at_risk = _ceiling(call, tools.card)
+    await tools.account.sent(index=job.index, number=number, candidate=step.candidate, at_risk=at_risk)
     reply = await tools.provider.generate(call, timeout=step.timeout)
     reply = await asyncio.to_thread(media.inspected, reply)
     outcome = classify(reply, expected_of(call.model, call.parameters, request=call.request))
     attempt = _priced(run, step.candidate, call, outcome)
     run.tried.append(attempt)
+    await tools.account.settled(attempt, index=job.index, size=call.parameters.size)
     tools.announce(AttemptEnded(request_id=job.request_id, index=job.index, attempt=attempt))
     return _Answer(step, call, reply, outcome, attempt)
 
@@ -133,7 +142,6 @@ def _priced(run: _Run, candidate: Candidate, call: Call, outcome: Outcome) -> At
     lane, size = call.request.lane, call.parameters.size
     cost = price(usage, call.model, size=size, card=run.tools.card, lane=lane) if usage else Cost()
     unknown = outcome.billed is Billed.UNKNOWN
-    ceiling = quote(call.request, call.model, parameters=call.parameters, card=run.tools.card).ceiling
     return Attempt(
         number=len(run.tried) + 1,
         model=call.model.id,
@@ -143,11 +151,17 @@ def _priced(run: _Run, candidate: Candidate, call: Call, outcome: Outcome) -> At
         detail=outcome.detail,
         billed=outcome.billed,
         cost=cost,
-        at_risk=ceiling // call.request.n if unknown else 0,
+        at_risk=_ceiling(call, run.tools.card) if unknown else 0,
         usage=outcome.usage,
+        images=len(outcome.extras) + (outcome.image is not None),
         response_id=outcome.response_id,
         elapsed=outcome.elapsed,
     )
+
+
+def _ceiling(call: Call, card: RateCard) -> Nanos:
+    """The most one call for one image may cost."""
+    return quote(call.request, call.model, parameters=call.parameters, card=card).ceiling // call.request.n
 
 
 def _ended(run: _Run, answer: _Answer, finish: Finish) -> Dispatched:

@@ -1,7 +1,7 @@
 """ImageRouter: say what an image is for; it decides, quotes, makes it, and tells what it cost.
 
-Reading down is reading the product: generate → _make (n images side by side) → dispatch (trouble) →
-Provider.generate (wire).
+Reading down is reading the product: generate (decide) → make (hold the money, n images side by side) →
+dispatch (trouble) → Provider.generate (wire).
 """
 
 from __future__ import annotations
@@ -19,32 +19,28 @@ from typing import Any, Self
 from image_router.core.catalog import Catalog
 from image_router.core.decision import Decision, Snapshot
 from image_router.core.errors import (
-    AllAttemptsFailed,
     AssetError,
     ConfigError,
     ImageRouterError,
     InvalidRequest,
     LaneUnavailable,
-    ProviderError,
 )
-from image_router.core.events import Decided, ImageFailed, ImageMade, RequestEnded, Sink
+from image_router.core.events import Sink
 from image_router.core.failover import Plan
 from image_router.core.policy import Policy
 from image_router.core.rates import Quote, RateCard, card_on
 from image_router.core.relaxing import decide_or_suggest
-from image_router.core.results import FailedImage, GeneratedImage, ImageResult
+from image_router.core.results import GeneratedImage, ImageResult
 from image_router.core.routing import World
 from image_router.core.types import Conversation, ImageRequest, Lane, OnAmbiguous, RetiredPolicy
+from image_router.engine.accounts import Accounts, NoAccounts
 from image_router.engine.chains import ChainPlan, ChainResult, quote_chain, run_chain
-from image_router.engine.dispatch import Dispatched, Job, Tools, dispatch
 from image_router.engine.explaining import Explanation, explain
+from image_router.engine.making import AT_ONCE, Order, Workshop, make
 from image_router.engine.requests import References, ReferenceSource, build_request, each_source
 from image_router.providers.base import Provider
 from image_router.storage.conversations import ConversationStore
 from image_router.telemetry import Announcer
-
-_AT_ONCE = 8
-"""Calls in flight for one request; a page of requests has its own limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +61,9 @@ class Parts:
     on_ambiguous: OnAmbiguous | None = None
     retired: RetiredPolicy = RetiredPolicy.REFUSE
     deadline: float | None = None
+    scope: str = "default"
+    accounts: Callable[[], Accounts] = NoAccounts
+    """Called at the first paid request, so that explaining opens no database."""
     offline: bool = False
     """No host but the provider's is contacted: references by URL are refused."""
     announce: Announcer = field(default_factory=Announcer)
@@ -80,6 +79,7 @@ class ImageRouter:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._provider: Provider | None = None
+        self._accounts: Accounts | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -90,7 +90,10 @@ class ImageRouter:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the provider's connections."""
+        """Close the books and the provider's connections."""
+        if self._accounts is not None:
+            await self._accounts.aclose()
+            self._accounts = None
         if self._provider is not None:
             await self._provider.aclose()
             self._provider = None
@@ -101,6 +104,13 @@ class ImageRouter:
         if self._provider is None:
             self._provider = self._parts.provider()
         return self._provider
+
+    @property
+    def accounts(self) -> Accounts:
+        """Who keeps the books, asked for when money is first needed."""
+        if self._accounts is None:
+            self._accounts = self._parts.accounts()
+        return self._accounts
 
     @property
     def day(self) -> date:
@@ -117,11 +127,12 @@ class ImageRouter:
 
     async def request(self, prompt: str | ImageRequest, **asked: Any) -> ImageRequest:
         """The validated request that loose arguments stand for."""
-        defaults = {"retired": self._parts.retired, "deadline": self._parts.deadline}
+        parts = self._parts
+        defaults = {"retired": parts.retired, "deadline": parts.deadline, "scope": parts.scope}
         return await build_request(
             prompt,
             asked,
-            fetch_urls=not self._parts.offline,
+            fetch_urls=not parts.offline,
             defaults={k: v for k, v in defaults.items() if v is not None},
         )
 
@@ -130,7 +141,7 @@ class ImageRouter:
     ) -> Decision:
         """Decide without spending. `pressure` is the percent of a budget assumed used."""
         return decide_or_suggest(
-            await self.request(prompt, **asked), self.world(profile), snapshot=_assumed(pressure)
+            await self.request(prompt, **asked), self.world(profile), snapshot=_assumed(pressure, {})
         )
 
     async def explain(
@@ -150,27 +161,33 @@ class ImageRouter:
         *,
         profile: str | None = None,
         pressure: int = 0,
+        wait_for_budget: float = 0.0,
         on_event: Sink | None = None,
         **asked: Any,
     ) -> ImageResult:
         """Make the images. Some may fail: the result holds images and failures side by side.
 
-        Raises RequestError before spending, and ProviderError (with its attempts and their cost) when
-        not one image came.
+        `wait_for_budget` is how many seconds to wait for money that others hold. Raises RequestError and
+        BudgetExceeded before spending, and ProviderError (with its attempts and their cost) when not one
+        image came.
         """
-        decision = await self.decide(prompt, profile=profile, pressure=pressure, **asked)
-        self._allow_spending(decision.request)
-        announce = self._parts.announce.also(on_event)
-        request_id = self._parts.new_id()
-        announce(Decided(request_id=request_id, decision=decision))
-        done = await self._make(request_id, decision, profile, announce)
-        return _assembled(request_id, decision, done, announce)
+        request = await self.request(prompt, **asked)
+        self._allow_spending(request)
+        snapshot = _assumed(pressure, await self.accounts.pressure(request.scope))
+        decision = decide_or_suggest(request, self.world(profile), snapshot=snapshot)
+        order = Order(
+            request_id=self._parts.new_id(),
+            decision=decision,
+            plan=self._plan(request, profile),
+            wait_for_budget=wait_for_budget,
+        )
+        return await make(order, self._workshop(on_event))
 
     async def generate_many(
         self,
         requests: Iterable[str | ImageRequest],
         *,
-        concurrency: int = _AT_ONCE,
+        concurrency: int = AT_ONCE,
         profile: str | None = None,
         on_event: Sink | None = None,
     ) -> tuple[ImageResult | ImageRouterError, ...]:
@@ -282,32 +299,16 @@ class ImageRouter:
                 f"as_of, or use the emulator (offline)"
             )
 
-    async def _make(
-        self, request_id: str, decision: Decision, profile: str | None, announce: Announcer
-    ) -> list[Dispatched]:
-        gate = asyncio.Semaphore(_AT_ONCE)
-        tools = Tools(
+    def _workshop(self, on_event: Sink | None) -> Workshop:
+        parts = self._parts
+        return Workshop(
             provider=self.provider,
-            card=card_on(decision.as_of, self._parts.cards),
-            announce=announce,
-            clock=self._parts.clock,
-            sleep=self._parts.sleep,
+            card=card_on(self.day, parts.cards),
+            accounts=self.accounts,
+            announce=parts.announce.also(on_event),
+            clock=parts.clock,
+            sleep=parts.sleep,
         )
-        plan, started = self._plan(decision.request, profile), tools.clock()
-
-        async def one(index: int) -> Dispatched:
-            async with gate:
-                job = Job(request_id=request_id, index=index, decision=decision, plan=plan, started=started)
-                done = await dispatch(job, tools)
-            if done.image:
-                announce(ImageMade(request_id=request_id, image=done.image))
-            elif done.error:
-                announce(
-                    ImageFailed(request_id=request_id, failure=FailedImage(index=index, error=done.error))
-                )
-            return done
-
-        return list(await asyncio.gather(*(one(index) for index in range(decision.request.n))))
 
     def _plan(self, request: ImageRequest, profile: str | None) -> Plan:
         policy = self.world(profile).policy
@@ -320,43 +321,5 @@ class ImageRouter:
         )
 
 
-def _assumed(pressure: int) -> Snapshot:
-    return Snapshot(pressure={"assumed": pressure} if pressure else {})
-
-
-def _assembled(
-    request_id: str, decision: Decision, done: Sequence[Dispatched], announce: Sink
-) -> ImageResult:
-    failures = tuple(FailedImage(index=i, error=d.error) for i, d in enumerate(done) if d.error)
-    result = ImageResult(
-        request_id=request_id,
-        images=tuple(d.image for d in done if d.image),
-        failures=failures,
-        attempts=tuple(attempt for d in done for attempt in d.attempts),
-        decision=decision,
-        warnings=(*decision.warnings, *((decision.guard.detail,) if decision.guard else ())),
-    )
-    announce(
-        RequestEnded(
-            request_id=request_id,
-            images=len(result.images),
-            failures=len(failures),
-            cost=result.cost,
-            at_risk=result.at_risk,
-        )
-    )
-    if not result.images:
-        raise _all_failed(result)
-    return result
-
-
-def _all_failed(result: ImageResult) -> ProviderError:
-    """The common error of all images, or AllAttemptsFailed where their reasons differ."""
-    errors = [failure.error for failure in result.failures]
-    if len({type(error) for error in errors}) == 1:
-        errors[0].attempts = result.attempts
-        return errors[0]
-    words = "; ".join(sorted({str(error) for error in errors}))
-    return AllAttemptsFailed(
-        f"none of {len(errors)} images came: {words}", failures=errors, attempts=result.attempts
-    )
+def _assumed(pressure: int, real: Mapping[str, int]) -> Snapshot:
+    return Snapshot(pressure={**real, **({"assumed": pressure} if pressure else {})})

@@ -1,0 +1,78 @@
+"""The money side of a request as dispatching sees it: held before, settled after, the rest given back.
+
+Whether a ledger stands behind these protocols (engine/bookkeeping) or nothing is wiring's choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+from image_router.core.decision import Candidate, Decision
+from image_router.core.money import Nanos
+from image_router.core.results import Attempt
+from image_router.core.types import Size
+
+
+class Account(Protocol):
+    """One request's hold, as dispatching sees it."""
+
+    async def sent(self, *, index: int, number: int, candidate: Candidate, at_risk: Nanos) -> None:
+        """Durable before the call. Raises BudgetExceeded or HoldExpired: then nothing may be sent."""
+        ...
+
+    async def settled(self, attempt: Attempt, *, index: int, size: Size) -> None:
+        """What one attempt cost, or may have cost."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Overruns, in words."""
+        ...
+
+
+class Accounts(Protocol):
+    """Who keeps the books."""
+
+    async def pressure(self, scope: str) -> Mapping[str, int]:
+        """Percent of every cap of the scope and those above it that is spent or held."""
+        ...
+
+    def holding(
+        self, decision: Decision, *, request_id: str, deadline: float, wait: float
+    ) -> AbstractAsyncContextManager[Account]:
+        """Hold the decision's ceiling while the work lasts. Raises BudgetExceeded when it does not fit."""
+        ...
+
+    async def aclose(self) -> None:
+        """Write down what is still on its way and let go of the books."""
+        ...
+
+
+class NoAccount:
+    """Without a ledger: nothing is held and nothing is written down."""
+
+    warnings: tuple[str, ...] = ()
+
+    async def sent(self, *, index: int, number: int, candidate: Candidate, at_risk: Nanos) -> None:
+        return None
+
+    async def settled(self, attempt: Attempt, *, index: int, size: Size) -> None:
+        return None
+
+
+class NoAccounts:
+    """For callers who keep no books, such as tests with a script."""
+
+    async def pressure(self, scope: str) -> Mapping[str, int]:
+        return {}
+
+    @asynccontextmanager
+    async def holding(
+        self, decision: Decision, *, request_id: str, deadline: float, wait: float
+    ) -> AsyncIterator[Account]:
+        yield NoAccount()
+
+    async def aclose(self) -> None:
+        return None

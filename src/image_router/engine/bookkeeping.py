@@ -1,0 +1,122 @@
+"""A request's account in the durable ledger: one hold, its sends and settlements, a heartbeat."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from image_router.core.decision import Candidate, Decision
+from image_router.core.events import Sink
+from image_router.core.holds import LEASE, AttemptKey, Hold, HoldRequest, Sending, Settled, Settlement
+from image_router.core.money import Nanos, show_usd
+from image_router.core.results import Attempt
+from image_router.core.types import Size
+from image_router.engine.accounts import Account
+from image_router.storage.database import Database
+from image_router.storage.ledger import Ledger
+
+
+@dataclass(slots=True)
+class _Held:
+    """A request's account over a real hold."""
+
+    ledger: Ledger
+    hold: Hold
+    overruns: list[Settled] = field(default_factory=list)
+
+    async def sent(self, *, index: int, number: int, candidate: Candidate, at_risk: Nanos) -> None:
+        key = AttemptKey(number=number, index=index)
+        sending = Sending(attempt=key, at_risk=at_risk, model=candidate.model.id, tier=candidate.tier)
+        await self.ledger.sent(self.hold, sending)
+
+    async def settled(self, attempt: Attempt, *, index: int, size: Size) -> None:
+        settlement = Settlement(
+            attempt=AttemptKey(number=attempt.number, index=index),
+            billed=attempt.billed,
+            cost=attempt.cost,
+            at_risk=attempt.at_risk or None,
+            response_id=attempt.response_id,
+            outcome=attempt.cause,
+            model=attempt.model,
+            tier=attempt.tier,
+            images=attempt.images,
+            size=size,
+            usage=attempt.usage,
+        )
+        done = await self.ledger.settle(self.hold, settlement)
+        if done.overrun:
+            self.overruns.append(done)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(
+            f"{show_usd(done.spent)} was charged, {show_usd(done.overrun)} more than was held: an overrun"
+            for done in self.overruns
+        )
+
+
+class LedgerAccounts:
+    """Accounts over the durable ledger, opened when the first request needs money."""
+
+    def __init__(self, address: str | Path, *, owner: str, announce: Sink) -> None:
+        self._address = address
+        self._owner = owner
+        self._announce = announce
+        self._opening = asyncio.Lock()
+        self._ledger: Ledger | None = None
+
+    async def _opened(self) -> Ledger:
+        async with self._opening:
+            if self._ledger is None:
+                db = await Database.open(self._address)
+                self._ledger = Ledger(db, on_alert=self._announce)
+                await self._ledger.expire()
+            return self._ledger
+
+    async def aclose(self) -> None:
+        if self._ledger is not None:
+            await self._ledger.drain()
+            await self._ledger.db.close()
+            self._ledger = None
+
+    async def pressure(self, scope: str) -> Mapping[str, int]:
+        return await (await self._opened()).pressure(scope)
+
+    @asynccontextmanager
+    async def holding(
+        self, decision: Decision, *, request_id: str, deadline: float, wait: float
+    ) -> AsyncIterator[Account]:
+        ledger = await self._opened()
+        hold = await ledger.hold(self._asked(decision, request_id, deadline), wait=wait)
+        beat = asyncio.create_task(_heartbeat(ledger, hold))
+        try:
+            yield _Held(ledger, hold)
+        finally:
+            beat.cancel()
+            with suppress(asyncio.CancelledError):
+                await beat
+            await ledger.close(hold)
+
+    def _asked(self, decision: Decision, request_id: str, deadline: float) -> HoldRequest:
+        request, head = decision.request, decision.head
+        return HoldRequest(
+            request_id=request_id,
+            owner=self._owner,
+            scope=request.scope,
+            amount=decision.ceiling,
+            per_image=decision.ceiling // request.n,
+            model=head.model.id,
+            tier=head.tier,
+            purpose=request.purpose,
+            lane=request.lane,
+            deadline=deadline,
+        )
+
+
+async def _heartbeat(ledger: Ledger, hold: Hold) -> None:
+    while True:
+        await asyncio.sleep(LEASE / 3)
+        await ledger.heartbeat([hold])
