@@ -34,8 +34,8 @@ from image_router.core.holds import (
     SendState,
     Settled,
     Settlement,
-    digest_of,
     lines_json,
+    signed,
 )
 from image_router.core.money import Nanos, show_usd
 from image_router.core.running import HoldRecord, Now, Send
@@ -274,8 +274,7 @@ class Book:
             held=held,
             **facts,
         )
-        entry = replace(entry, digest=digest_of(entry, record.digest))
-        self.entries.append(entry)
+        self.entries.append(signed(entry, record.digest))
         record.entries, record.digest = entry.number, entry.digest
         record.settled += spent
         record.remainder += held

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 
 from image_router.core.budget import Micros, check_amount, scope_path
@@ -195,22 +196,30 @@ class Entry:
         return max(0, self.spent + self.held) if self.kind in (EntryKind.SETTLE, EntryKind.EXPIRE) else 0
 
 
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_UNSIGNED: Final = frozenset({"attempt", "digest", "id"})
+_SIGNED: Final = tuple(one.name for one in fields(Entry) if one.name not in _UNSIGNED)
+_SIGNED_VALUES: Final = attrgetter(*_SIGNED)
+
+
+def signed(entry: Entry, previous: str) -> Entry:
+    """The entry with its digest, which depends on the digest before it in the same hold."""
+    # A copy by dataclasses.replace costs more than all the rest of writing an entry.
+    object.__setattr__(entry, "digest", digest_of(entry, previous))
+    return entry
+
+
 def digest_of(entry: Entry, previous: str) -> str:
     """sha256 over everything the entry says and the digest before it in the same hold, hexadecimal."""
     key = entry.attempt
-    said = (
-        *(entry.hold_id, entry.number, entry.kind, entry.at, entry.request_id, entry.scope, entry.model),
-        *(entry.tier, entry.purpose, entry.lane, entry.spent, entry.held),
-        *((key.request_id, key.index, key.number) if key else (None, None, None)),
-        *(entry.card, entry.lines, entry.usage, entry.images, entry.size, entry.billed, entry.outcome),
-        *(entry.response_id, entry.note, previous),
-    )
-    return hashlib.sha256(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+    attempt = (key.request_id, key.index, key.number) if key else None
+    said = _ENCODE((*_SIGNED_VALUES(entry), attempt, previous))
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def lines_json(cost: Cost) -> str:
     """A cost's lines as the ledger keeps them."""
-    return json.dumps(
+    return _ENCODE(
         [
             {
                 "what": line.kind,
@@ -220,8 +229,7 @@ def lines_json(cost: Cost) -> str:
                 "amount": line.amount,
             }
             for line in cost.lines
-        ],
-        separators=(",", ":"),
+        ]
     )
 
 

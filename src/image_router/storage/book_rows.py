@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, func, or_, select
 
 from image_router.core.book import Book
 from image_router.core.budget import Budget, Micros, Span, Window, scope_path, span_of, within
@@ -29,14 +30,20 @@ _Row = Mapping[str, Any]
 
 
 class _Change:
-    """UPDATE … SET changed WHERE the keys fit and the checked columns are still as they were."""
+    """UPDATE … SET changed WHERE the keys fit and the checked columns are still as they were.
+
+    Written out for the driver: with SQLAlchemy a group would spend most of its time on naming parameters.
+    """
 
     def __init__(self, table: Table, *, keys: str, changed: str, checked: str = "") -> None:
+        self._table = table.name
         self._keys, self._checked, self._changed = keys.split(), checked.split(), changed.split()
-        conditions = [table.c[name] == bindparam(f"is_{name}") for name in self._keys]
-        conditions += [table.c[name] == bindparam(f"was_{name}") for name in self._checked]
-        values: dict[str, Any] = {name: bindparam(f"to_{name}") for name in self._changed}
-        self.statement = update(table).where(*conditions).values(values)
+
+    def sql(self, dialect: str) -> str:
+        sets = [f'"{name}" = {_bind(dialect, f"to_{name}")}' for name in self._changed]
+        wheres = [f'"{name}" = {_bind(dialect, f"is_{name}")}' for name in self._keys]
+        wheres += [f'"{name}" = {_bind(dialect, f"was_{name}")}' for name in self._checked]
+        return f"UPDATE {self._table} SET {', '.join(sets)} WHERE {' AND '.join(wheres)}"
 
     def binds(self, row: _Row, was: _Row) -> dict[str, Any]:
         return (
@@ -44,6 +51,17 @@ class _Change:
             | {f"was_{name}": was[name] for name in self._checked}
             | {f"to_{name}": row[name] for name in self._changed}
         )
+
+
+@cache
+def _insertion(table: Table, dialect: str) -> str:
+    names = [column.name for column in table.columns]
+    columns = ", ".join(f'"{name}"' for name in names)
+    return f"INSERT INTO {table.name} ({columns}) VALUES ({', '.join(_bind(dialect, n) for n in names)})"
+
+
+def _bind(dialect: str, name: str) -> str:
+    return f":{name}" if dialect == "sqlite" else f"%({name})s"
 
 
 _HOLDS = select(schema.holds).where(schema.holds.c.id.in_(bindparam("ids", expanding=True)))
@@ -78,6 +96,7 @@ class StoredBook:
 
     def __init__(self, connection: Connection, now: Now) -> None:
         self._connection = connection
+        self._dialect = connection.dialect.name
         self.book = Book(now=now)
         self._balances: dict[tuple[str, Window, Micros], _Row] = {}
         self._holds: dict[str, _Row] = {}
@@ -111,7 +130,7 @@ class StoredBook:
         if self.book.entries:
             last = self._connection.execute(_LAST_ENTRY).scalar_one()
             rows = [entry_row(entry, last + n) for n, entry in enumerate(self.book.entries, 1)]
-            self._connection.execute(insert(schema.entries), rows)
+            self._insert(schema.entries, rows)
 
     def _load_holds(self, hold_ids: Collection[str]) -> None:
         book = self.book
@@ -145,8 +164,8 @@ class StoredBook:
             row, was = balance_row(self.book.balances[key]), self._balances[key]
             if row == was:
                 continue
-            binds = _CHANGED_BALANCE.binds(row, was)
-            if self._connection.execute(_CHANGED_BALANCE.statement, binds).rowcount != 1:
+            sql = _CHANGED_BALANCE.sql(self._dialect)
+            if self._connection.exec_driver_sql(sql, _CHANGED_BALANCE.binds(row, was)).rowcount != 1:
                 raise StorageError(
                     f"the balance of {key[0]!r} changed while it was being written: something writes to this "
                     f"database without taking its turn; nothing was stored",
@@ -166,12 +185,12 @@ class StoredBook:
 
     def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
         if rows:
-            self._connection.execute(insert(table), rows)
+            self._connection.exec_driver_sql(_insertion(table, self._dialect), rows)
 
     def _update(self, change: _Change, rows: Iterable[tuple[_Row, _Row]]) -> None:
         binds = [change.binds(row, was) for row, was in rows if row != was]
         if binds:
-            self._connection.execute(change.statement, binds)
+            self._connection.exec_driver_sql(change.sql(self._dialect), binds)
 
 
 def balances_of(connection: Connection, scopes: Collection[str], reach: Span) -> list[Balance]:

@@ -150,6 +150,19 @@ class Ledger:
         self._wake()
         return settled
 
+    async def settle_and_close(self, hold: Hold | str, done: Settlement) -> Settled:
+        """The last settlement of a hold, in one step with closing it."""
+        hold_id = _id(hold)
+
+        def act(book: Book) -> Settled:
+            settled = book.settle(hold_id, done)
+            book.close(hold_id)
+            return settled
+
+        settled = cast(Settled, await self._surely(Step(act=act, hold_id=hold_id)))
+        self._wake()
+        return settled
+
     async def grow(self, hold: Hold | str, amount: Nanos) -> Hold:
         """Add to a hold, in the windows in which it was taken. Raises BudgetExceeded, HoldExpired."""
         hold_id = _id(hold)
