@@ -1,0 +1,149 @@
+"""From settings to a working router, end to end against the emulator over real HTTP."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from image_router import facts
+from image_router.aio import ImageRouter
+from image_router.config import ProviderName, Secret, Settings
+from image_router.core.catalog import ModelState
+from image_router.core.errors import ConfigError, InvalidCredentials, InvalidRequest
+from image_router.core.money import usd_text
+from image_router.core.types import OnAmbiguous, Tier
+from image_router.providers.rest import RestProvider
+from image_router.providers.sdk import SdkProvider
+from image_router.testing import ScriptedProvider, emulated
+from image_router.wiring import GOOGLE, offline_emulator, parts_of, provider_for, today
+
+# The SDK's own class, not ours.
+pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
+
+ARTICLE = date(2026, 4, 9)
+LATE = date(2026, 11, 22)
+KEY = "AIza-very-secret-key"
+
+
+def settings(home: Path, **fields: Any) -> Settings:
+    return Settings(home=home, **fields)
+
+
+def test_parts_come_from_settings(tmp_path: Path) -> None:
+    """Each setting reaches the part it is for, also when no file or variable stands behind it."""
+    parts = parts_of(
+        settings(
+            tmp_path, as_of=ARTICLE, on_ambiguous=OnAmbiguous.ASK, deadline=9.0, profile="print_desk",
+            base_url="https://proxy.example/x", api_version="v1", model_states={"m": ModelState.ALIVE},
+        )
+    )  # fmt: skip
+    assert (parts.as_of, parts.on_ambiguous, parts.deadline) == (ARTICLE, OnAmbiguous.ASK, 9.0)
+    assert (parts.profile, parts.root) == ("print_desk", "https://proxy.example/x/v1")
+    assert parts.catalog.overrides == {"m": ModelState.ALIVE}
+    bare = parts_of(settings(tmp_path))
+    assert (bare.on_ambiguous, bare.profile, bare.root) == (None, "default", f"{GOOGLE}/v1beta")
+
+
+def test_a_policy_file_is_the_profile(tmp_path: Path) -> None:
+    """A policy file of one's own is the profile, unless another is named."""
+    file = tmp_path / "mine.toml"
+    file.write_text('extends = "default"\nname = "mine"\nversion = "1"\ndescription = "d"\n')
+    assert parts_of(settings(tmp_path, policy_file=file)).profile == "mine"
+    assert parts_of(settings(tmp_path, policy_file=file, profile="default")).profile == "default"
+
+
+async def test_an_unknown_profile(tmp_path: Path) -> None:
+    """A profile that no file defines is refused with those there are."""
+    async with ImageRouter(settings(tmp_path, profile="nobody", offline=True)) as router:
+        with pytest.raises(InvalidRequest, match="profile 'nobody' is not one of character_product"):
+            await router.decide("a fox")
+
+
+def test_broken_facts_are_refused_at_the_door(tmp_path: Path) -> None:
+    """A broken file of the home folder is refused when the router is built, with its path and line."""
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "mine.toml").write_text('extends = "default"\nname = 3\n')
+    with pytest.raises(ConfigError, match=r"mine\.toml, line 2: name: must be text"):
+        ImageRouter(settings(tmp_path))
+
+
+def test_no_key_refuses_only_spending(tmp_path: Path) -> None:
+    """Without a key the parts are there; the provider alone asks for it, with the two ways out."""
+    provider = provider_for(settings(tmp_path))
+    with pytest.raises(ConfigError, match=r"set GEMINI_API_KEY .* or use --offline"):
+        provider()
+
+
+@pytest.mark.parametrize(("kind", "made"), [("rest", RestProvider), ("sdk", SdkProvider)])
+async def test_providers_by_name(tmp_path: Path, kind: str, made: type) -> None:
+    """The setting chooses the provider; one with a key is real, the emulator's is not."""
+    real = provider_for(settings(tmp_path, provider=ProviderName(kind), api_key=Secret(KEY)))()
+    pretended = settings(tmp_path, provider=ProviderName(kind), offline=True, as_of=ARTICLE)
+    offline = provider_for(pretended)()
+    assert isinstance(real, made)
+    assert isinstance(offline, made)
+    assert (real.real, offline.real) == (True, False)
+    await real.aclose()
+    await offline.aclose()
+
+
+@pytest.mark.parametrize("provider", ProviderName)
+@pytest.mark.parametrize("day", [ARTICLE, LATE])
+async def test_every_tier_end_to_end(tmp_path: Path, provider: ProviderName, day: date) -> None:
+    """Through either provider each tier draws a picture on the day, at the emulator's own bill."""
+    emulator = offline_emulator(day)
+    before = emulator.bill().total
+    spent = 0
+    async with ImageRouter(settings(tmp_path, offline=True, as_of=day, provider=provider)) as router:
+        for tier in Tier:
+            result = await router.generate(f"a fox for {tier}", tier=tier)
+            assert result.image.tier is tier
+            assert result.image.pixels.width >= 1024
+            spent += result.cost
+    assert usd_text(spent) == usd_text(emulator.bill().total - before)
+
+
+async def test_the_emulator_is_one_for_a_day(tmp_path: Path) -> None:
+    """The process has one emulator for each day, started once."""
+    assert offline_emulator(ARTICLE) is offline_emulator(ARTICLE)
+    assert offline_emulator(ARTICLE).today() == ARTICLE
+    async with ImageRouter(settings(tmp_path, offline=True, as_of=ARTICLE)) as router:
+        assert offline_emulator(ARTICLE).url in repr(router.provider)
+
+
+async def test_offline_fetches_no_reference(tmp_path: Path) -> None:
+    """Offline mode contacts no other host, not even for a reference."""
+    async with ImageRouter(settings(tmp_path, offline=True, as_of=ARTICLE)) as router:
+        with pytest.raises(InvalidRequest, match="is not fetched offline"):
+            await router.generate("a fox", references="https://example.com/fox.png")
+
+
+async def test_a_provider_of_ones_own(tmp_path: Path) -> None:
+    """A provider handed in is the one that is used, and closed with the router."""
+    provider = ScriptedProvider()
+    async with ImageRouter(settings(tmp_path), via=provider) as router:
+        await router.generate("a fox")
+    assert len(provider.calls) == 1
+    assert provider.closed
+
+
+async def test_the_key_stays_hidden(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither settings, parts, provider, log nor an error of a provider that quotes it shows the key."""
+    caplog.set_level(logging.DEBUG)
+    with emulated(bad_keys=frozenset({KEY})) as emulator:
+        known = settings(tmp_path, api_key=Secret(KEY), base_url=emulator.url)
+        async with ImageRouter(known) as router:
+            with pytest.raises(InvalidCredentials) as caught:
+                await router.generate("a fox")
+            shown = [repr(known), str(known), repr(router.provider), repr(parts_of(known)), str(caught.value)]
+            shown += [repr(caught.value), repr(caught.value.attempts), caplog.text]
+    assert not [text for text in shown if KEY in text]
+
+
+def test_today_is_a_day_of_the_world() -> None:
+    """Today is a day in UTC, on or after which the shipped facts have prices."""
+    assert today() >= facts.load_cards(None)[0].day
