@@ -6,11 +6,11 @@ commands and the code, never by hand. Days are fixed by the data, so that the ca
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -24,11 +24,17 @@ from image_router.cli.model_rows import as_markdown
 from image_router.cli.palette import TITLE
 from image_router.config import VARIABLES, Settings
 from image_router.core.article import route_tier
+from image_router.core.breaker import TripRule
 from image_router.core.decision import Decision, Snapshot
 from image_router.core.economics import Basis, Market, projection, tier_price, usd
 from image_router.core.errors import ImageRouterError
+from image_router.core.limits import LimitBook, UsageTier
+from image_router.core.limits_toml import parse_circuits, parse_limits
+from image_router.core.pacing import Resource
 from image_router.core.rates import card_on
+from image_router.core.reactions import Reaction, answer_reactions, error_reactions, fault_reactions
 from image_router.core.routing import World, decide
+from image_router.core.toml_table import TomlFile
 from image_router.core.types import ImageRequest, Lane, Purpose, Reference, Tier
 
 ROOT = Path(__file__).parents[1]
@@ -154,22 +160,6 @@ def _default(name: str, value: object) -> str:
     return "–" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-def rooms() -> str:
-    """Every module with the first sentence of its docstring; the emulator's painter is one room."""
-    rows = []
-    for package in ("image_router", "gemini_emulator"):
-        for path in sorted((ROOT / "src" / package).rglob("*.py")):
-            said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-            if said and path.parent.name != "pictures":
-                rows.append((f"`{path.relative_to(ROOT / 'src')}`", _first_sentence(said)))
-    return _table(("Module", "What it is"), rows)
-
-
-def _first_sentence(text: str) -> str:
-    paragraph = " ".join(text.partition("\n\n")[0].split())
-    return re.split(r"(?<=[.:]) (?=[A-Z`])", paragraph)[0].replace("|", "\\|").rstrip(":")
-
-
 def differences() -> str:
     """Every input on which route_tier and the engine's policy differ."""
     found = [
@@ -250,7 +240,43 @@ def _folded(rows: list[Cells]) -> Iterator[Cells]:
     yield from rows
 
 
+def failures(rows: Callable[[Sequence[TripRule]], Iterable[Reaction]]) -> str:
+    """One kind of failure: sign, reaction, what is left alone afterwards, bill."""
+    cells = (
+        (row.sign, f"`{row.cause}`", f"`{row.error}`", row.reaction, row.aside or "–", row.billed)
+        for row in rows(parse_circuits(_limits_file("circuits")))
+    )
+    head = ("Sign", "Cause", "Error", "Reaction", "Left alone or slowed", "Billed")
+    return _table(head, (tuple(cell.replace("|", "\\|") for cell in row) for row in cells))
+
+
+def limits() -> str:
+    """What a project may send, by model and usage tier."""
+    book = parse_limits(_limits_file("gemini"))
+    rows = [(f"`{name}`", *_by_tier(book, name)) for name in book.models]
+    return _table(("Model", *(f"Tier {tier}" for tier in UsageTier)), rows)
+
+
+def _by_tier(book: LimitBook, model: str) -> Iterator[str]:
+    for tier in UsageTier:
+        published = (limit for limit in book.limits(model, tier) if limit.amount)
+        yield ", ".join(
+            f"{usd(limit.amount, decimals=0) if limit.resource is Resource.DOLLARS else f'{limit.amount:,}'} "
+            f"{limit.name.removeprefix('dollars ')}"
+            for limit in published
+        )
+
+
+def _limits_file(name: str) -> TomlFile:
+    path = facts.SHIPPED / "limits" / f"{name}.toml"
+    return TomlFile(str(path), path.read_text(encoding="utf-8"))
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "failures in error bodies": partial(failures, error_reactions),
+    "failures in answers": partial(failures, answer_reactions),
+    "failures on the way": partial(failures, fault_reactions),
+    "limits": limits,
     "tiers": tiers,
     "models": models,
     "models of the article": models_of_the_article,
@@ -258,7 +284,6 @@ PARTS: dict[str, Callable[[], str]] = {
     "exit codes": exit_codes,
     "commands": commands,
     "settings": settings,
-    "rooms": rooms,
     "differences": differences,
 }
 
