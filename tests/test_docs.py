@@ -69,6 +69,20 @@ def test_the_examples_of_the_readme_run(
     assert ran.returncode == 0, ran.stderr
 
 
+def test_every_room_has_its_line() -> None:
+    """docs/architecture.md describes every room there is, and none that is not."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(
+        re.findall(r"^\| `(\w+)` \|", text.partition("## Rooms")[2].partition("\n## ")[0], re.MULTILINE)
+    )
+    there = {
+        path.stem
+        for path in (ROOT / "src" / "image_router").iterdir()
+        if not path.name.startswith(("_", "py."))
+    }
+    assert named - {"image_router", "gemini_emulator"} == there
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document: Path) -> None:
     """Every relative link names a file of the project."""
