@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,51 @@ def test_a_policy_file_is_the_profile(tmp_path: Path) -> None:
     file.write_text('extends = "default"\nname = "mine"\nversion = "1"\ndescription = "d"\n')
     assert parts_of(settings(tmp_path, policy_file=file)).profile == "mine"
     assert parts_of(settings(tmp_path, policy_file=file, profile="default")).profile == "default"
+
+
+@pytest.mark.parametrize(
+    ("fields", "root"),
+    [
+        ({}, "https://aiplatform.googleapis.com/v1beta1/projects/p/locations/global"),
+        (
+            {"location": "us-central1"},
+            "https://us-central1-aiplatform.googleapis.com/v1beta1/projects/p/locations/us-central1",
+        ),
+        ({"base_url": "https://proxy.example"}, "https://proxy.example/v1beta1/projects/p/locations/global"),
+    ],
+)
+async def test_the_enterprise_endpoint(tmp_path: Path, fields: dict[str, Any], root: str) -> None:
+    """In enterprise mode the endpoint explained is the one that the SDK's client will call."""
+    known = settings(tmp_path, vertex=True, project="p", provider=ProviderName.SDK, **fields)
+    async with ImageRouter(known) as router:
+        shown = await router.explain("a fox")
+        transport = router.provider._client._api_client
+    assert shown.endpoint.startswith(f"POST {root}/publishers/google/models/gemini-")
+    host = transport._http_options.base_url.rstrip("/")
+    path = f"projects/{transport.project}/locations/{transport.location}"
+    assert f"{host}/{transport._http_options.api_version}/{path}" == root
+
+
+def test_no_enterprise_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a project and credentials the enterprise endpoint is refused with the ways out."""
+    for name in (
+        "GOOGLE_CLOUD_PROJECT",
+        "GOOGLE_API_KEY",
+        "GEMINI_API_KEY",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    with pytest.raises(ConfigError, match=r"enterprise endpoint cannot be used.*GOOGLE_CLOUD_PROJECT"):
+        provider_for(settings(tmp_path, vertex=True, provider=ProviderName.SDK))()
+
+
+def test_no_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where google-genai is not installed, provider sdk is refused with what to install."""
+    monkeypatch.setitem(sys.modules, "google.genai", None)
+    with pytest.raises(ConfigError, match=r"pip install 'image-router\[sdk\]', or use provider rest"):
+        provider_for(settings(tmp_path, provider=ProviderName.SDK, api_key=Secret(KEY)))()
 
 
 async def test_an_unknown_profile(tmp_path: Path) -> None:

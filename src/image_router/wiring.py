@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from image_router import facts
 from image_router.config import ProviderName, Settings
+from image_router.core.errors import ConfigError
 from image_router.core.events import Sink
 from image_router.engine.accounts import Accounts
 from image_router.engine.router import Parts
@@ -22,10 +23,13 @@ from image_router.storage.conversations import ConversationStore
 from image_router.telemetry import Announcer, log_sink
 
 if TYPE_CHECKING:
+    from google import genai
+
     from gemini_emulator import Emulator
 
 GOOGLE = "https://generativelanguage.googleapis.com"
 _OFFLINE_KEY = "offline"
+_ANYWHERE = "global"
 
 
 def today() -> date:
@@ -47,7 +51,7 @@ def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] = (log_sink,)) -> Pa
         as_of=settings.as_of,
         today=today,
         conversations=ConversationStore(settings.home / "conversations"),
-        root=f"{settings.base_url or GOOGLE}/{settings.api_version}",
+        root=_root(settings),
         on_ambiguous=settings.on_ambiguous,
         retired=settings.retired,
         deadline=settings.deadline,
@@ -115,14 +119,43 @@ def _rest(settings: Settings, *, real: bool) -> Provider:
 
 
 def _sdk(settings: Settings, *, real: bool) -> Provider:
-    from google import genai
-    from google.genai import types
-
     from image_router.providers.sdk import SdkProvider
 
-    if settings.vertex:
-        client = genai.Client(enterprise=True, project=settings.project, location=settings.location)
-    else:
+    return SdkProvider(_client(settings), real=real)
+
+
+def _client(settings: Settings) -> genai.Client:
+    try:
+        from google import genai
+        from google.auth.exceptions import GoogleAuthError
+        from google.genai import types
+    except ImportError as problem:
+        raise ConfigError(
+            f"provider sdk needs the google-genai package ({problem}): pip install 'image-router[sdk]', or "
+            f"use provider rest"
+        ) from None
+    if not settings.vertex:
         options = types.HttpOptions(base_url=settings.base_url, api_version=settings.api_version)
-        client = genai.Client(api_key=settings.require_key().reveal(), http_options=options)
-    return SdkProvider(client, real=real)
+        return genai.Client(api_key=settings.require_key().reveal(), http_options=options)
+    try:
+        return genai.Client(
+            enterprise=True,
+            project=settings.project,
+            location=settings.location or _ANYWHERE,
+            http_options=types.HttpOptions(base_url=settings.base_url),
+        )
+    except (GoogleAuthError, ValueError) as problem:
+        raise ConfigError(
+            f"the enterprise endpoint cannot be used: {problem}; set GOOGLE_CLOUD_PROJECT and "
+            f"GOOGLE_CLOUD_LOCATION, and sign in with `gcloud auth application-default login`"
+        ) from None
+
+
+def _root(settings: Settings) -> str:
+    """Where models are found, as the endpoint of an explanation shows it."""
+    if not settings.vertex:
+        return f"{settings.base_url or GOOGLE}/{settings.api_version}"
+    place = settings.location or _ANYWHERE
+    host = f"https://{'' if place == _ANYWHERE else f'{place}-'}aiplatform.googleapis.com"
+    project = settings.project or "PROJECT"
+    return f"{settings.base_url or host}/v1beta1/projects/{project}/locations/{place}/publishers/google"
