@@ -18,6 +18,9 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 from image_router.core.errors import (
     AllAttemptsFailed,
     ContentRefused,
+    CostLimitExceeded,
+    ImageRouterError,
+    ModelRetired,
     NoImageReturned,
     ProviderError,
     StorageError,
@@ -55,7 +58,7 @@ def packed(value: Any, pieces: Pieces) -> Any:
         return value.isoformat()
     if isinstance(value, Mapping):
         return {packed(key, pieces): packed(item, pieces) for key, item in value.items()}
-    if isinstance(value, ProviderError):
+    if isinstance(value, ImageRouterError):
         return _packed_error(value, pieces)
     raise TypeError(f"{kind.__name__} has no place in a record")
 
@@ -89,7 +92,7 @@ def _shape_of(kind: Any) -> tuple[Any, tuple[Any, ...]]:
 def _unpacked_class(kind: Any, data: Any, pieces: Mapping[str, bytes]) -> Any:
     if is_dataclass(kind):
         return _unpacked_dataclass(kind, _expected(data, dict), pieces)
-    if issubclass(kind, ProviderError):
+    if issubclass(kind, ImageRouterError):
         return _unpacked_error(_expected(data, dict), pieces)
     if isinstance(data, dict) and kind in (bytes, str):
         found = pieces[data[_PIECE]]
@@ -124,7 +127,12 @@ def _has_default(field: Field[Any]) -> bool:
     return field.default is not MISSING or field.default_factory is not MISSING
 
 
-def _packed_error(error: ProviderError, pieces: Pieces) -> dict[str, Any]:
+def _packed_error(error: ImageRouterError, pieces: Pieces) -> dict[str, Any]:
+    if not isinstance(error, ProviderError):
+        # Their words alone: what else they carry is of the moment, such as a budget's state.
+        above = (kind for kind in type(error).__mro__ if issubclass(kind, ImageRouterError))
+        told = next(kind for kind in above if kind not in _NEEDING_MORE)
+        return {"code": told.code, "message": str(error)}
     record: dict[str, Any] = {
         "code": error.code,
         "message": str(error),
@@ -141,20 +149,23 @@ def _packed_error(error: ProviderError, pieces: Pieces) -> dict[str, Any]:
     return record
 
 
+_NEEDING_MORE: Final = frozenset({ModelRetired, CostLimitExceeded})
 _ERROR_FIELDS: Final = frozenset(
     {"code", "message", "model", "retry_after", "attempts", "reason", "words", "text", "failures"}
 )
 
 
-def _unpacked_error(data: dict[str, Any], pieces: Mapping[str, bytes]) -> ProviderError:
+def _unpacked_error(data: dict[str, Any], pieces: Mapping[str, bytes]) -> ImageRouterError:
     if unknown := data.keys() - _ERROR_FIELDS:
         raise _newer(f"error.{min(unknown)}")
     kind = _error_kinds().get(data["code"])
     if kind is None:
         raise _newer(f"error {data['code']!r}")
+    if not issubclass(kind, ProviderError):
+        return kind(data["message"])
     attempts = unpacked(tuple[Attempt, ...], data["attempts"], pieces)
     if issubclass(kind, AllAttemptsFailed):
-        failures = unpacked(tuple[ProviderError, ...], data["failures"], pieces)
+        failures = unpacked(tuple[ImageRouterError, ...], data["failures"], pieces)
         return kind(data["message"], failures=failures, attempts=attempts)
     error = kind(data["message"], model=data["model"], retry_after=data["retry_after"], attempts=attempts)
     for name in ("reason", "words", "text"):
@@ -164,9 +175,14 @@ def _unpacked_error(data: dict[str, Any], pieces: Mapping[str, bytes]) -> Provid
 
 
 @lru_cache(maxsize=1)
-def _error_kinds() -> dict[str, type[ProviderError]]:
-    kinds: list[type[ProviderError]] = [ProviderError, *ProviderError.__subclasses__()]
-    return {kind.code: kind for kind in kinds}
+def _error_kinds() -> dict[str, type[ImageRouterError]]:
+    kinds, found = [ImageRouterError], {}
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        if kind.__module__ == ImageRouterError.__module__:
+            found[kind.code] = kind
+    return found
 
 
 def _put(data: bytes, pieces: Pieces) -> str:

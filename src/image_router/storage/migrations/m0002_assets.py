@@ -44,6 +44,9 @@ STATEMENTS = (
         PRIMARY KEY (scope, work_key)
     )
     """,
+    # What is left of a try is looked up by its request.
+    "CREATE INDEX holds_by_request ON holds (request_id)",
+    "CREATE INDEX sends_by_request ON sends (request_id)",
     """
     CREATE TABLE cached_images (
         scope {path} NOT NULL, cache_key TEXT NOT NULL, asset_id TEXT NOT NULL, cost BIGINT NOT NULL,
