@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from PIL import Image
 
 from cli.conftest import APRIL, DAY, Run
 from image_router.core.types import Purpose, Tier
@@ -97,6 +99,23 @@ def test_the_tree_says_everything(run: Run) -> None:
     ):
         assert words in ran.out
     assert "\x1b[" not in ran.out
+
+
+def test_a_reference_may_name_its_role(run: Run, here: Path) -> None:
+    """ROLE=IMAGE counts against the limit of that role: the sixth character is one too many for 3 Pro."""
+    for number in range(6):
+        Image.new("RGB", (64, 64), (number * 40, 0, 0)).save(here / f"{number}.png")
+    characters = [part for number in range(6) for part in ("--ref", f"character={number}.png")]
+    five = run("explain", "a group", "--tier", "nano_banana_pro", *characters[:10], "--json")
+    six = run("explain", "a group", "--tier", "nano_banana_pro", *characters, "--json")
+    assert (five.status, six.status) == (0, 3)
+    assert "takes 5 references of kind character, not 6" in six.json["error"]["message"]
+
+
+def test_identity_can_be_locked(run: Run) -> None:
+    """--lock-identity routes like character_lock, whatever the purpose."""
+    view = run("explain", "a fox", "--purpose", "draft", "--lock-identity", "--json").json
+    assert (view["rule"], view["candidates"][0]["tier"]) == ("locked identity", "nano_banana_pro")
 
 
 def test_explain_spends_nothing(run: Run, emulator: Any) -> None:

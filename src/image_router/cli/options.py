@@ -20,6 +20,7 @@ from image_router.core.types import (
     PersonGeneration,
     Purpose,
     Quality,
+    ReferenceRole,
     RetiredPolicy,
     SafetySetting,
     Size,
@@ -101,7 +102,17 @@ request_options = _all(
     click.option("--text", metavar="WORDS", help="Words to render in the picture, letter for letter."),
     click.option("--text-heavy", is_flag=True, help="Much text in the picture, worded in the prompt."),
     click.option(
-        "--ref", "references", multiple=True, metavar="IMAGE", help="Reference: file or URL. Repeatable."
+        "--ref",
+        "references",
+        multiple=True,
+        metavar="IMAGE",
+        help="Reference: file or URL, or ROLE=IMAGE (object, character, style). Repeatable.",
+    ),
+    click.option(
+        "--lock-identity",
+        "identity_locked",
+        is_flag=True,
+        help="The same character must come out, whatever the purpose.",
     ),
     click.option("--size", type=Names(Size), help="Default: 1K."),
     click.option("--aspect", type=Names(AspectRatio), help="Width to height. Default: the model chooses."),
@@ -180,11 +191,19 @@ def request_from(options: dict[str, Any]) -> dict[str, Any]:
         for name, value in options.items()
         if value is not None and value != () and value is not False
     }
+    if "references" in request:
+        request["references"] = tuple(_reference(text) for text in request["references"])
     if "safety" in request:
         request["safety"] = tuple(_safety(text) for text in request["safety"])
     if "allow" in request:
         request["allow"] = frozenset(request["allow"])
     return request
+
+
+def _reference(text: str) -> str | tuple[str, str]:
+    """A source, or (source, role) where a role is named before it."""
+    role, separator, source = text.partition("=")
+    return (source, role) if separator and role in list(ReferenceRole) else text
 
 
 def _safety(text: str) -> SafetySetting:
