@@ -97,12 +97,11 @@ class _Audit:
         self._sums = _Windows.of(self.connection)
         entries, holds = schema.entries.c, schema.holds.c
         seen: set[str] = set()
-        rows = self.connection.execution_options(yield_per=1000).execute(
-            select(schema.entries).order_by(entries.hold_id, entries.number)
-        )
-        for hold_id, group in groupby(rows.mappings(), key=lambda row: str(row["hold_id"])):
-            seen.add(hold_id)
-            yield from self._hold(hold_id, list(group))
+        told = select(schema.entries).order_by(entries.hold_id, entries.number)
+        with self.connection.execute(told.execution_options(yield_per=1000)) as rows:
+            for hold_id, group in groupby(rows.mappings(), key=lambda row: str(row["hold_id"])):
+                seen.add(hold_id)
+                yield from self._hold(hold_id, list(group))
         for row in self.connection.execute(select(holds.id)):
             if row.id not in seen:
                 yield Discrepancy(entry=None, what=f"hold {row.id} has no entries")
