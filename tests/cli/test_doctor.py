@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from cli.conftest import DAY, Ran, Run
 from gemini_emulator import serve
+
+
+@contextmanager
+def host_stating(date: str) -> Iterator[str]:
+    """A host that answers everything with 404 and one Date."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response_only(404)
+            self.send_header("Date", date)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_HEAD()
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def findings(ran: Ran) -> dict[str, tuple[str, str]]:
@@ -96,3 +126,21 @@ def test_two_different_keys_are_pointed_out(run: Run, monkeypatch: pytest.Monkey
     monkeypatch.setenv("GOOGLE_API_KEY", "one")
     monkeypatch.setenv("GEMINI_API_KEY", "two")
     assert "GOOGLE_API_KEY is used" in run("doctor").out
+
+
+@pytest.mark.parametrize(
+    ("stated", "health"),
+    [
+        ("Sun, 22 Nov 2020 10:00:00 GMT", "error"),
+        ("Sun, 22 Nov 2020 10:00:00", "warning"),
+        ("soon", "warning"),
+    ],
+)
+def test_the_clock_is_compared_with_the_hosts(
+    run: Run, monkeypatch: pytest.MonkeyPatch, *, stated: str, health: str
+) -> None:
+    """A host that states another time means a wrong clock; one that states nonsense means nothing."""
+    monkeypatch.delenv("IMAGE_ROUTER_OFFLINE")
+    monkeypatch.setenv("GEMINI_API_KEY", "any")
+    with host_stating(stated) as url:
+        assert findings(run("doctor", "--base-url", url, "--json"))["clock"][0] == health

@@ -122,7 +122,10 @@ async def _clock(settings: Settings) -> Finding:
         )
     if not stated:
         return _warning("clock", f"not compared: {where} states no time", "nothing to do for a local host")
-    off = abs((datetime.now(UTC) - parsedate_to_datetime(stated)).total_seconds())
+    try:
+        off = abs((datetime.now(UTC) - parsedate_to_datetime(stated)).total_seconds())
+    except (ValueError, TypeError):
+        return _warning("clock", f"not compared: {where} states {stated!r}", "check network and proxy")
     if off > _CLOCK_SECONDS:
         return _error("clock", f"{off:.0f} s away from {where}", "set the clock: switch on NTP")
     return _ok("clock", f"within {_CLOCK_SECONDS} s of {where}")

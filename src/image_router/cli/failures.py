@@ -92,8 +92,6 @@ def report(error: errors.ImageRouterError, *, as_json: bool) -> int:
         click.echo(json.dumps({"error": error_view(error)}, indent=2, ensure_ascii=False))
         return exit_of(error).status
     click.echo(f"{ink('error', colour='red', bold=True)} ({error.code}): {error}", err=True)
-    if isinstance(error, errors.NoEligibleTier) and error.nearest:
-        click.echo(f"would work: {error.nearest}", err=True)
     if isinstance(error, errors.ProviderError) and (error.cost or error.at_risk):
         risk = f", at risk on top {show_usd(error.at_risk)}" if error.at_risk else ""
         click.echo(f"the failed attempts cost {show_usd(error.cost)}{risk}", err=True)

@@ -22,7 +22,6 @@ from image_router.core.types import (
     Quality,
     ReferenceRole,
     RetiredPolicy,
-    SafetySetting,
     Size,
     ThinkingLevel,
     Tier,
@@ -92,6 +91,10 @@ settings_options = _all(
     setting("--policy", "policy_file", metavar="FILE", help="A policy file of your own."),
 )
 
+scope_option = setting(
+    "--scope", "scope", metavar="SCOPE", help="Who pays, as organisation/project/key. Default: default."
+)
+
 prompt_options = _all(
     click.argument("prompt", required=False),
     click.option("--prompt-file", metavar="FILE", help="Read the prompt from a file; `-` is stdin."),
@@ -136,6 +139,7 @@ request_options = _all(
     ),
     setting("--retired", "retired", type=Names(RetiredPolicy), help="When a pinned model id is retired."),
     setting("--deadline", "deadline", type=float, metavar="SECONDS", help="For the whole request."),
+    scope_option,
 )
 
 images_option = click.option("-n", "n", type=int, default=1, show_default=True, help="How many images.")
@@ -156,6 +160,13 @@ spending_options = _all(
         flag_value=False,
         default=True,
         help="No picture in the terminal.",
+    ),
+    setting(
+        "--wait-for-budget",
+        "wait_for_budget",
+        type=float,
+        metavar="SECONDS",
+        help="Wait so long for money that others hold. Default: 0.",
     ),
     json_option,
 )
@@ -206,14 +217,14 @@ def _reference(text: str) -> str | tuple[str, str]:
     return (source, role) if separator and role in list(ReferenceRole) else text
 
 
-def _safety(text: str) -> SafetySetting:
+def _safety(text: str) -> tuple[str, str]:
     category, separator, threshold = text.partition("=")
     if not (separator and category and threshold):
         raise InvalidRequest(
             f"--safety {text!r} is not CATEGORY=THRESHOLD; write it like "
             "HARM_CATEGORY_HARASSMENT=BLOCK_ONLY_HIGH"
         )
-    return SafetySetting(category=category, threshold=threshold)
+    return category, threshold
 
 
 def _decoded(data: bytes, name: str) -> str:
