@@ -98,6 +98,8 @@ class Settings:
     """The command line asks before it spends more than this."""
     deadline: float | None = None
     """Seconds for one request; None: the default for its size."""
+    wait_for_budget: float = 0.0
+    """Seconds a request waits for money that others hold, before it is refused."""
     user_agent: str = f"image-router/{__version__}"
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     """Field → where its value came from; fields left at their default are absent."""
@@ -133,6 +135,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "retired": ("IMAGE_ROUTER_RETIRED",),
         "confirm_above": ("IMAGE_ROUTER_CONFIRM_ABOVE",),
         "deadline": ("IMAGE_ROUTER_DEADLINE",),
+        "wait_for_budget": ("IMAGE_ROUTER_WAIT_FOR_BUDGET",),
         "user_agent": ("IMAGE_ROUTER_USER_AGENT",),
     }
 )
@@ -284,13 +287,24 @@ def _date(raw: Any) -> date:
 
 
 def _seconds(raw: Any) -> float:
-    try:
-        seconds = float(raw)
-    except (TypeError, ValueError):
-        raise ValueError(f"{raw!r} is not a number of seconds") from None
-    if not math.isfinite(seconds) or seconds <= 0:
+    seconds = _number_of_seconds(raw)
+    if not 0 < seconds < math.inf:
         raise ValueError(f"{raw!r} seconds is not above 0")
     return seconds
+
+
+def _patience(raw: Any) -> float:
+    seconds = _number_of_seconds(raw)
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"{raw!r} seconds is not 0 or more")
+    return seconds
+
+
+def _number_of_seconds(raw: Any) -> float:
+    try:
+        return float(raw)
+    except (TypeError, ValueError):
+        raise ValueError(f"{raw!r} is not a number of seconds") from None
 
 
 def _money(raw: Any) -> Nanos:
@@ -341,5 +355,6 @@ _PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "retired": _member_of(RetiredPolicy),
     "confirm_above": _money,
     "deadline": _seconds,
+    "wait_for_budget": _patience,
     "user_agent": _text,
 }

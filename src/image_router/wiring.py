@@ -55,6 +55,7 @@ def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] = (log_sink,)) -> Pa
         on_ambiguous=settings.on_ambiguous,
         retired=settings.retired,
         deadline=settings.deadline,
+        wait_for_budget=settings.wait_for_budget,
         accounts=lambda: _accounts(settings, announcer),
         offline=settings.offline,
         scope=settings.scope,

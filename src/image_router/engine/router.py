@@ -61,6 +61,7 @@ class Parts:
     on_ambiguous: OnAmbiguous | None = None
     retired: RetiredPolicy = RetiredPolicy.REFUSE
     deadline: float | None = None
+    wait_for_budget: float = 0.0
     scope: str = "default"
     accounts: Callable[[], Accounts] = NoAccounts
     """Called at the first paid request, so that explaining opens no database."""
@@ -161,15 +162,15 @@ class ImageRouter:
         *,
         profile: str | None = None,
         pressure: int = 0,
-        wait_for_budget: float = 0.0,
+        wait_for_budget: float | None = None,
         on_event: Sink | None = None,
         **asked: Any,
     ) -> ImageResult:
         """Make the images. Some may fail: the result holds images and failures side by side.
 
-        `wait_for_budget` is how many seconds to wait for money that others hold. Raises RequestError and
-        BudgetExceeded before spending, and ProviderError (with its attempts and their cost) when not one
-        image came.
+        `wait_for_budget` is how many seconds to wait for money that others hold; None: as set. Raises
+        RequestError and BudgetExceeded before spending, and ProviderError (with its attempts and their cost)
+        when not one image came.
         """
         request = await self.request(prompt, **asked)
         self._allow_spending(request)
@@ -179,7 +180,7 @@ class ImageRouter:
             request_id=self._parts.new_id(),
             decision=decision,
             plan=self._plan(request, profile),
-            wait_for_budget=wait_for_budget,
+            wait_for_budget=self._parts.wait_for_budget if wait_for_budget is None else wait_for_budget,
         )
         return await make(order, self._workshop(on_event))
 
