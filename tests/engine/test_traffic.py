@@ -255,6 +255,39 @@ async def test_scopes_take_turns() -> None:
     assert len(order) == 41
 
 
+async def test_nobody_slips_past_the_line() -> None:
+    """While one scope waits, single calls of another that come one after the other take turns with it."""
+    s, order = scene(), []  # type: Scene, list[str]
+    for _ in range(20):
+        await s.permit()
+        s.clock.now += 3
+
+    async def crowd() -> None:
+        await s.permit(scope="crowd", patience=10_000)
+        order.append("crowd")
+
+    async def one_by_one() -> None:
+        for _ in range(15):
+            await s.permit(scope="single", patience=10_000)
+            order.append("single")
+
+    await asyncio.gather(*(crowd() for _ in range(30)), one_by_one())
+    assert order[:30].count("single") == 15
+
+
+async def test_joining_as_the_line_ends_is_served() -> None:
+    """A call that joins in the moment in which the last of a line goes is served as well."""
+    s = scene()
+    for _ in range(20):
+        await s.permit()
+
+    async def again(rounds: int) -> None:
+        for _ in range(rounds):
+            await s.permit(patience=10_000)
+
+    await asyncio.wait_for(asyncio.gather(*(again(25) for _ in range(3))), timeout=30)
+
+
 async def test_estimates_count_those_ahead() -> None:
     """With a minute's worth of calls before it, a new call is told two minutes."""
     s = scene(sleep=for_ever)

@@ -243,7 +243,9 @@ class Circuits:
         await self._change(circuit, lambda b, m: self._after_probe(circuit, b, answer, m.wall))
 
     def _after_probe(self, circuit: Circuit, breaker: Breaker, answer: Entitlement, now: float) -> Breaker:
-        rule = self._rules[breaker.rule]
+        rule = self._rules.get(breaker.rule)
+        if rule is None:
+            return breaker  # closed meanwhile, by a call that was still on its way
         key_is_well = bool(circuit.key) and answer is Entitlement.NOT_FOUND
         if answer is Entitlement.ENTITLED or key_is_well:
             return Breaker()

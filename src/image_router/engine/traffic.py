@@ -83,7 +83,7 @@ class Traffic:
         how long it would take. Every permit is either reported or released."""
         ticket = self._room.ticket(ask, patience)
         ahead = self._room.ahead(ask)
-        got = await (self._estimate(ticket, ahead) if ahead else self._attempt(ticket))
+        got = await (self._attempt(ticket) if ahead is None else self._estimate(ticket, ahead))
         if not isinstance(got, Shortage):
             return got
         if got.wait is None or got.wait > patience:

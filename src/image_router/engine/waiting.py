@@ -76,10 +76,12 @@ class WaitingRoom:
             answer=asyncio.get_running_loop().create_future(),
         )
 
-    def ahead(self, ask: Ask) -> list[Ask]:
-        """Those who would go before it."""
+    def ahead(self, ask: Ask) -> list[Ask] | None:
+        """Those who would go before it; None when nobody waits for its model."""
         line = self._lines.get(ask.model)
-        return [ticket.ask for ticket in line.queue.ahead(ask.scope)] if line else []
+        if line is None or not len(line.queue):
+            return None
+        return [ticket.ask for ticket in line.queue.ahead(ask.scope)]
 
     def reserved(self, key: MeterKey, mine: Ticket) -> int:
         """What older tickets, next in the lines of other models, need of a project-wide meter.
@@ -122,21 +124,20 @@ class WaitingRoom:
 
     def _serve(self, model: str, line: _Line) -> None:
         if line.server is None:
-            line.server = asyncio.create_task(self._run(line))
+            line.server = asyncio.create_task(self._run(model, line))
             line.server.add_done_callback(lambda done: self._served(model, line, done))
 
     def _served(self, model: str, line: _Line, server: asyncio.Task[None]) -> None:
-        """The line is empty, or its server broke: then all who wait are told, and none waits for ever."""
-        line.server = None
-        problem = None if server.cancelled() else server.exception()
-        for ticket in list(line.queue):
+        """When its server broke, all who wait in a line are told: none waits for ever."""
+        if server.cancelled() or not (problem := server.exception()):
+            return
+        self._lines.pop(model, None)
+        for ticket in line.queue:
             line.queue.remove(ticket.ask.scope, ticket)
-            if problem and not ticket.answer.done():
+            if not ticket.answer.done():
                 ticket.answer.set_exception(problem)
-        if self._lines.get(model) is line:
-            del self._lines[model]
 
-    async def _run(self, line: _Line) -> None:
+    async def _run(self, model: str, line: _Line) -> None:
         while (ticket := line.queue.peek()) is not None:
             line.nudged.clear()
             got = await self._door.attempt(ticket)
@@ -144,6 +145,8 @@ class WaitingRoom:
                 await self._pause(line, ticket, got)
             else:
                 await self._answer(line, ticket, got)
+        # In the same step as the last look, so that nobody joins a line that is served no more.
+        del self._lines[model]
 
     async def _answer(self, line: _Line, ticket: Ticket, got: Answer) -> None:
         if ticket.answer.done():
