@@ -28,6 +28,7 @@ def route_tier(constraints: Mapping[str, Any]) -> str:
         return Tier.IMAGEN_4_FAST.value
     if purpose == "contextual_edit":
         return Tier.GEMINI_31_FLASH_IMAGE.value
+    # The article's guard: it answers what the default answers anyway, so no input shows it.
     if constraints.get("budget_consumed_pct", 0) >= _BUDGET_TRIP:
         return Tier.NANO_BANANA.value
     return Tier.NANO_BANANA.value
