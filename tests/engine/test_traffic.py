@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import TypeVar
 
 import pytest
@@ -16,6 +17,7 @@ from image_router import facts
 from image_router.core.breaker import BreakerState
 from image_router.core.catalog import Model
 from image_router.core.causes import Billed, Cause, FailureScope, Kind, Retry
+from image_router.core.decision import Candidate, Parameters
 from image_router.core.errors import InvalidCredentials, QuotaExhausted, RateLimited
 from image_router.core.events import CircuitClosed, CircuitOpened, LimitLearned, Paced, TrafficEvent
 from image_router.core.failures import error_for
@@ -24,7 +26,9 @@ from image_router.core.limits_toml import parse_circuits, parse_limits
 from image_router.core.money import USD
 from image_router.core.outcome import Outcome
 from image_router.core.pacing import MeterKey
+from image_router.core.rates import card_on, quote
 from image_router.core.toml_table import TomlFile
+from image_router.core.types import ImageRequest, Reference, Size
 from image_router.engine.admission import Ask, Permit, Refusal, TrafficParts
 from image_router.engine.pool import Member, Pool
 from image_router.engine.traffic import Traffic, TrafficSnapshot
@@ -35,6 +39,7 @@ from image_router.testing import FrozenClock, ScriptedProvider
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
 PRO, NANO, LITE = "gemini-3-pro-image", "gemini-nano-banana-2.1", "gemini-3.1-flash-lite-image"
+DAY = date(2026, 11, 22)
 NOON = 1_795_377_600.0  # 2026-11-22 20:00 UTC, noon in Los Angeles
 CATALOG = facts.load_catalog(None)
 
@@ -131,6 +136,20 @@ async def settle_down() -> None:
     """Let every task that can go on do so."""
     for _ in range(50):
         await asyncio.sleep(0)
+
+
+async def test_asks_for_one_image_of_a_quote() -> None:
+    """Of a quote for three images, one image's ceiling and expected input are asked for."""
+    reference = Reference(data=b"", media_type="image/png", digest="0" * 64, width=64, height=64)
+    request = ImageRequest(prompt="x" * 400, references=(reference, reference), n=3, scope="studio")
+    pro = CATALOG.resolve(PRO)
+    parameters = Parameters(thinking=None, size=Size.K1, aspect=None)
+    price = quote(request, pro, parameters=parameters, card=card_on(DAY, facts.load_cards(None)))
+    candidate = Candidate(tier=None, model=pro, parameters=parameters, quote=price, reason="")
+    asked = Ask.of(candidate, request)
+    assert (asked.model, asked.scope, asked.images) == (PRO, "studio", 1)
+    assert asked.dollars * 3 == price.ceiling
+    assert asked.tokens == 100 + 2 * 560
 
 
 async def test_goes_at_once_when_all_is_well() -> None:

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from image_router.core.breaker import Breaker, Circuit, Route
 from image_router.core.catalog import Model
 from image_router.core.causes import Cause, FailureScope, Kind, Retry
+from image_router.core.decision import Candidate
 from image_router.core.events import TrafficEvent
 from image_router.core.limits import TrafficRules
 from image_router.core.money import Nanos, show_usd
 from image_router.core.outcome import Outcome
 from image_router.core.pacing import Charge, Resource, Shortage
+from image_router.core.rates import LineKind
+from image_router.core.types import ImageRequest
 from image_router.engine.pool import Member, Pool
 from image_router.storage.traffic_memory import MemoryTraffic, TrafficStore
 
@@ -29,10 +32,22 @@ class Ask:
     dollars: Nanos
     """The most the call can cost."""
     tokens: int = 0
-    """The most input tokens it can have."""
+    """Input tokens, as expected: a limit of tokens is no limit of money."""
     images: int = 1
     resources: tuple[str, ...] = ()
     """Names of files and batches at the provider; only the key that made them may use them."""
+
+    @classmethod
+    def of(cls, candidate: Candidate, request: ImageRequest, *, resources: tuple[str, ...] = ()) -> Ask:
+        """One image of a request on a candidate."""
+        quote, inputs = candidate.quote, (LineKind.TEXT_INPUT, LineKind.REFERENCE_INPUT)
+        return cls(
+            model=candidate.model.id,
+            scope=request.scope,
+            dollars=quote.ceiling // quote.images,
+            tokens=sum(line.units for line in quote.lines if line.kind in inputs) // quote.images,
+            resources=resources,
+        )
 
     def amount(self, resource: Resource) -> int:
         """What the call adds to a limit on the resource."""
