@@ -18,7 +18,7 @@ from image_router.core.breaker import BreakerState
 from image_router.core.catalog import Model
 from image_router.core.causes import Billed, Cause, FailureScope, Kind, Retry
 from image_router.core.decision import Candidate, Parameters
-from image_router.core.errors import InvalidCredentials, QuotaExhausted, RateLimited
+from image_router.core.errors import InvalidCredentials, QuotaExhausted, RateLimited, StorageError
 from image_router.core.events import CircuitClosed, CircuitOpened, LimitLearned, Paced, TrafficEvent
 from image_router.core.failures import error_for
 from image_router.core.limits import TrafficRules, UsageTier
@@ -404,6 +404,10 @@ class Meddled(MemoryTraffic):
         return await super().change_meters(keys, change)
 
 
+def gone() -> None:
+    raise StorageError("the database is gone")
+
+
 async def test_permit_that_comes_too_late_is_given_back() -> None:
     """A permit granted in the very moment its caller is cancelled counts for nobody."""
     s = scene()
@@ -428,18 +432,32 @@ async def test_broken_store_tells_those_who_wait() -> None:
     s = scene()
     store = Meddled(steady=s.clock, wall=s.clock)
 
-    def breaks() -> None:
-        raise OSError("the disk is gone")
-
     async def nap(seconds: float) -> None:
         s.clock.now += seconds
-        store.happens = breaks
+        store.happens = gone
 
     s = replace(s, traffic=Traffic(replace(s.traffic._parts, sleep=nap, store=store)))
     for _ in range(20):
         await s.permit()
     got = await asyncio.gather(*(s.admit(patience=100) for _ in range(3)), return_exceptions=True)
-    assert [type(problem) for problem in got] == [OSError] * 3
+    assert [type(problem) for problem in got] == [StorageError] * 3
+
+
+@pytest.mark.parametrize("end", ["report", "release"])
+async def test_broken_store_loses_no_picture(end: str, caplog: pytest.LogCaptureFixture) -> None:
+    """When the store fails after a call was paid, that is logged and the outcome is handed on."""
+    s = scene()
+    store = Meddled(steady=s.clock, wall=s.clock)
+    s = replace(s, traffic=Traffic(replace(s.traffic._parts, store=store)))
+    permit = await s.permit()
+    store.happens = gone
+    if end == "report":
+        assert await s.traffic.report(permit, IMAGE, spent=1) == IMAGE
+    else:
+        await s.traffic.release(permit)
+    assert "the database is gone" in caplog.text
+    with pytest.raises(StorageError):
+        await s.admit()
 
 
 async def test_five_overloads_open_the_model() -> None:

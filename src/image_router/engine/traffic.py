@@ -5,11 +5,13 @@ admit → Permit: send through permit.member, then report · Refusal: its .outco
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from image_router.core.breaker import Place
 from image_router.core.causes import Cause, FailureScope, Retry
+from image_router.core.errors import StorageError
 from image_router.core.events import LimitLearned, Paced
 from image_router.core.money import Nanos
 from image_router.core.outcome import Outcome
@@ -33,6 +35,8 @@ from image_router.engine.admission import Ask, Permit, Refusal, TrafficParts, il
 from image_router.engine.circuits import Circuits, OpenCircuit
 from image_router.engine.pool import Member
 from image_router.engine.waiting import Door, Ticket, WaitingRoom
+
+log = logging.getLogger("image_router")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,8 @@ class Traffic:
 
     async def admit(self, ask: Ask, *, patience: float) -> Permit | Refusal:
         """A permit to send now, after waiting at most `patience` seconds; or at once a refusal that says
-        how long it would take. Every permit is either reported or released."""
+        how long it would take. Every permit is either reported or released. Raises StorageError when the
+        shared store fails: nothing was sent."""
         ticket = self._room.ticket(ask, patience)
         ahead = self._room.ahead(ask)
         got = await (self._attempt(ticket) if ahead is None else self._estimate(ticket, ahead))
@@ -97,7 +102,7 @@ class Traffic:
         """Learn from what came; `spent` is None when it may have been billed and nobody knows.
 
         Returns the outcome as failover should see it: what is ill in one project is worth another try
-        through the next.
+        through the next. A store that fails is logged: it must not lose the picture that was paid.
         """
         after = Aftermath(
             cause=outcome.cause,
@@ -105,15 +110,21 @@ class Traffic:
             spent=spent,
             wait=outcome.retry_after,
         )
-        await self._settle(permit, after)
-        await self._circuits.report(permit.route, outcome, probing=permit.probing)
+        try:
+            await self._settle(permit, after)
+            await self._circuits.report(permit.route, outcome, probing=permit.probing)
+        except StorageError as problem:
+            log.error("what came of a call to %s could not be noted: %s", permit.ask.model, problem)
         self._room.nudge()
         return self._with_others(permit, outcome)
 
     async def release(self, permit: Permit) -> None:
-        """Give back a permit that was not used."""
-        await self._settle(permit, Aftermath(cause=Cause.OK, sent=False))
-        await self._circuits.give_back(permit.probing)
+        """Give back a permit that was not used. A store that fails is logged: the charge ages by itself."""
+        try:
+            await self._settle(permit, Aftermath(cause=Cause.OK, sent=False))
+            await self._circuits.give_back(permit.probing)
+        except StorageError as problem:
+            log.error("a permit for %s could not be given back: %s", permit.ask.model, problem)
         self._room.nudge()
 
     async def bind(self, resource: str, permit: Permit, *, until: float) -> None:
