@@ -18,6 +18,7 @@ from image_router.core.types import Adaptation, ImageRequest, OnAmbiguous, Think
 
 BUDGET = RetryBudget(capacity_tries=3, content_repeats=1, failovers=1, first_wait=1.0, longest_wait=30.0)
 CANDIDATES = decide(ImageRequest(prompt="a fox", purpose="contextual_edit"), world(ARTICLE)).candidates  # type: ignore[arg-type]
+CENT = 10_000_000
 FIRST, SECOND, THIRD = (candidate.model.id for candidate in CANDIDATES[:3])
 
 IMAGE = Outcome(kind=Kind.IMAGE)
@@ -77,8 +78,8 @@ def test_an_image_ends_it() -> None:
     ("outcome", "tried", "why"),
     [
         (BUSY, [FIRST] * 3 + [SECOND] * 3, "2 models tried"),
-        (REFUSED, [FIRST] * 2 + [SECOND] * 2, "2 models tried"),
-        (DECLINED, [FIRST] * 2 + [SECOND] * 2, "2 models tried"),
+        (REFUSED, [FIRST] * 2 + [SECOND], "2 models tried"),
+        (DECLINED, [FIRST] * 2 + [SECOND], "2 models tried"),
         (GONE, [FIRST, SECOND], "2 models tried"),
         (LOST, [FIRST] * 2, "the outcome is unknown and may have been billed"),
         (BAD_KEY, [FIRST], "no other attempt can help"),
@@ -265,3 +266,28 @@ def test_the_shipped_budget() -> None:
     """The default policy tries three times for capacity, repeats once for content, and fails over once."""
     retry = policies()["default"].retry
     assert (retry.capacity_tries, retry.content_repeats, retry.failovers) == (3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "spent", "in_all", "tries"),
+    [
+        ({"max_image": 100 * CENT}, 1 * CENT, 1 * CENT, 3),
+        ({"max_image": 5 * CENT}, 4 * CENT, 4 * CENT, 1),
+        ({"max_total": 5 * CENT}, 0, 4 * CENT, 1),
+        ({"max_total": 5 * CENT}, 0, 0, 3),
+        ({}, 900 * CENT, 900 * CENT, 3),
+    ],
+)
+def test_limits_hold_for_attempts(limits: dict[str, int], spent: int, in_all: int, tries: int) -> None:
+    """Once attempts were paid, no further one is made that would pass the caller's limit."""
+    flow = attempts(CANDIDATES, replace(plan(), **limits))
+    next(flow)
+    made, finish = 1, None
+    while finish is None:
+        try:
+            flow.send(Tried(outcome=REFUSED, elapsed=1, spent=spent, spent_in_all=in_all))
+            made += 1
+        except StopIteration as end:
+            finish = end.value
+    assert made == tries
+    assert (tries == 1) == ("is spent or at risk" in finish.why)

@@ -131,8 +131,8 @@ async def test_failover_is_told() -> None:
     ("reply", "error", "calls"),
     [
         (overloaded(), ProviderUnavailable, 6),
-        (refused(), ContentRefused, 4),
-        (words_only("no"), NoImageReturned, 4),
+        (refused(), ContentRefused, 3),
+        (words_only("no"), NoImageReturned, 3),
         (failed(401, "UNAUTHENTICATED", message="API key not valid"), InvalidCredentials, 1),
         (failed(400, "INVALID_ARGUMENT", message="bad aspect ratio"), RequestRejected, 1),
         (failed(404, "NOT_FOUND", message="models/x is not found"), ModelUnavailable, 2),

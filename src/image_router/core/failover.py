@@ -8,9 +8,10 @@ attempt = flow.send(Tried(...))         # until StopIteration, whose value is th
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from image_router.core.decision import Candidate
+from image_router.core.money import Nanos, show_usd
 from image_router.core.outcome import Cause, FailureScope, Kind, Outcome, Retry
 from image_router.core.policy import RetryBudget
 from image_router.core.types import Adaptation, OnAmbiguous
@@ -26,6 +27,10 @@ class Plan:
     adapt: frozenset[Adaptation]
     dice: Callable[[], float]
     """Uniform in [0, 1): full jitter."""
+    max_image: Nanos | None = None
+    """No further attempt where it could bring one image above this."""
+    max_total: Nanos | None = None
+    """The same for the whole request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,10 @@ class Tried:
     outcome: Outcome
     elapsed: float
     """Seconds since the request began."""
+    spent: Nanos = 0
+    """On this image so far, with what is at risk."""
+    spent_in_all: Nanos = 0
+    """On all images of the request so far, with what is at risk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +79,16 @@ _HEAL_ELSEWHERE = (FailureScope.REQUEST, FailureScope.MODEL)
 
 @dataclass(slots=True)
 class _Used:
-    """How much of one model's budget is used."""
+    """How much of the budget is used. Patience and rewritings begin anew with each model; repeats for the
+    content's sake and sending after an unknown outcome do not, since each may be paid."""
 
     capacity: int = 0
-    content: int = 0
     rewrites: list[Adaptation] = field(default_factory=list)
+    content: int = 0
     resent: bool = False
+
+    def begin_model(self) -> None:
+        self.capacity, self.rewrites = 0, []
 
 
 def attempts(candidates: Sequence[Candidate], plan: Plan, *, elapsed: float = 0.0) -> Flow:
@@ -83,24 +96,40 @@ def attempts(candidates: Sequence[Candidate], plan: Plan, *, elapsed: float = 0.
 
     `elapsed` is what of the deadline is gone before the first try; it must leave something.
     """
-    resent = False
-    tried: list[str] = []
+    used, tried = _Used(), list[str]()
+    report: Tried | None = None
+    dear = ""
     for candidate in candidates:
         if candidate.model.id in tried:
             continue
+        if report and (why := _too_dear(candidate, report, plan)):
+            dear = why
+            continue
         tried.append(candidate.model.id)
-        used = _Used(resent=resent)
-        attempt: Try | None = Try(candidate=candidate, timeout=plan.deadline - elapsed)
-        while attempt is not None:
-            report = yield attempt
-            outcome, elapsed = report.outcome, report.elapsed
-            if outcome.kind is Kind.IMAGE:
-                return Finish(outcome=outcome, candidate=candidate, why="made")
-            attempt = _again(candidate, outcome, plan.deadline - elapsed, used, plan)
-        resent = used.resent
-        if why := _stop(outcome, elapsed, len(tried), plan):
-            return Finish(outcome=outcome, candidate=candidate, why=why)
-    return Finish(outcome=outcome, candidate=candidate, why="no other model may serve")
+        report, why = yield from _on_model(candidate, used, plan, elapsed=elapsed)
+        elapsed = report.elapsed
+        finish = Finish(outcome=report.outcome, candidate=candidate, why=why)
+        if why:
+            return finish
+        if stop := _stop(report.outcome, elapsed, len(tried), plan):
+            return replace(finish, why=stop)
+    return replace(finish, why=dear or "no other model may serve")
+
+
+def _on_model(
+    candidate: Candidate, used: _Used, plan: Plan, *, elapsed: float
+) -> Generator[Try, Tried, tuple[Tried, str]]:
+    """All tries on one model: the last report, and why that ends everything ('' when it does not)."""
+    used.begin_model()
+    attempt: Try | None = Try(candidate=candidate, timeout=plan.deadline - elapsed)
+    while attempt is not None:
+        report = yield attempt
+        if report.outcome.kind is Kind.IMAGE:
+            return report, "made"
+        attempt = _again(candidate, report.outcome, plan.deadline - report.elapsed, used, plan)
+        if attempt and (why := _too_dear(candidate, report, plan)):
+            return report, why
+    return report, ""
 
 
 def _again(candidate: Candidate, outcome: Outcome, left: float, used: _Used, plan: Plan) -> Try | None:
@@ -131,6 +160,21 @@ def _wait(outcome: Outcome, used: _Used, plan: Plan) -> float:
     """Full jitter, and never less than the provider asks for."""
     longest = min(plan.budget.longest_wait, plan.budget.first_wait * 2.0**used.capacity)
     return max(outcome.retry_after or 0.0, plan.dice() * longest)
+
+
+def _too_dear(candidate: Candidate, report: Tried, plan: Plan) -> str | None:
+    """Why another attempt is not made, once earlier ones were paid or may have been."""
+    next_one = candidate.quote.per_image
+    for name, limit, spent in (
+        ("max_cost", plan.max_image, report.spent),
+        ("max_total", plan.max_total, report.spent_in_all),
+    ):
+        if limit is not None and spent and spent + next_one > limit:
+            return (
+                f"{show_usd(spent)} is spent or at risk, and another {show_usd(next_one)} would pass "
+                f"{name} {show_usd(limit)}"
+            )
+    return None
 
 
 def _stop(outcome: Outcome, elapsed: float, models_tried: int, plan: Plan) -> str | None:

@@ -21,7 +21,7 @@ from image_router.core.errors import (
     RegionBlocked,
     RequestRejected,
 )
-from image_router.core.outcome import Outcome
+from image_router.core.outcome import Outcome, Retry
 
 if TYPE_CHECKING:
     from image_router.core.results import Attempt
@@ -184,13 +184,19 @@ FAILURES: Mapping[Cause, Failure] = {
 }
 
 
-def error_for(outcome: Outcome, model: str | None, *, attempts: Sequence[Attempt] = ()) -> ProviderError:
-    """Make the error for an outcome that is no image. Raises KeyError for one that is."""
+def error_for(
+    outcome: Outcome, model: str | None, *, attempts: Sequence[Attempt] = (), stopped: str = ""
+) -> ProviderError:
+    """Make the error for an outcome that is no image. Raises KeyError for one that is.
+
+    `stopped` says why nothing more was tried, where trying again might have helped.
+    """
     failure = FAILURES[outcome.cause]
     words = f' It says: "{outcome.detail}".' if outcome.detail else ""
     wait = f" It asks to wait {outcome.retry_after:g} s." if outcome.retry_after is not None else ""
+    end = f" Not tried again: {stopped}." if stopped and outcome.retry is not Retry.NEVER else ""
     error = failure.error(
-        f"{model or 'provider'}: {failure.what}.{words}{wait} {failure.todo}.",
+        f"{model or 'provider'}: {failure.what}.{words}{wait} {failure.todo}.{end}",
         model=model,
         retry_after=outcome.retry_after,
         attempts=attempts,

@@ -43,6 +43,13 @@ class Tools:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
+@dataclass(slots=True)
+class Tally:
+    """What all images of a request have cost so far, with what is at risk."""
+
+    spent: Nanos = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One of the n images of a request; all of them share its deadline."""
@@ -53,6 +60,7 @@ class Job:
     plan: Plan
     started: float
     """The clock when the request began."""
+    tally: Tally = field(default_factory=Tally)
 
 
 @dataclass(slots=True)
@@ -66,6 +74,14 @@ class _Run:
     @property
     def elapsed(self) -> float:
         return self.tools.clock() - self.job.started
+
+    def note(self, attempt: Attempt) -> None:
+        self.tried.append(attempt)
+        self.job.tally.spent += attempt.cost.total + attempt.at_risk
+
+    def report(self, outcome: Outcome) -> Tried:
+        spent = sum(attempt.cost.total + attempt.at_risk for attempt in self.tried)
+        return Tried(outcome=outcome, elapsed=self.elapsed, spent=spent, spent_in_all=self.job.tally.spent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +115,7 @@ async def dispatch(job: Job, tools: Tools) -> Dispatched:
         except (BudgetExceeded, HoldExpired) as refusal:
             return Dispatched(image=None, error=refusal, attempts=tuple(run.tried))
         try:
-            step = flow.send(Tried(outcome=answer.outcome, elapsed=run.elapsed))
+            step = flow.send(run.report(answer.outcome))
         except StopIteration as end:
             return _ended(run, answer, end.value)
 
@@ -131,7 +147,7 @@ async def _attempt(run: _Run, step: Try) -> _Answer:
     reply = await asyncio.to_thread(media.inspected, reply)
     outcome = classify(reply, expected_of(call.model, call.parameters, request=call.request))
     attempt = _priced(run, step.candidate, call, outcome)
-    run.tried.append(attempt)
+    run.note(attempt)
     await tools.account.settled(attempt, index=job.index, size=call.parameters.size)
     tools.announce(AttemptEnded(request_id=job.request_id, index=job.index, attempt=attempt))
     return _Answer(step, call, reply, outcome, attempt)
@@ -167,7 +183,7 @@ def _ceiling(call: Call, card: RateCard) -> Nanos:
 def _ended(run: _Run, answer: _Answer, finish: Finish) -> Dispatched:
     tried = tuple(run.tried)
     if finish.outcome.kind is not Kind.IMAGE or finish.outcome.image is None:
-        error = error_for(finish.outcome, model=finish.candidate.model.id, attempts=tried)
+        error = error_for(finish.outcome, model=answer.attempt.model, attempts=tried, stopped=finish.why)
         return Dispatched(image=None, error=error, attempts=tried)
     image = _image(run, answer, finish.candidate, finish.outcome.image)
     return Dispatched(image=image, error=None, attempts=tried)

@@ -15,7 +15,7 @@ from image_router.core.guard import affordable
 from image_router.core.rates import RateCard
 from image_router.core.results import FailedImage, ImageResult
 from image_router.engine.accounts import Account, Accounts
-from image_router.engine.dispatch import Dispatched, Job, Tools, dispatch
+from image_router.engine.dispatch import Dispatched, Job, Tally, Tools, dispatch
 from image_router.providers.base import Provider
 
 AT_ONCE = 8
@@ -78,7 +78,7 @@ async def _funded(order: Order, shop: Workshop) -> AsyncIterator[tuple[Decision,
 async def _side_by_side(
     order: Order, decision: Decision, *, shop: Workshop, account: Account
 ) -> list[Dispatched]:
-    gate, started = asyncio.Semaphore(AT_ONCE), shop.clock()
+    gate, started, tally = asyncio.Semaphore(AT_ONCE), shop.clock(), Tally()
     tools = Tools(
         provider=shop.provider,
         card=shop.card,
@@ -91,7 +91,12 @@ async def _side_by_side(
     async def one(index: int) -> Dispatched:
         async with gate:
             job = Job(
-                request_id=order.request_id, index=index, decision=decision, plan=order.plan, started=started
+                request_id=order.request_id,
+                index=index,
+                decision=decision,
+                plan=order.plan,
+                started=started,
+                tally=tally,
             )
             done = await dispatch(job, tools)
         if done.image:

@@ -319,6 +319,8 @@ class ImageRouter:
             on_ambiguous=self._parts.on_ambiguous or policy.on_ambiguous,
             adapt=policy.adapt | request.allow,
             dice=self._parts.dice,
+            max_image=request.max_cost,
+            max_total=request.max_total,
         )
 
 
