@@ -11,6 +11,7 @@ import asyncio
 import random
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
@@ -37,11 +38,12 @@ from image_router.core.holds import (
     Settlement,
 )
 from image_router.core.money import Nanos
+from image_router.core.reconcile import Call
+from image_router.core.statement import By, Line, Period, Unknown
 from image_router.storage import schema, statements
 from image_router.storage.book_rows import StoredBook
 from image_router.storage.budgets import standings
 from image_router.storage.database import Database, Together, Transaction
-from image_router.storage.statements import By, Line, Period, Unknown
 from image_router.storage.verify import Report, verify
 
 HEARTBEAT: Final = LEASE / 3
@@ -116,7 +118,8 @@ class Ledger:
         self._patience = patience
         self._dice = dice
         self._together: Together[Step, Any] = Together(_take_together)
-        self._waiters: set[asyncio.Event] = set()
+        self._lines: dict[str, deque[asyncio.Event]] = {}
+        """Who waits for which scope, in order of arrival."""
         self._returning: set[asyncio.Task[Any]] = set()
 
     async def hold(self, asked: HoldRequest, *, wait: float = 0.0) -> Hold:
@@ -125,15 +128,14 @@ class Ledger:
         `wait` is how many seconds to wait for others to settle or for a window to end; it is not used up on
         what cannot come. Raises BudgetExceeded when it does not fit, and then nothing is held.
         """
-        deadline = time.monotonic() + wait
-        while True:
-            try:
-                return await self._hold(asked)
-            except BudgetExceeded as refusal:
-                left = deadline - time.monotonic()
-                if left <= 0 or _in_vain(refusal, left):
-                    raise
-                await self._change(min(left, self._pause()))
+        until = time.monotonic() + wait
+        try:
+            return await self._hold(asked)
+        except BudgetExceeded as refusal:
+            if wait <= 0 or _in_vain(refusal, wait):
+                raise
+            line = self._lines.setdefault(refusal.scope or "", deque())
+        return await self._in_line(asked, line, until)
 
     async def sent(self, hold: Hold | str, call: Sending) -> None:
         """Note, on disk, that a call is about to be made and what it may cost.
@@ -216,6 +218,10 @@ class Ledger:
         asked = period or Period()
         return await self.db.read(lambda tx: statements.statement(tx, by, asked, zone=zone))
 
+    async def calls(self, period: Period | None = None) -> list[Call]:
+        """Every call sent in the period, oldest first, with what is counted for it now."""
+        return await self.db.read(lambda tx: statements.calls(tx, period))
+
     async def recent(
         self, *, limit: int = 50, before: int | None = None, scope: str | None = None
     ) -> list[Entry]:
@@ -285,21 +291,43 @@ class Ledger:
         least, most = _POLL
         return least + (most - least) * self._dice()
 
-    def _wake(self) -> None:
-        for waiter in self._waiters:
-            waiter.set()
-
-    async def _change(self, seconds: float) -> None:
-        """Until a hold of this process gives something back, or the time is over."""
-        waiter = asyncio.Event()
-        self._waiters.add(waiter)
+    async def _in_line(self, asked: HoldRequest, line: deque[asyncio.Event], until: float) -> Hold:
+        """Try again whenever something may have changed, the first in line alone, and once at the end."""
+        turn = asyncio.Event()
+        line.append(turn)
         try:
-            async with asyncio.timeout(seconds):
-                await waiter.wait()
-        except TimeoutError:
-            return
+            while True:
+                left = until - time.monotonic()
+                if left > 0:
+                    await _set_within(turn, min(left, self._pause()) if line[0] is turn else left)
+                if line[0] is not turn and time.monotonic() < until:
+                    continue
+                try:
+                    return await self._hold(asked)
+                except BudgetExceeded as refusal:
+                    left = until - time.monotonic()
+                    if left <= 0 or _in_vain(refusal, left):
+                        raise
         finally:
-            self._waiters.discard(waiter)
+            line.remove(turn)
+            self._wake()
+
+    def _wake(self) -> None:
+        """Something was given back, or the first in a line has left it."""
+        self._lines = {scope: line for scope, line in self._lines.items() if line}
+        for line in self._lines.values():
+            line[0].set()
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    """Until the event is set or the time is over; the event is clear again."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
+    finally:
+        event.clear()
 
 
 def _take_together(tx: Transaction, steps: Sequence[Step]) -> list[_Stored | Exception]:

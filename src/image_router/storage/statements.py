@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, func, literal_column, or_, select
+from sqlalchemy import BigInteger, ColumnElement, and_, case, exists, func, literal_column, or_, select
 
-from image_router.core.budget import SECOND, Micros, from_micros, within, zone_of
-from image_router.core.causes import Billed
+from image_router.core.budget import SECOND, from_micros, within, zone_of
 from image_router.core.holds import AttemptKey, Entry, EntryKind, SendState
-from image_router.core.money import Nanos
+from image_router.core.reconcile import Call
+from image_router.core.statement import SUMS, By, Line, Period, Unknown, total_of
 from image_router.core.types import Tier
 from image_router.storage import schema
 from image_router.storage.database import Transaction
@@ -23,62 +21,6 @@ _QUARTER = 15 * 60 * SECOND
 _ENTRIES, _SENDS = schema.entries.c, schema.sends.c
 # Written out: PostgreSQL takes two parameters of one value for different expressions to group by.
 _QUARTER_OF_ENTRY = _ENTRIES.at // literal_column(str(_QUARTER), BigInteger)
-
-
-class By(StrEnum):
-    """What a statement has one line for."""
-
-    TIER = "tier"
-    MODEL = "model"
-    PURPOSE = "purpose"
-    SCOPE = "scope"
-    LANE = "lane"
-    SIZE = "size"
-    OUTCOME = "outcome"
-    DAY = "day"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
-    """Which entries count: written from `start` on and before `end`, for a scope and all below it."""
-
-    start: Micros = 0
-    end: Micros | None = None
-    scope: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One line of a statement. `spent` contains all that follows it."""
-
-    of: tuple[str, ...]
-    """The values grouped by, in the order asked; '' where an entry has none."""
-    calls: int
-    """Settled attempts and those given up as unknown."""
-    images: int
-    spent: Nanos
-    unconfirmed: Nanos
-    """Counted for calls of unknown outcome, until somebody says better."""
-    for_nothing: Nanos
-    """Charged for calls that brought no image."""
-    overrun: Nanos
-    """Charged beyond what was held."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
-    """A call of which nobody knows whether it was billed."""
-
-    hold_id: str
-    attempt: AttemptKey
-    request_id: str
-    scope: str
-    model: str
-    tier: Tier | None
-    at_risk: Nanos
-    """What is counted for it now."""
-    sent_at: Micros
-    response_id: str | None
 
 
 def statement(tx: Transaction, by: Sequence[By], period: Period, *, zone: str = "UTC") -> tuple[Line, ...]:
@@ -96,8 +38,8 @@ def statement(tx: Transaction, by: Sequence[By], period: Period, *, zone: str = 
     lines: dict[tuple[str, ...], Line] = {}
     for row in tx.connection.execute(query):
         of = tuple(_words(one, value, zone) for one, value in zip(by, row, strict=False))
-        line = Line(of=of, **{k: int(v or 0) for k, v in row._mapping.items() if k in _SUM_NAMES})
-        lines[of] = _together(lines[of], line) if of in lines else line
+        line = Line(of=of, **{k: int(v or 0) for k, v in row._mapping.items() if k in SUMS})
+        lines[of] = total_of((lines[of], line), of=of) if of in lines else line
     return tuple(lines[of] for of in sorted(lines))
 
 
@@ -136,14 +78,42 @@ def unknowns(tx: Transaction, *, scope: str | None = None) -> list[Unknown]:
     return [_unknown(row) for row in tx.connection.execute(query).mappings()]
 
 
-_SUM_NAMES = frozenset({"calls", "images", "spent", "unconfirmed", "for_nothing", "overrun"})
+def calls(tx: Transaction, period: Period | None = None) -> list[Call]:
+    """Every call sent in the period, oldest first, with what the ledger counts for it now."""
+    asked, holds = period or Period(), schema.holds.c
+    named = (
+        select(*_ATTEMPT, func.max(_ENTRIES.response_id).label("told_id"))
+        .where(_ENTRIES.response_id.is_not(None))
+        .group_by(*_ATTEMPT)
+        .subquery()
+    )
+    same = [named.c[name] == column for name, column in zip(_ATTEMPT_NAMES, _SEND_KEY, strict=True)]
+    during = [_SENDS.sent_at >= asked.start, *([_SENDS.sent_at < asked.end] if asked.end is not None else [])]
+    query = (
+        select(schema.sends, holds.scope, holds.request_id.label("hold_request"), named.c.told_id)
+        .join_from(schema.sends, schema.holds, holds.id == _SENDS.hold_id)
+        .outerjoin(named, and_(*same))
+        .where(*during, *_inside(holds.scope, asked.scope))
+        .order_by(_SENDS.sent_at, *_SEND_KEY)
+    )
+    return [_call(row) for row in tx.connection.execute(query).mappings()]
+
+
+def scopes(tx: Transaction) -> list[str]:
+    """Every scope that ever held money, or has a budget."""
+    used = select(schema.holds.c.scope).union(select(schema.budgets.c.scope))
+    return sorted(tx.connection.execute(used).scalars())
+
+
+_ATTEMPT_NAMES = ("hold_id", "attempt_request", "image_index", "attempt")
+_ATTEMPT = tuple(_ENTRIES[name] for name in _ATTEMPT_NAMES)
+_SEND_KEY = (_SENDS.hold_id, _SENDS.request_id, _SENDS.image_index, _SENDS.attempt)
 
 
 def _sums() -> list[ColumnElement[Any]]:
     counted = _ENTRIES.kind.in_((EntryKind.SETTLE, EntryKind.EXPIRE))
     beyond = _ENTRIES.spent + _ENTRIES.held
-    # Only a settlement knows of images: of an adjustment's, that nothing came is not known.
-    nothing = and_(_ENTRIES.kind == EntryKind.SETTLE, _ENTRIES.images == 0, _ENTRIES.billed == Billed.YES)
+    nothing = and_(_SENDS.state == SendState.KNOWN, _ENTRIES.spent != 0, _ENTRIES.images == 0, ~_pictured())
     return [
         func.sum(case((counted, 1), else_=0)).label("calls"),
         func.sum(_ENTRIES.images).label("images"),
@@ -154,13 +124,15 @@ def _sums() -> list[ColumnElement[Any]]:
     ]
 
 
+def _pictured() -> ColumnElement[bool]:
+    """Whether any entry of the same attempt knows of a picture: an adjustment alone does not."""
+    other = schema.entries.alias("other")
+    same = [other.c[name] == column for name, column in zip(_ATTEMPT_NAMES, _ATTEMPT, strict=True)]
+    return exists().where(*same, other.c.images > 0)
+
+
 def _same_attempt() -> ColumnElement[bool]:
-    return and_(
-        _SENDS.hold_id == _ENTRIES.hold_id,
-        _SENDS.request_id == _ENTRIES.attempt_request,
-        _SENDS.image_index == _ENTRIES.image_index,
-        _SENDS.attempt == _ENTRIES.attempt,
-    )
+    return and_(*(sent == told for sent, told in zip(_SEND_KEY, _ATTEMPT, strict=True)))
 
 
 def _during(period: Period) -> list[ColumnElement[bool]]:
@@ -187,10 +159,6 @@ def _words(by: By, value: Any, zone: str) -> str:
     return value or ""
 
 
-def _together(one: Line, other: Line) -> Line:
-    return replace(one, **{name: getattr(one, name) + getattr(other, name) for name in _SUM_NAMES})
-
-
 def _unknown(row: Any) -> Unknown:
     return Unknown(
         hold_id=row["hold_id"],
@@ -202,4 +170,18 @@ def _unknown(row: Any) -> Unknown:
         at_risk=row["counted"],
         sent_at=row["sent_at"],
         response_id=row["response_id"],
+    )
+
+
+def _call(row: Any) -> Call:
+    return Call(
+        hold_id=row["hold_id"],
+        attempt=AttemptKey(number=row["attempt"], index=row["image_index"], request_id=row["request_id"]),
+        request_id=row["request_id"] or row["hold_request"],
+        scope=row["scope"],
+        model=row["model"],
+        state=SendState(row["state"]),
+        amount=row["counted"],
+        sent_at=row["sent_at"],
+        response_id=row["response_id"] or row["told_id"],
     )
