@@ -73,6 +73,18 @@ def test_who_left_cannot_be_taken() -> None:
     assert not filled("a0").take("a", "a1")
 
 
+def test_old_scopes_are_forgotten() -> None:
+    """Of thousands of scopes that were served long ago, only a bounded number is remembered."""
+    queue: FairQueue[str] = FairQueue()
+    for i in range(5_000):
+        queue.push(f"scope {i}", "x")
+        queue.push("steady", f"{i}")
+        assert queue.take(f"scope {i}", "x")
+        assert queue.take("steady", f"{i}")
+    assert len(queue) == 0
+    assert len(queue._turns) <= 1_001
+
+
 @given(st.lists(st.sampled_from("abc"), max_size=30), st.sampled_from("abcd"))
 def test_ahead_is_who_goes_first(scopes: list[str], mine: str) -> None:
     """Those named ahead are exactly those who go before a new ticket, when nobody else joins."""

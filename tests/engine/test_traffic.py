@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image_router import facts
-from image_router.core.breaker import BreakerState
+from image_router.core.breaker import Breaker, BreakerState, Circuit
 from image_router.core.catalog import Model
 from image_router.core.causes import Billed, Cause, FailureScope, Kind, Retry
 from image_router.core.decision import Candidate, Parameters
@@ -25,7 +25,7 @@ from image_router.core.limits import TrafficRules, UsageTier
 from image_router.core.limits_toml import parse_circuits, parse_limits
 from image_router.core.money import USD
 from image_router.core.outcome import Outcome
-from image_router.core.pacing import MeterKey
+from image_router.core.pacing import MeterKey, Moment
 from image_router.core.rates import card_on, quote
 from image_router.core.toml_table import TomlFile
 from image_router.core.types import ImageRequest, Reference, Size
@@ -33,7 +33,7 @@ from image_router.engine.admission import Ask, Permit, Refusal, TrafficParts
 from image_router.engine.pool import Member, Pool
 from image_router.engine.traffic import Traffic, TrafficSnapshot
 from image_router.providers.base import Entitlement
-from image_router.storage.traffic_memory import MemoryTraffic, MeterChange
+from image_router.storage.traffic_memory import BreakerChange, MemoryTraffic, MeterChange
 from image_router.testing import FrozenClock, ScriptedProvider
 
 T = TypeVar("T")
@@ -395,13 +395,19 @@ async def test_leaving_the_line_makes_room() -> None:
 
 
 class Meddled(MemoryTraffic):
-    """A store in which something happens at each change of a meter."""
+    """A store in which something happens at each change."""
 
     happens: Callable[[], object] = staticmethod(lambda: None)
 
     async def change_meters(self, keys: Collection[MeterKey], change: MeterChange[T]) -> T:
         self.happens()
         return await super().change_meters(keys, change)
+
+    async def change_circuit(
+        self, circuit: Circuit, change: BreakerChange
+    ) -> tuple[Breaker, Breaker, Moment]:
+        self.happens()
+        return await super().change_circuit(circuit, change)
 
 
 def gone() -> None:
@@ -536,6 +542,60 @@ async def test_prober_that_died_locks_nobody_out() -> None:
     await s.permit()
     s.clock.now = 631
     assert (await s.permit()).probing
+
+
+async def test_two_processes_send_one_probe() -> None:
+    """A process whose view is a moment old loses the probe to the quicker one, and charges nothing."""
+    quick = scene()
+    store = MemoryTraffic(steady=quick.clock, wall=quick.clock, shared=True)
+    parts = replace(quick.traffic._parts, store=store)
+    quick, slow = replace(quick, traffic=Traffic(parts)), replace(quick, traffic=Traffic(parts))
+    await quick.brings(OVERLOADED, times=5)
+    quick.clock.now = 30
+    await slow.traffic.snapshot()
+    assert (await quick.permit()).probing
+    before = await slow.traffic.gauges()
+    refusal = await slow.refusal()
+    assert (refusal.cause, refusal.wait) == (Cause.OVERLOADED, 600)
+    assert await slow.traffic.gauges() == before
+
+
+async def test_broken_free_probe_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """A free probe whose store fails is logged and tried again later; nobody's call suffers."""
+    s = scene()
+    store = Meddled(steady=s.clock, wall=s.clock)
+    s = replace(s, traffic=Traffic(replace(s.traffic._parts, store=store)))
+    await s.brings(failure(Cause.MODEL_NOT_FOUND))
+    s.clock.now += 86_400
+    store.happens = gone
+    assert (await s.traffic.snapshot()).gone == {PRO}
+    await settle_down()
+    assert f"the free probe of project shop, model {PRO} failed" in caplog.text
+    store.happens = lambda: None
+    await s.traffic.snapshot()
+    await settle_down()
+    assert (await s.refusal()).wait == 86_400
+
+
+async def test_closing_stops_probes() -> None:
+    """A free probe that is under way when traffic is closed is stopped."""
+    s = scene()
+    provider = s.pool.members[0].provider
+    assert isinstance(provider, Probed)
+    asked = asyncio.Event()
+
+    async def never(model: Model) -> Entitlement:
+        asked.set()
+        await for_ever(0)
+        return Entitlement.UNKNOWN
+
+    provider.probe = never  # type: ignore[method-assign]
+    await s.brings(failure(Cause.MODEL_NOT_FOUND))
+    s.clock.now += 86_400
+    await s.traffic.snapshot()
+    await asked.wait()
+    await s.traffic.aclose()
+    assert len(asyncio.all_tasks()) == 1
 
 
 async def test_missing_model_is_gone_and_asked_for_free_each_day() -> None:
