@@ -64,7 +64,7 @@ FOR_EVER = rule("leaked", open_for=OpenFor.FOR_EVER, seconds=0, longest=0)
 
 
 def fail(breaker: Breaker, at: float, by: TripRule | None = None) -> Breaker:
-    return failed(breaker, by or rule(), OVERLOADED, model="pro", now=at)
+    return failed(breaker, by or rule(), outcome=OVERLOADED, model="pro", now=at)
 
 
 def test_opens_after_failures_in_a_row() -> None:
@@ -121,22 +121,22 @@ def test_failed_probes_double_the_wait_up_to_the_longest() -> None:
 def test_one_caller_probes() -> None:
     """Of two callers one gets the probe; for the other it is as good as open, until the claim lapses."""
     due = fail(Breaker(), T0)
-    mine = claimed(due, T0 + 30, 600)
+    mine = claimed(due, T0 + 30, lease=600)
     assert mine is not None
     assert mine.state(T0 + 31) is PROBING
-    assert claimed(mine, T0 + 31, 600) is None
+    assert claimed(mine, T0 + 31, lease=600) is None
     assert mine.wait(T0 + 31) == 599
     assert mine.state(T0 + 631) is HALF_OPEN
 
 
 def test_nobody_probes_what_is_open() -> None:
     """A circuit that is open gives no probe away."""
-    assert claimed(fail(Breaker(), T0), T0 + 29, 600) is None
+    assert claimed(fail(Breaker(), T0), T0 + 29, lease=600) is None
 
 
 def test_probe_that_succeeds_closes() -> None:
     """After a successful probe nothing is remembered."""
-    mine = claimed(fail(Breaker(), T0), T0 + 30, 600)
+    mine = claimed(fail(Breaker(), T0), T0 + 30, lease=600)
     assert mine is not None
     assert succeeded(mine, T0 + 40) == Breaker()
 
@@ -144,14 +144,14 @@ def test_probe_that_succeeds_closes() -> None:
 def test_probe_that_tells_nothing_leaves_it_due() -> None:
     """A probe that was never sent gives the next caller the chance, without growing the wait."""
     due = fail(Breaker(), T0)
-    mine = claimed(due, T0 + 30, 600)
+    mine = claimed(due, T0 + 30, lease=600)
     assert mine is not None
     assert undecided(mine) == due
 
 
 def test_free_probe_that_tells_nothing_is_repeated() -> None:
     """An undecided free probe postpones the next one, and counts as no failure."""
-    later = delayed(fail(Breaker(), T0), T0 + 30, 300)
+    later = delayed(fail(Breaker(), T0), T0 + 30, seconds=300)
     assert later.wait(T0 + 30) == 300
     assert later.trips == 1
 
@@ -165,7 +165,7 @@ def test_late_answers_change_nothing_while_open() -> None:
 
 def test_worse_news_prolongs() -> None:
     """A key found leaked while its circuit was open for minutes stays out for good."""
-    breaker = failed(fail(Breaker(), T0), FOR_EVER, LEAKED, model="pro", now=T0 + 1)
+    breaker = failed(fail(Breaker(), T0), FOR_EVER, outcome=LEAKED, model="pro", now=T0 + 1)
     assert breaker.state(T0 + 10**9) is OPEN
     assert breaker.wait(T0 + 10**9) is None
     assert fail(breaker, T0 + 2) == breaker
@@ -260,7 +260,7 @@ def walk(by: TripRule, steps: list[Step]) -> tuple[Breaker, float]:
             case "success":
                 breaker = succeeded(breaker, now)
             case "claim":
-                breaker = claimed(breaker, now, 600) or breaker
+                breaker = claimed(breaker, now, lease=600) or breaker
             case _:
                 breaker = undecided(breaker)
     return breaker, now
@@ -273,7 +273,7 @@ def test_always_probes_in_the_end(by: TripRule, steps: list[Step]) -> None:
     breaker, now = walk(by, steps)
     if breaker.state(now) is not CLOSED:
         bound = max(by.longest, 90_000) + 600
-        assert claimed(breaker, now + bound, 600) is not None
+        assert claimed(breaker, now + bound, lease=600) is not None
 
 
 @given(by=RULES, steps=STEPS)

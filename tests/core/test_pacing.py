@@ -216,7 +216,7 @@ def test_spending_counts_when_it_is_billed() -> None:
     meters, charges = admitted({}, at(0))
     assert sent(meters[MONEY], DOLLARS, now=at(30)) == USD // 4
     after = Aftermath(cause=Cause.OK, spent=134_000_000)
-    done = settle(meters, charges, after, learning=LEARNING, now=at(30))
+    done = settle(meters, charges, after=after, learning=LEARNING, now=at(30))
     assert sent(done[MONEY], DOLLARS, now=at(620)) == 134_000_000
     assert sent(done[KEY], limit(20), now=at(30)) == 1
 
@@ -224,7 +224,7 @@ def test_spending_counts_when_it_is_billed() -> None:
 def test_an_unknown_bill_keeps_its_charge() -> None:
     """Where nobody knows what was billed, the whole charge counts on."""
     meters, charges = admitted({}, at(0))
-    done = settle(meters, charges, Aftermath(cause=Cause.TIMED_OUT), learning=LEARNING, now=at(30))
+    done = settle(meters, charges, after=Aftermath(cause=Cause.TIMED_OUT), learning=LEARNING, now=at(30))
     assert done == meters
 
 
@@ -232,7 +232,7 @@ def test_what_was_never_sent_counts_nowhere() -> None:
     """A call that never left gives back everything."""
     meters, charges = admitted({}, at(0))
     after = Aftermath(cause=Cause.UNREACHABLE, sent=False)
-    done = settle(meters, charges, after, learning=LEARNING, now=at(1))
+    done = settle(meters, charges, after=after, learning=LEARNING, now=at(1))
     assert all(not meter.used for meter in done.values())
 
 
@@ -240,7 +240,7 @@ def test_each_refusal_teaches_its_own_limit() -> None:
     """A rate limit slows the requests of the model and holds them; the project's dollars stay as they are."""
     meters, charges = admitted({}, at(0))
     after = Aftermath(cause=Cause.RATE_LIMIT, spent=0, wait=48.0)
-    done = settle(meters, charges, after, learning=LEARNING, now=at(1))
+    done = settle(meters, charges, after=after, learning=LEARNING, now=at(1))
     assert wait(done[KEY], limit(20), at(1)) == 48
     assert allowed(done[MONEY], DOLLARS, learning=LEARNING, now=at(1)) == 10 * USD
     assert wait(done[MONEY], DOLLARS, at(1)) == 0

@@ -166,7 +166,7 @@ def proves_health(outcome: Outcome) -> bool:
     return outcome.kind in (Kind.IMAGE, Kind.NO_IMAGE, Kind.REFUSED)
 
 
-def failed(breaker: Breaker, rule: TripRule, outcome: Outcome, *, model: str, now: float) -> Breaker:
+def failed(breaker: Breaker, rule: TripRule, *, outcome: Outcome, model: str, now: float) -> Breaker:
     """A failure that the rule names: counts, opens, or opens again for longer."""
     state = breaker.state(now)
     if state is BreakerState.CLOSED:
@@ -186,7 +186,7 @@ def succeeded(breaker: Breaker, now: float) -> Breaker:
     return breaker if breaker.state(now) is BreakerState.OPEN else Breaker()
 
 
-def claimed(breaker: Breaker, now: float, lease: float) -> Breaker | None:
+def claimed(breaker: Breaker, now: float, *, lease: float) -> Breaker | None:
     """Take the one probe of a circuit that is due; None when it is not, or another caller has it.
 
     A claim ends after `lease` seconds, so that a prober that died locks nobody out.
@@ -201,7 +201,7 @@ def undecided(breaker: Breaker) -> Breaker:
     return replace(breaker, probe_from=0.0, probe_until=0.0)
 
 
-def delayed(breaker: Breaker, now: float, seconds: float) -> Breaker:
+def delayed(breaker: Breaker, now: float, *, seconds: float) -> Breaker:
     """The free probe told nothing: ask again later, without growing impatient or patient by it."""
     return replace(undecided(breaker), opened_at=now, until=now + seconds)
 

@@ -300,7 +300,7 @@ class Aftermath:
 
 
 def settle(
-    meters: Meters, charges: Sequence[Charge], after: Aftermath, *, learning: Learning, now: Moment
+    meters: Meters, charges: Sequence[Charge], *, after: Aftermath, learning: Learning, now: Moment
 ) -> Meters:
     """The meters after a call ended: what it really spent, and what a refusal taught."""
     return {

@@ -117,7 +117,7 @@ class TrafficParts:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
-def ill(circuit: Circuit, breaker: Breaker, now: float) -> Refusal:
+def ill(circuit: Circuit, breaker: Breaker, *, now: float) -> Refusal:
     """A circuit keeps the call from being sent: the provider's words of then, and when it is tried again."""
     scope = FailureScope.KEY if circuit.key else FailureScope.PROJECT
     scope = FailureScope.MODEL if circuit.model else scope

@@ -99,7 +99,7 @@ class Circuits:
         for circuit in route.circuits:
             if circuit not in self._known:
                 continue
-            before, after = await self._change(circuit, lambda b, m: claimed(b, m.wall, CLAIM) or b)
+            before, after = await self._change(circuit, lambda b, m: claimed(b, m.wall, lease=CLAIM) or b)
             if after != before:
                 taken.append(circuit)
             elif after.trips:
@@ -179,14 +179,14 @@ class Circuits:
             raise AssertionError("only failures that a rule names come here")
         counted = self._streaks.get(circuit, Breaker())
         if circuit not in self._known:
-            after = failed(counted, rule, outcome, model=model, now=self.now)
+            after = failed(counted, rule, outcome=outcome, model=model, now=self.now)
             if not after.trips:
                 self._streaks[circuit] = after
                 return
 
         def trip(stored: Breaker, moment: Moment) -> Breaker:
             before = stored if stored.trips else counted
-            return failed(before, rule, outcome, model=model, now=moment.wall)
+            return failed(before, rule, outcome=outcome, model=model, now=moment.wall)
 
         await self._change(circuit, trip)
         self._streaks.pop(circuit, None)
@@ -236,7 +236,7 @@ class Circuits:
         return next(on_it, None)
 
     async def _probe(self, circuit: Circuit, member: Member, model: Model) -> None:
-        before, mine = await self._change(circuit, lambda b, m: claimed(b, m.wall, FREE_CLAIM) or b)
+        before, mine = await self._change(circuit, lambda b, m: claimed(b, m.wall, lease=FREE_CLAIM) or b)
         if mine == before:
             return
         answer = await member.provider.probe(model)
@@ -251,6 +251,6 @@ class Circuits:
             return Breaker()
         still_ill = Entitlement.KEY_REFUSED if circuit.key else Entitlement.NOT_FOUND
         if answer is not still_ill:
-            return delayed(breaker, now, min(rule.seconds, ASK_AGAIN))
+            return delayed(breaker, now, seconds=min(rule.seconds, ASK_AGAIN))
         words = Outcome(kind=Kind.FAILED, cause=breaker.cause, detail=breaker.detail)
-        return failed(breaker, rule, words, model=breaker.model, now=now)
+        return failed(breaker, rule, outcome=words, model=breaker.model, now=now)

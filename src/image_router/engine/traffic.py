@@ -206,7 +206,7 @@ class Traffic:
         """The refusal of the circuit that is tried again soonest."""
         now = self._circuits.now
         ways = (self._circuits.blocking(member.route(ask.model)) for member in members)
-        refusals = [ill(circuit, breaker, now) for circuit, breaker in filter(None, ways)]
+        refusals = [ill(circuit, breaker, now=now) for circuit, breaker in filter(None, ways)]
         if not refusals:
             return Refusal(
                 cause=Cause.CAPACITY,
@@ -253,7 +253,7 @@ class Traffic:
         learning, charges = self._parts.rules.book.learning, permit.charges
 
         def change(meters: Meters, now: Moment) -> tuple[Meters, list[LimitLearned]]:
-            settled = settle(meters, charges, after, learning=learning, now=now)
+            settled = settle(meters, charges, after=after, learning=learning, now=now)
             lessons = (c for c in charges if after.cause in c.limit.learns_from)
             return settled, [self._lesson(c, settled[c.key], now) for c in lessons]
 
