@@ -127,7 +127,7 @@ class Assets:
 
     async def read(self, asset: Asset) -> bytes:
         """The bytes of a picture, checked against their digest."""
-        if asset.digest is None or not asset.stored:
+        if asset.digest is None or not asset.stored or asset.removed_at is not None:
             raise AssetError(why_no_bytes(asset))
         return await self.blobs.read(asset.digest)
 
