@@ -116,8 +116,12 @@ class Postgresql:
         self._clock = clock
         self.writing = self._engine(url, patience, pool_size=1)
         self.reading = self._engine(
-            url, patience, pool_size=4, isolation_level="REPEATABLE READ"
-        ).execution_options(postgresql_readonly=True)
+            url,
+            patience,
+            pool_size=4,
+            isolation_level="REPEATABLE READ",
+            execution_options={"postgresql_readonly": True},
+        )
 
     @staticmethod
     def _engine(url: Any, patience: float, **options: Any) -> Engine:
