@@ -15,9 +15,15 @@ import pytest
 
 import made
 from image_router.core.errors import AssetError, ConfigError
+from image_router.storage.assets import Assets
 from image_router.storage.blobs import BLOBS, TRASH, BlobFault, Blobs, Fault
+from image_router.storage.database import Database
+from image_router.storage.exporting import export
 from image_router.storage.files import PART
+from image_router.storage.keeping import Keeper
+from image_router.storage.landing import Note
 from image_router.storage.objects import Folder, ObjectStore, now_micros, open_store
+from image_router.storage.storing_rules import StoringRules
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +136,36 @@ async def test_what_is_in_the_trash_is_still_found(store: ObjectStore) -> None:
     assert await names(store, TRASH) == [f"{TRASH}/{digest}"]
     assert await blobs.read(digest) == data
     assert await names(store, TRASH) == []
+
+
+async def test_a_whole_life_of_a_picture(store: ObjectStore, tmp_path: Path) -> None:
+    """Landed, booked, loaded, exported, removed and swept away: alike in a folder and in a bucket."""
+    async with await Database.open(tmp_path / "image-router.db") as db:
+        assets = Assets(db, Blobs(store), rules=StoringRules(db))
+        one = made.made(references=(made.reference(made.png(5)),))
+        landed = await assets.land(one)
+        assert landed is not None
+        stranded = [found async for found in assets.stranded(older=-2)]
+        assert [found.note for found in stranded] == [
+            Note(
+                asset=landed.asset,
+                image=one.image,
+                request=one.decision.request,
+                attempt=one.attempt,
+                hold_id=one.hold_id,
+                parents=landed.parents,
+            )
+        ]
+        assert await assets.adopt(stranded[0], lambda tx, note: None)
+        await assets.aclose()
+        assert await assets.load("req_1.0") == one.image
+        assert (await export(assets, tmp_path / "out")).pictures == 1
+        keeper = Keeper(assets)
+        assert (await keeper.gc(grace=-2, dry_run=False)).blobs == 0
+        await store.put(f"{BLOBS}/ab/{'ab' * 32}", b"junk")
+        assert (await keeper.gc(grace=-2, dry_run=False)).blobs == 1
+        await keeper.remove("req_1.0")
+        assert [name async for name in store.list(BLOBS)] == []
 
 
 async def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:

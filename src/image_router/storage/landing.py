@@ -78,7 +78,7 @@ async def land(blobs: Blobs, note: Note) -> Landed:
 
     await asyncio.gather(*(put(*piece) for piece in record.pieces.items() if piece[0] != picture))
     await blobs.put(picture, record.pieces[picture])
-    return _landed(note, record.pieces, name)
+    return await asyncio.to_thread(_landed, note, record.pieces, name=name)
 
 
 async def stranded(blobs: Blobs, *, before: Micros, request_id: str | None = None) -> AsyncIterator[Stranded]:
@@ -96,7 +96,7 @@ async def stranded(blobs: Blobs, *, before: Micros, request_id: str | None = Non
             yield Stranded(name=listed.name, note=None, changed_at=listed.changed_at)
             continue
         note = NOTE.read(data, pieces)
-        landed = _landed(note, pieces, listed.name)
+        landed = await asyncio.to_thread(_landed, note, pieces, name=listed.name)
         yield Stranded(name=listed.name, note=note, landed=landed, changed_at=listed.changed_at)
 
 
@@ -122,7 +122,7 @@ def insert_asset(tx: Transaction, landed: Landed) -> None:
         connection.execute(insert(asset_parents), parents)
 
 
-def _landed(note: Note, pieces: Mapping[str, bytes], name: str) -> Landed:
+def _landed(note: Note, pieces: Mapping[str, bytes], *, name: str) -> Landed:
     referred = {reference.digest for reference in note.request.references}
 
     def role(digest: str) -> BlobRole:
