@@ -25,7 +25,7 @@ from image_router.core.errors import InvalidRequest
 from image_router.core.holds import Adjustment
 from image_router.core.money import Nanos
 from image_router.core.rates import card_on
-from image_router.core.reconcile import Charge, Reconciliation, reconcile
+from image_router.core.reconcile import Call, Charge, Reconciliation, reconcile
 from image_router.core.spending import COLUMNS, Spending, spending_of
 from image_router.core.statement import By, Line, Period, Unknown
 from image_router.storage import statements
@@ -59,7 +59,7 @@ def somebody() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def name_of(call: Unknown) -> str:
+def name_of(call: Unknown | Call) -> str:
     """One word for a call: hold:image:attempt, and the row's request where the hold is a chunk's."""
     key = call.attempt
     return ":".join((call.hold_id, str(key.index), str(key.number), *filter(None, (key.request_id,))))

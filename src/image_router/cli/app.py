@@ -23,6 +23,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "cost": ("costing:cost", "What a month costs on each tier and on the blend."),
     "pricing": ("costing:pricing", "Every price with its date and source, for programs."),
+    "budget": ("budgeting:budget", "Caps of organisations, projects and keys: set, show, list, history."),
+    "statement": ("stating:statement", "What was spent, by tier, model, purpose, scope or day."),
+    "usage": ("stating:usage", "The traffic's mix, spend by day, savings, and what failures cost."),
+    "ledger": ("auditing:ledger", "Verify the ledger, read its entries, resolve unknown calls."),
+    "reconcile": ("reconciling:reconcile", "Compare the ledger with a provider's bill, call by call."),
     "emulator": ("serving:emulator", "Start the local Gemini image API."),
     "doctor": ("doctor:doctor", "Check key, host, clock, catalog, tiers and disk, and say what to do."),
     "demo": ("demo:demo", "One picture per tier and a chain against the emulator, as a contact sheet."),
@@ -85,9 +90,14 @@ def run(arguments: list[str] | None = None) -> None:
     sys.exit(outcome_of(arguments))
 
 
+def _wants_json(arguments: list[str]) -> bool:
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    return "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairs
+
+
 def outcome_of(arguments: list[str]) -> int:
     """Run a command line and answer its exit status."""
-    as_json = "--json" in arguments
+    as_json = _wants_json(arguments)
     try:
         status = cli.main(arguments, prog_name="image-router", standalone_mode=False)
     except ImageRouterError as error:

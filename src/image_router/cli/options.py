@@ -58,7 +58,9 @@ class Names(click.ParamType[str]):
         return [CompletionItem(name) for name in self.names if name.lower().startswith(start)]
 
 
-def _all(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
+def every(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order of --help."""
+
     def decorate(command: Command) -> Command:
         for decorator in reversed(decorators):
             command = decorator(command)
@@ -76,13 +78,13 @@ def setting(flag: str, field: str, **attributes: Any) -> Callable[[Any], Any]:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout; errors too.")
 
-day_options = _all(
+day_options = every(
     setting("--as-of", "as_of", metavar="DATE", help="The day whose models and prices count, as 2026-04-09."),
     setting("--home", "home", metavar="DIR", help="Folder of your own catalogs, cards and policies."),
 )
 """Which day's facts: enough for commands that only read."""
 
-settings_options = _all(
+settings_options = every(
     day_options,
     setting("--offline/--online", "offline", help="Draw with the emulator; contact no other host."),
     setting("--provider", "provider", type=Names(ProviderName), help="Direct HTTP, or the google-genai SDK."),
@@ -95,12 +97,12 @@ scope_option = setting(
     "--scope", "scope", metavar="SCOPE", help="Who pays, as organisation/project/key. Default: default."
 )
 
-prompt_options = _all(
+prompt_options = every(
     click.argument("prompt", required=False),
     click.option("--prompt-file", metavar="FILE", help="Read the prompt from a file; `-` is stdin."),
 )
 
-request_options = _all(
+request_options = every(
     click.option("--purpose", type=Names(Purpose), help="What the image is for. Default: economy."),
     click.option("--text", metavar="WORDS", help="Words to render in the picture, letter for letter."),
     click.option("--text-heavy", is_flag=True, help="Much text in the picture, worded in the prompt."),
@@ -144,7 +146,7 @@ request_options = _all(
 
 images_option = click.option("-n", "n", type=int, default=1, show_default=True, help="How many images.")
 
-spending_options = _all(
+spending_options = every(
     click.option(
         "-o",
         "--output",

@@ -216,7 +216,7 @@ class Ledger:
     ) -> tuple[Line, ...]:
         """What was spent, one line for each combination of the columns."""
         asked = period or Period()
-        return await self.db.read(lambda tx: statements.statement(tx, by, asked, zone=zone))
+        return await self.db.read(lambda tx: statements.statement(tx, by, period=asked, zone=zone))
 
     async def calls(self, period: Period | None = None) -> list[Call]:
         """Every call sent in the period, oldest first, with what is counted for it now."""
@@ -231,6 +231,10 @@ class Ledger:
     async def entries_of(self, request_id: str) -> list[Entry]:
         """All that the ledger says about one request, oldest first."""
         return await self.db.read(lambda tx: statements.entries_of(tx, request_id))
+
+    async def entries_of_hold(self, hold_id: str) -> list[Entry]:
+        """All that the ledger says about one hold, oldest first."""
+        return await self.db.read(lambda tx: statements.entries_of_hold(tx, hold_id))
 
     async def verify(self) -> Report:
         """Add everything up again. Raises StorageError (corrupt) for a torn file."""

@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, and_, case, exists, func, literal_column, or_, select
 
-from image_router.core.budget import SECOND, from_micros, within, zone_of
+from image_router.core.budget import SECOND, from_micros, zone_of
 from image_router.core.holds import AttemptKey, Entry, EntryKind, SendState
 from image_router.core.reconcile import Call
+from image_router.core.scopes import within
 from image_router.core.statement import SUMS, By, Line, Period, Unknown, total_of
 from image_router.core.types import Tier
 from image_router.storage import schema
@@ -23,7 +24,7 @@ _ENTRIES, _SENDS = schema.entries.c, schema.sends.c
 _QUARTER_OF_ENTRY = _ENTRIES.at // literal_column(str(_QUARTER), BigInteger)
 
 
-def statement(tx: Transaction, by: Sequence[By], period: Period, *, zone: str = "UTC") -> tuple[Line, ...]:
+def statement(tx: Transaction, by: Sequence[By], *, period: Period, zone: str = "UTC") -> tuple[Line, ...]:
     """Sums by any combination of columns, days being those of `zone`; lines in the order of what they are of.
 
     Holds and releases spend nothing and are left out.
@@ -64,6 +65,12 @@ def entries_of(tx: Transaction, request_id: str) -> list[Entry]:
         )
     )
     return [entry_of(row) for row in tx.connection.execute(query.order_by(_ENTRIES.id)).mappings()]
+
+
+def entries_of_hold(tx: Transaction, hold_id: str) -> list[Entry]:
+    """All that the ledger says about one hold, oldest first."""
+    query = select(schema.entries).where(_ENTRIES.hold_id == hold_id).order_by(_ENTRIES.number)
+    return [entry_of(row) for row in tx.connection.execute(query).mappings()]
 
 
 def unknowns(tx: Transaction, *, scope: str | None = None) -> list[Unknown]:

@@ -1,0 +1,247 @@
+"""`statement` and `usage`: what was spent, on what, and whether it was well spent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any, Final
+
+import click
+
+from image_router.books import Books
+from image_router.cli.ink import ink
+from image_router.cli.ledgers import (
+    books_options,
+    format_options,
+    period_options,
+    show_csv,
+    show_json,
+    show_table,
+    take_form,
+    take_period,
+    with_books,
+)
+from image_router.cli.options import Names, setting
+from image_router.core.economics import usd
+from image_router.core.errors import InvalidRequest
+from image_router.core.money import show_usd, usd_text
+from image_router.core.spending import AllPro, Share, Spending
+from image_router.core.statement import SUMS, By, Line, Period, total_of
+
+_BAR: Final = 24
+_MONEY: Final = ("spent", "unconfirmed", "for_nothing", "overrun")
+_scope_option = click.option("--scope", metavar="SCOPE", help="This scope and all below it. Default: all.")
+
+
+@click.command()
+@_scope_option
+@period_options
+@click.option(
+    "--by", "by", multiple=True, type=Names(By), help="One line for each. Repeatable. Default: tier."
+)
+@format_options
+@books_options
+def statement(**options: Any) -> None:
+    """What was spent, in lines that add up. Each line's spent contains what follows it in the same line.
+
+    \b
+    image-router statement
+    image-router statement --from 2026-11-01 --to 2026-11-30 --by day --by tier
+    image-router statement --scope acme --by scope --format csv
+
+    Unconfirmed: counted for calls of unknown outcome (`ledger unknowns`). For nothing: charged for calls that
+    brought no picture. Overrun: charged beyond what was held.
+    """
+    form = take_form(options)
+    by = tuple(By(name) for name in options.pop("by")) or (By.TIER,)
+    if len(set(by)) < len(by):
+        raise InvalidRequest(f"--by names a column twice: {', '.join(by)}")
+    period, zone = take_period(options, scope=options.pop("scope"))
+
+    async def work(books: Books) -> tuple[Line, ...]:
+        await books.scope(period.scope)
+        return await books.statement(by, period, zone=zone)
+
+    lines = with_books(options, work)
+    if form == "csv":
+        show_csv([*by, *_csv_head()], [(*line.of, *_csv_sums(line)) for line in lines])
+    elif form == "json":
+        show_json(_statement_view(by, lines))
+    else:
+        _show_statement(by, lines)
+
+
+@click.command()
+@_scope_option
+@period_options
+@format_options
+@setting("--as-of", "as_of", metavar="DATE", help="The day whose prices compare, as 2026-04-09.")
+@books_options
+def usage(**options: Any) -> None:
+    """The traffic's mix beside the target blend, spend by day, savings against all-Pro, cost of failures.
+
+    \b
+    image-router usage
+    image-router usage --from 2026-11-01 --to 2026-11-30 --scope acme
+    image-router usage --json
+    image-router usage --format csv > days.csv
+
+    The target blend is <home>/economics.toml. All-Pro counts the same pictures at nano_banana_pro's price,
+    without prompts, references, thinking and failures: what was saved is a lower bound. CSV has the days.
+    """
+    form = take_form(options)
+    period, zone = take_period(options, scope=options.pop("scope"))
+    report = with_books(options, _reporting(period, zone))
+    if form == "csv":
+        show_csv(["day", *_csv_head()], [(*line.of, *_csv_sums(line)) for line in report.days])
+    elif form == "json":
+        show_json(_usage_view(report))
+    else:
+        _show_usage(report)
+
+
+def _reporting(period: Period, zone: str) -> Callable[[Books], Any]:
+    async def work(books: Books) -> Spending:
+        await books.scope(period.scope)
+        return await books.usage(period, zone=zone)
+
+    return work
+
+
+def _csv_head() -> list[str]:
+    return [f"{name}_usd" if name in _MONEY else name for name in SUMS]
+
+
+def _csv_sums(line: Line) -> list[Any]:
+    return list(_sums_view(line).values())
+
+
+def _sums_view(line: Line) -> dict[str, Any]:
+    return {
+        f"{name}_usd" if name in _MONEY else name: usd_text(value) if name in _MONEY else value
+        for name in SUMS
+        for value in (getattr(line, name),)
+    }
+
+
+def _statement_view(by: Sequence[By], lines: Sequence[Line]) -> dict[str, Any]:
+    return {
+        "by": list(by),
+        "lines": [{**dict(zip(by, line.of, strict=True)), **_sums_view(line)} for line in lines],
+        "total": _sums_view(total_of(lines)),
+    }
+
+
+def _show_statement(by: Sequence[By], lines: Sequence[Line]) -> None:
+    total = total_of(lines, of=("total", *("" for _ in by[1:])))
+    head = [*by, "calls", "images", "spent", "unconfirmed", "for nothing", "overrun"]
+    rows = [
+        (
+            *(value or "–" for value in line.of[:-1]),
+            line.of[-1] or ("–" if line is not total else ""),
+            *_figures(line),
+        )
+        for line in (*lines, total)
+    ]
+    show_table(head, rows, left=len(by), sum_row=True)
+
+
+def _figures(line: Line) -> tuple[str, ...]:
+    return (f"{line.calls:,}", f"{line.images:,}", *(_money(getattr(line, name)) for name in _MONEY))
+
+
+def _money(amount: int) -> str:
+    return show_usd(amount) if amount else "–"
+
+
+def _show_usage(report: Spending) -> None:
+    total = report.total
+    each = f", {show_usd(report.per_image, decimals=5)} an image" if report.per_image is not None else ""
+    click.echo(f"{total.images:,} images in {total.calls:,} calls for {show_usd(total.spent)}{each}")
+    click.echo(f"\n{ink('Mix', bold=True)}  pictures, beside the target blend{_blend_words(report)}")
+    show_table(
+        ("tier", "images", "share", "target", "spent"),
+        [
+            (
+                one.tier or "pinned",
+                f"{one.images:,}",
+                _percent(one.share),
+                _percent(one.wished),
+                _money(one.spent),
+            )
+            for one in report.mix
+        ],
+    )
+    if report.days:
+        click.echo(f"\n{ink('Days', bold=True)}")
+        most = max(line.spent for line in report.days) or 1
+        for line in report.days:
+            bar = "█" * max(0, line.spent * _BAR // most)
+            click.echo(f"{line.of[0]}  {bar:<{_BAR}}  {show_usd(line.spent)}, {line.images:,} images")
+    click.echo(f"\n{ink('All on nano_banana_pro', bold=True)}  {_all_pro_words(report.all_pro)}")
+    _show_failures(report)
+
+
+def _show_failures(report: Spending) -> None:
+    total = report.total
+    lost = total.for_nothing + total.unconfirmed
+    part = f", {_percent(Fraction(lost, total.spent))} of what was spent" if total.spent else ""
+    click.echo(
+        f"\n{ink('Failures', bold=True)}  {show_usd(total.for_nothing)} for nothing, "
+        f"{show_usd(total.unconfirmed)} unconfirmed{part}"
+    )
+    for line in report.failures:
+        said = [f"{show_usd(line.for_nothing)} for nothing" if line.for_nothing else ""]
+        said += [f"{show_usd(line.unconfirmed)} unconfirmed" if line.unconfirmed else ""]
+        click.echo(f"  {line.of[0] or 'corrected later'}: {', '.join(filter(None, said))}")
+
+
+def _blend_words(report: Spending) -> str:
+    if report.wished_per_image is None:
+        return ""
+    return f" of {usd(report.wished_per_image, decimals=5)} a picture at list prices"
+
+
+def _all_pro_words(plan: AllPro | None) -> str:
+    if plan is None:
+        return "not compared: no living model serves it on that day; choose another with --as-of"
+    if plan.saved < 0:
+        return f"{show_usd(plan.cost)} for the pictures; {show_usd(-plan.saved)} less than was spent"
+    return f"{show_usd(plan.cost)} for the pictures: {show_usd(plan.saved)} saved (prices of {plan.card})"
+
+
+def _percent(share: Fraction) -> str:
+    return f"{float(100 * share):.1f} %"
+
+
+def _usage_view(report: Spending) -> dict[str, Any]:
+    plan = report.all_pro
+    return {
+        "total": _sums_view(report.total),
+        "per_image_usd": None if report.per_image is None else usd_text(report.per_image),
+        "target_per_image_usd": _fraction_text(report.wished_per_image),
+        "mix": [_share_view(one) for one in report.mix],
+        "days": [{"day": line.of[0], **_sums_view(line)} for line in report.days],
+        "all_pro": None
+        if plan is None
+        else {
+            "cost_usd": usd_text(plan.cost),
+            "saved_usd": usd_text(plan.saved),
+            "rate_card": plan.card.isoformat(),
+        },
+        "failures": [{"outcome": line.of[0], **_sums_view(line)} for line in report.failures],
+    }
+
+
+def _share_view(one: Share) -> dict[str, Any]:
+    return {
+        "tier": one.tier or None,
+        "images": one.images,
+        "share_percent": f"{float(100 * one.share):.4f}",
+        "target_percent": f"{float(100 * one.wished):.4f}",
+        "spent_usd": usd_text(one.spent),
+    }
+
+
+def _fraction_text(amount: Fraction | None) -> str | None:
+    return None if amount is None else usd_text(int((2 * amount + 1) // 2))
