@@ -214,6 +214,13 @@ async def test_a_file_in_the_place_of_the_folder_is_an_error(tmp_path: Path) -> 
         await Folder(tmp_path / "store").put("blobs/x", b"1")
 
 
+async def test_a_folder_that_cannot_be_listed_is_no_empty_one(tmp_path: Path) -> None:
+    """What is listed decides what is deleted, so a failure to list is an error."""
+    (tmp_path / "landing").write_text("a file where a folder should be")
+    with pytest.raises(AssetError, match="Not a directory"):
+        await names(Folder(tmp_path), "landing")
+
+
 async def test_a_bucket_that_is_not_there_is_an_error(s3: str) -> None:
     """The address is named, the credentials are not."""
     options = {

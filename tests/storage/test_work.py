@@ -415,8 +415,11 @@ async def test_an_owner_killed_mid_way_is_taken_over(
         await asyncio.to_thread(process.communicate)
     taken = claimed(await works.claim(WORK, "req_2", wait=60))
     assert (taken.turn, taken.request_id, [asset.index for asset in taken.made]) == (2, "req_1", found)
-    if what == "landed":
-        stranded = [one async for one in assets.stranded(older=0, request_id=taken.request_id)]
-        assert await assets.adopt(stranded[0], lambda tx, note: None)
-        assert (await assets.load("req_1.0")).data == made.png()
-        assert [one async for one in assets.stranded(older=0)] == []
+    recovered = await works.recover(taken, lambda tx, note: None)
+    pictures = await works.made(recovered)
+    assert {index: image.data for index, image in pictures.items()} == (
+        {} if what == "claimed" else {0: made.png()}
+    )
+    for image in pictures.values():
+        assert (image.cached, image.cost.total, "earlier try" in image.warnings[-1]) == (True, 0, True)
+    assert [one async for one in assets.stranded(older=0)] == []

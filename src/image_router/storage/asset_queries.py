@@ -85,9 +85,7 @@ def family_of(tx: Transaction, name: str) -> Family:
     children = tx.connection.execute(
         select(assets)
         .where(
-            assets.c.id.in_(
-                select(asset_parents.c.asset_id).where(asset_parents.c.digest == (asset.digest or ""))
-            )
+            assets.c.id.in_(select(asset_parents.c.asset_id).where(asset_parents.c.digest == asset.digest))
         )
         .order_by(assets.c.made_at, assets.c.id)
     ).mappings()

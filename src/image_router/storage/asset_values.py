@@ -64,7 +64,7 @@ class Details:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
-    """One made picture. `digest` is None where a scope keeps no bytes; `details` once it is forgotten."""
+    """One made picture. `details` is None once it is forgotten."""
 
     id: str
     request_id: str
@@ -76,7 +76,8 @@ class Asset:
     model: str
     cost: Nanos
     """Of the call that made it."""
-    digest: str | None
+    digest: str
+    """sha256 of its bytes, wherever they are."""
     bytes: int
     media_type: str
     pixels: Pixels

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final
 
 from image_router.core.budget import SECOND, Micros
-from image_router.core.errors import AssetError
+from image_router.core.errors import AssetError, StorageError
 from image_router.core.results import GeneratedImage
 from image_router.storage.asset_queries import (
     Family,
@@ -127,7 +127,7 @@ class Assets:
 
     async def read(self, asset: Asset) -> bytes:
         """The bytes of a picture, checked against their digest."""
-        if asset.digest is None or not asset.stored or asset.removed_at is not None:
+        if not asset.stored or asset.removed_at is not None:
             raise AssetError(why_no_bytes(asset))
         return await self.blobs.read(asset.digest)
 
@@ -159,12 +159,12 @@ class Assets:
         try:
             async with self._drawing:
                 await self._draw(await self.get(asset_id))
-        except AssetError as problem:
+        except (AssetError, StorageError) as problem:
             _log.warning("no thumbnail yet, it is tried again when asked for: %s", problem)
 
     async def _draw(self, asset: Asset) -> bytes:
         data = await self.read(asset)
-        small = await asyncio.to_thread(thumbnail_of, data, asset.digest or "")
+        small = await asyncio.to_thread(thumbnail_of, data, asset.digest)
         digest = await asyncio.to_thread(digest_of, small)
         await self.blobs.put(digest, small)
         await self.db.write(lambda tx: note_thumbnail(tx, asset.id, digest=digest))

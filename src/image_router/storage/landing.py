@@ -140,7 +140,9 @@ def _landed(note: Note, pieces: Mapping[str, bytes], *, name: str) -> Landed:
 
 
 def _name_of(note: Note) -> str:
-    return f"{LANDING}/{_hashed(note.asset.request_id)}.{note.asset.index}.{note.attempt.number}"
+    # The hold tells apart the turns of a key, which share their request id and count attempts from one.
+    turn = _hashed(note.hold_id or "")[:8]
+    return f"{LANDING}/{_hashed(note.asset.request_id)}.{note.asset.index}.{note.attempt.number}.{turn}"
 
 
 def _hashed(request_id: str) -> str:

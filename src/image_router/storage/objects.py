@@ -81,16 +81,29 @@ class Folder:
         return await self._do(name, lambda path: _move(path, target))
 
     async def list(self, folder: str) -> AsyncIterator[Listed]:
-        for path in await self._do(folder, lambda place: list(_files(place))):
-            try:
-                facts = path.stat()
-            except FileNotFoundError:
-                continue
-            name = path.relative_to(self._path).as_posix()
-            yield Listed(name=name, size=facts.st_size, changed_at=facts.st_mtime_ns // 1000)
+        walk = os.walk(self._place(folder), onerror=_unless_missing)
+        while (found := await self._do(folder, lambda _: self._step(walk))) is not None:
+            for listed in found:
+                yield listed
 
     async def tidy(self, before: Micros) -> int:
         return await self._do("", lambda path: _tidy(path, before))
+
+    def _step(self, walk: Iterator[tuple[str, list[str], list[str]]]) -> list[Listed] | None:
+        """The files of the next folder; None after the last one."""
+        step = next(walk, None)
+        if step is None:
+            return None
+        paths = (Path(step[0], name) for name in sorted(step[2]) if not name.startswith(PART))
+        return [
+            Listed(
+                name=path.relative_to(self._path).as_posix(),
+                size=facts.st_size,
+                changed_at=facts.st_mtime_ns // 1000,
+            )
+            for path in paths
+            if (facts := _stat(path)) is not None
+        ]
 
     def _place(self, name: str) -> Path:
         if name and not _NAME.fullmatch(name):
@@ -146,8 +159,13 @@ def _get(path: Path) -> bytes | None:
 
 
 def _size(path: Path) -> int | None:
+    facts = _stat(path)
+    return facts.st_size if facts else None
+
+
+def _stat(path: Path) -> os.stat_result | None:
     try:
-        return path.stat().st_size
+        return path.stat()
     except FileNotFoundError:
         return None
 
@@ -164,9 +182,10 @@ def _move(path: Path, target: Path) -> bool:
     return True
 
 
-def _files(place: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(place):
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith(PART))
+def _unless_missing(error: OSError) -> None:
+    """A folder that cannot be read is no empty one: what is listed decides about deleting."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _tidy(place: Path, before: Micros) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from image_router.core.budget import SECOND, Micros, from_micros, scope_path
+from image_router.core.budget import SECOND, Micros, from_micros
 from image_router.core.errors import (
     AllAttemptsFailed,
     AssetError,
@@ -27,13 +27,15 @@ from image_router.core.errors import (
 from image_router.core.holds import LEASE
 from image_router.core.money import Nanos, show_usd
 from image_router.core.rates import Cost
-from image_router.core.results import ImageResult
+from image_router.core.results import GeneratedImage, ImageResult
+from image_router.core.scopes import scope_path
 from image_router.storage import work_rows
 from image_router.storage.asset_queries import why_no_bytes
 from image_router.storage.asset_values import StoreMode
 from image_router.storage.assets import Assets
 from image_router.storage.blobs import BlobFault
 from image_router.storage.database import Database, Transaction
+from image_router.storage.landing import Note
 from image_router.storage.records import REFUSAL, RESULT
 from image_router.storage.work_rows import Claimant, Claimed, Row, Running, Work, WorkState
 
@@ -96,6 +98,28 @@ class Works:
                 return found
             await self._sleep(min(pause, left))
             pause = min(2 * pause, _POLL[1])
+
+    async def recover(self, claim: Claimed, settle: Callable[[Transaction, Note], object]) -> Claimed:
+        """What earlier turns left, pictures included that are stored and not yet booked: `settle` books them.
+
+        To be called before anything is sent for a claim whose turn is not the first.
+        """
+        if claim.turn == 1:
+            return claim
+        async for found in self._assets.stranded(older=0, request_id=claim.request_id):
+            await self._assets.adopt(found, settle)
+        return await self._db.read(lambda tx: work_rows.left_of(tx, claim))
+
+    async def made(self, claim: Claimed) -> dict[int, GeneratedImage]:
+        """Pictures of earlier turns by their place among the n, free. AssetError when one is gone."""
+        found: dict[int, GeneratedImage] = {}
+        for asset in claim.made:
+            if asset.index not in found:
+                image = await self._assets.load(asset.id)
+                note = f"made and paid by an earlier try, on {from_micros(asset.made_at):%Y-%m-%d %H:%M} UTC"
+                warnings = (*image.warnings, note)
+                found[asset.index] = replace(image, cached=True, cost=Cost(), warnings=warnings)
+        return found
 
     async def beat(self) -> tuple[Claimed, ...]:
         """Renew the leases of all work under way; those that were lost, because another has taken over."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -137,9 +137,14 @@ def take(tx: Transaction, work: Work, *, claimant: Claimant) -> Found:
         return Claimed(work=work, request_id=claimant.request_id, turn=1)
     turn = row.turn + 1
     tx.connection.execute(update(works).where(_is(work)).values(turn=turn, **terms))
-    made = _made(tx, row.request_id)
-    unknown = _unknown(tx, row.request_id) - {asset.index for asset in made}
-    return Claimed(work=work, request_id=row.request_id, turn=turn, made=made, unknown=frozenset(unknown))
+    return left_of(tx, Claimed(work=work, request_id=row.request_id, turn=turn))
+
+
+def left_of(tx: Transaction, claim: Claimed) -> Claimed:
+    """The claim with what earlier turns left of pictures and unknown calls, as it stands now."""
+    made = _made(tx, claim.request_id)
+    unknown = _unknown(tx, claim.request_id) - {asset.index for asset in made}
+    return replace(claim, made=made, unknown=frozenset(unknown))
 
 
 def renew(tx: Transaction, claims: Collection[Claimed], *, lease: Micros) -> frozenset[Claimed]:
