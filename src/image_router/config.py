@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from image_router._version import __version__
-from image_router.core.budget import scope_path
 from image_router.core.catalog import ModelState
 from image_router.core.errors import ConfigError, InvalidRequest
 from image_router.core.money import USD, Nanos, parse_usd
+from image_router.core.scopes import scope_path
 from image_router.core.types import OnAmbiguous, RetiredPolicy
 
 FILE_NAME: Final = "image-router.toml"

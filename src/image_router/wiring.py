@@ -6,7 +6,7 @@ import atexit
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING
 from image_router import facts
 from image_router.config import ProviderName, Settings
 from image_router.core.errors import ConfigError
-from image_router.core.events import Sink
-from image_router.engine.accounts import Accounts
-from image_router.engine.router import Parts
-from image_router.providers.base import Provider
-from image_router.storage.conversations import ConversationStore
-from image_router.telemetry import Announcer, log_sink
+from image_router.engine.deciding import Facts
 
+# Each command imports what it needs: explaining must not pay for spending.
 if TYPE_CHECKING:
     from google import genai
 
     from gemini_emulator import Emulator
+    from image_router.core.events import Sink
+    from image_router.engine.accounts import Accounts
+    from image_router.engine.router import Parts
+    from image_router.providers.base import Provider
+    from image_router.telemetry import Announcer
 
 GOOGLE = "https://generativelanguage.googleapis.com"
 _OFFLINE_KEY = "offline"
@@ -37,28 +38,39 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] = (log_sink,)) -> Parts:
-    """Read the facts and name the collaborators; no network, no key needed yet. Raises ConfigError."""
-    policies = facts.load_policies(settings.home, settings.policy_file)
+def facts_of(settings: Settings) -> Facts:
+    """Read the facts files; no network, no key, no database. Raises ConfigError."""
     profile = settings.profile or (settings.policy_file.stem if settings.policy_file else "default")
-    announcer = Announcer(sinks)
-    return Parts(
-        provider=provider_for(settings),
+    return Facts(
         catalog=facts.load_catalog(settings.home, settings.model_states),
         cards=facts.load_cards(settings.home),
-        policies=policies,
+        policies=facts.load_policies(settings.home, settings.policy_file),
         profile=profile,
         as_of=settings.as_of,
         today=today,
-        conversations=ConversationStore(settings.home / "conversations"),
         root=_root(settings),
-        on_ambiguous=settings.on_ambiguous,
         retired=settings.retired,
         deadline=settings.deadline,
+        scope=settings.scope,
+        offline=settings.offline,
+    )
+
+
+def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] | None = None) -> Parts:
+    """The facts and the collaborators; no network, no key needed yet. Raises ConfigError."""
+    from image_router.engine.router import Parts
+    from image_router.storage.conversations import ConversationStore
+    from image_router.telemetry import Announcer, log_sink
+
+    known = facts_of(settings)
+    announcer = Announcer((log_sink,) if sinks is None else sinks)
+    return Parts(
+        **{field.name: getattr(known, field.name) for field in fields(known)},
+        provider=provider_for(settings),
+        conversations=ConversationStore(settings.home / "conversations"),
+        on_ambiguous=settings.on_ambiguous,
         wait_for_budget=settings.wait_for_budget,
         accounts=lambda: _accounts(settings, announcer),
-        offline=settings.offline,
-        scope=settings.scope,
         announce=announcer,
     )
 

@@ -22,13 +22,12 @@ from image_router.core.budget import (
     from_micros,
     guard_percent,
     percent_used,
-    scope_path,
     span_of,
     to_micros,
-    within,
 )
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import USD
+from image_router.core.scopes import scope_path, within
 
 ZONES = sorted(available_timezones())
 MOMENTS = st.integers(-2_208_988_800 * SECOND, 4_102_444_800 * SECOND).map(from_micros)
@@ -169,7 +168,7 @@ def test_amounts_that_are_none(amount: object) -> None:
 )
 def test_pressure_is_rounded_down(settled: int, held: int, percent: int) -> None:
     """Ninety percent are reached with nine tenths and not a nano-dollar before."""
-    assert percent_used(settled, held, 1000) == percent
+    assert percent_used(settled, held, cap=1000) == percent
 
 
 def test_guard_percent_is_the_strictest() -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from desk import ARTICLE, TODAY, png, router
 from image_router.core.errors import ContentRefused, NoEligibleTier, ProviderError
-from image_router.engine.views import chain_view, error_view, explanation_view, quote_view, result_view
+from image_router.engine.decision_views import explanation_view, quote_view
+from image_router.engine.views import chain_view, error_view, result_view
 from image_router.facts import SHIPPED
 from image_router.testing import Script, lost, refused
 

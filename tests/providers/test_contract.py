@@ -69,6 +69,7 @@ def _failed(cause: Cause) -> Fault:
 
 FAULTS: dict[str, Fault] = {
     "array_error": _failed(Cause.OVERLOADED),
+    "aspect_ratio_not_enabled": _failed(Cause.BAD_PARAMETER),
     "compat_mime": _failed(Cause.BAD_PARAMETER),
     "country": _failed(Cause.REGION),
     "credits_depleted": _failed(Cause.CREDITS_DEPLETED),

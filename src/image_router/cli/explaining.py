@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from image_router.aio import ImageRouter
 from image_router.cli.ink import ink
 from image_router.cli.options import (
     images_option,
@@ -24,8 +23,10 @@ from image_router.cli.options import (
 from image_router.core.decision import Candidate, Decision, Dropped
 from image_router.core.money import show_usd
 from image_router.core.rates import Quote, QuoteLine
+from image_router.engine.deciding import Decider
+from image_router.engine.decision_views import explanation_view
 from image_router.engine.explaining import Explanation
-from image_router.engine.views import explanation_view
+from image_router.wiring import facts_of
 
 
 @click.command()
@@ -54,11 +55,8 @@ def explain(as_json: bool, pressure: int, **options: Any) -> None:
     settings = settings_from(options)
     asked = request_from(options)
 
-    async def work() -> Explanation:
-        async with ImageRouter(settings) as router:
-            return await router.explain(prompt, pressure=pressure, **asked)
-
-    explanation = asyncio.run(work())
+    decider = Decider(facts_of(settings))
+    explanation = asyncio.run(decider.explain(prompt, pressure=pressure, **asked))
     if as_json:
         click.echo(json.dumps(explanation_view(explanation), indent=2, ensure_ascii=False))
     else:

@@ -11,13 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from image_router.core import gate
-from image_router.core.budget import (
-    SECOND,
-    Budget,
-    BudgetAlert,
-    check_amount,
-    scope_path,
-)
+from image_router.core.budget import SECOND, Budget, BudgetAlert, check_amount
 from image_router.core.causes import Billed
 from image_router.core.errors import HoldExpired, InvalidRequest
 from image_router.core.gate import Balances
@@ -39,6 +33,7 @@ from image_router.core.holds import (
 )
 from image_router.core.money import Nanos, show_usd
 from image_router.core.running import HoldRecord, Now, Send
+from image_router.core.scopes import scope_path
 from image_router.core.types import Tier
 
 ABANDONED = "abandoned"
@@ -67,7 +62,7 @@ class Book:
             return self.holds[hold_id].receipt()
         budgets = self._budgets(asked.scope)
         gate.allow_image(budgets, asked.per_image)
-        gate.allow(budgets, self.balances, asked.amount, moment=self.now.wall, now=self.now.wall)
+        gate.allow(budgets, self.balances, amount=asked.amount, moment=self.now.wall, now=self.now.wall)
         length = round(max(LEASE, (asked.deadline or 0) + LEASE) * SECOND)
         record = HoldRecord(
             id=hold_id,
@@ -93,7 +88,7 @@ class Book:
         check_amount(amount, "the amount to add")
         record = self._open(hold_id)
         budgets, now = self._budgets(record.scope), self.now.wall
-        gate.allow(budgets, self.balances, amount, moment=record.taken_at, now=now)
+        gate.allow(budgets, self.balances, amount=amount, moment=record.taken_at, now=now)
         self._set_aside(record, amount)
         return record.receipt()
 

@@ -5,7 +5,6 @@ Reads no clock and no table. Times are whole microseconds since 1970-01-01 UTC; 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from image_router.core.errors import BudgetExceeded, InvalidRequest
 from image_router.core.money import USD, Nanos, show_usd
+from image_router.core.scopes import scope_path
 
 Micros: TypeAlias = int
 """A moment: microseconds since 1970-01-01 UTC."""
@@ -23,9 +23,7 @@ Micros: TypeAlias = int
 SECOND: Final[Micros] = 1_000_000
 LARGEST: Final[Nanos] = 1_000_000_000 * USD
 """A billion dollars: the largest amount of one cap, hold or settlement."""
-MAX_DEPTH: Final = 8
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_SEGMENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+:-]{0,63}")
 
 
 class Window(StrEnum):
@@ -153,26 +151,6 @@ class BudgetAlert:
     held: Nanos
 
 
-@lru_cache(maxsize=4096)
-def scope_path(scope: str) -> tuple[str, ...]:
-    """The scope and all above it, outermost first: 'acme/studio-a' → acme, acme/studio-a.
-
-    Raises InvalidRequest for an empty, too deep or oddly spelled scope.
-    """
-    segments = scope.split("/")
-    if len(segments) > MAX_DEPTH or not all(_SEGMENT.fullmatch(segment) for segment in segments):
-        raise InvalidRequest(
-            f"scope {scope!r} is not a path like acme/studio-a/key-7: up to {MAX_DEPTH} names of at most 64 "
-            f"letters, digits and ._@+:- each, starting with a letter or digit"
-        )
-    return tuple("/".join(segments[: depth + 1]) for depth in range(len(segments)))
-
-
-def within(scope: str) -> tuple[str, str]:
-    """Lower (inclusive) and upper (exclusive) bound, by code point, of the names of all below a scope."""
-    return f"{scope}/", f"{scope}0"
-
-
 def zone_of(name: str) -> ZoneInfo:
     """The time zone of that name. Raises InvalidRequest when there is none."""
     try:
@@ -208,7 +186,7 @@ def span_of(window: Window, moment: Micros, *, zone: str) -> Span:
     )
 
 
-def percent_used(settled: Nanos, held: Nanos, cap: Nanos) -> int:
+def percent_used(settled: Nanos, held: Nanos, *, cap: Nanos) -> int:
     """Settled and held as whole percent of the cap, rounded down: 90 is reached when nine tenths are."""
     return max(0, settled + held) * 100 // cap
 

@@ -63,7 +63,7 @@ def as_reference(image: GeneratedImage, *, role: ReferenceRole) -> Reference:
         width=image.pixels.width,
         height=image.pixels.height,
         role=role,
-        name=f"{image.request_id} image {image.index + 1}",
+        name=image.label,
     )
 
 

@@ -36,7 +36,7 @@ def allow_image(budgets: Iterable[Budget], per_image: Nanos) -> None:
 
 
 def allow(
-    budgets: Iterable[Budget], balances: Balances, amount: Nanos, *, moment: Micros, now: Micros
+    budgets: Iterable[Budget], balances: Balances, *, amount: Nanos, moment: Micros, now: Micros
 ) -> None:
     """Raises BudgetExceeded, for the cap that is hardest to wait for, unless the amount fits the windows of
     `moment` in every budget."""
@@ -63,7 +63,7 @@ def thresholds_passed(balance: Balance, budget: Budget, *, now: Micros) -> Itera
     cap = budget.caps.get(balance.window)
     if cap is None or balance.span != span_of(balance.window, now, zone=budget.zone):
         return
-    used = percent_used(balance.settled, balance.held, cap)
+    used = percent_used(balance.settled, balance.held, cap=cap)
     for percent in sorted(budget.alerts):
         if balance.alerted < percent <= used:
             balance.alerted = percent

@@ -12,11 +12,12 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Final
 
-from image_router.core.budget import Micros, check_amount, scope_path
+from image_router.core.budget import Micros, check_amount
 from image_router.core.causes import Billed, Cause
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import Nanos
 from image_router.core.rates import Cost
+from image_router.core.scopes import scope_path
 from image_router.core.types import Lane, Purpose, Size, Tier, Usage
 
 LEASE: Final = 90.0

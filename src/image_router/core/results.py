@@ -61,6 +61,11 @@ class GeneratedImage:
     """History with signatures, to continue editing."""
 
     @property
+    def label(self) -> str:
+        """How messages call it."""
+        return f"{self.request_id} image {self.index + 1}"
+
+    @property
     def extension(self) -> str:
         """File extension of the real format, with its dot."""
         return {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}[self.media_type]

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import Nanos
+from image_router.core.scopes import scope_path
 
 
 class Tier(StrEnum):
@@ -276,6 +277,7 @@ class ImageRequest:
     """Idempotency key."""
 
     def __post_init__(self) -> None:
+        scope_path(self.scope)
         for name, kind in _NAMED.items():
             self._name(name, kind)
         if not self.prompt.strip():

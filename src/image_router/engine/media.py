@@ -192,7 +192,7 @@ def _read(source: object) -> tuple[bytes, str]:
     for name in ("data", "image_bytes"):
         data = getattr(holder, name, None)
         if isinstance(data, (bytes, bytearray)):
-            return bytes(data), f"({type(source).__name__})"
+            return bytes(data), getattr(source, "label", None) or f"({type(source).__name__})"
     raise InvalidRequest(
         f"a reference cannot be made of {type(source).__name__}; "
         "give a path, bytes, or an object with inline_data"

@@ -9,10 +9,8 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import Any, TypeAlias, TypeVar
 
-from image_router.core.chain import as_reference
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import parse_usd
-from image_router.core.results import GeneratedImage
 from image_router.core.types import (
     Adaptation,
     AspectRatio,
@@ -33,7 +31,7 @@ from image_router.core.types import (
 )
 from image_router.engine import media
 
-ReferenceSource: TypeAlias = "Reference | GeneratedImage | bytes | str | os.PathLike[str] | object"
+ReferenceSource: TypeAlias = "Reference | bytes | str | os.PathLike[str] | object"
 """Bytes, a path, an http(s) URL, a made image, or anything with inline_data, such as a google.genai Part."""
 
 References: TypeAlias = "ReferenceSource | Iterable[ReferenceSource | tuple[ReferenceSource, str]]"
@@ -190,8 +188,6 @@ async def _load(source: Any, fetch_urls: bool) -> Reference:
     role = None
     if isinstance(source, tuple):
         source, role = _with_role(source)
-    if isinstance(source, GeneratedImage):
-        return as_reference(source, role=role or ReferenceRole.OBJECT)
     if isinstance(source, str) and source.startswith(("http://", "https://")):
         if not fetch_urls:
             raise InvalidRequest(f"reference {source} is not fetched offline; give a file, or bytes")

@@ -11,13 +11,10 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from image_router.core.catalog import Catalog
-from image_router.core.decision import Decision, Snapshot
 from image_router.core.errors import (
     AssetError,
     ConfigError,
@@ -27,46 +24,31 @@ from image_router.core.errors import (
 )
 from image_router.core.events import Sink
 from image_router.core.failover import Plan
-from image_router.core.policy import Policy
-from image_router.core.rates import Quote, RateCard, card_on
+from image_router.core.rates import Quote, card_on
 from image_router.core.relaxing import decide_or_suggest
 from image_router.core.results import GeneratedImage, ImageResult
-from image_router.core.routing import World
-from image_router.core.types import Conversation, ImageRequest, Lane, OnAmbiguous, RetiredPolicy
+from image_router.core.types import Conversation, ImageRequest, Lane, OnAmbiguous
 from image_router.engine.accounts import Accounts, NoAccounts
 from image_router.engine.chains import ChainPlan, ChainResult, quote_chain, run_chain
-from image_router.engine.explaining import Explanation, explain
+from image_router.engine.deciding import Decider, Facts, assumed
 from image_router.engine.making import AT_ONCE, Order, Workshop, make
-from image_router.engine.requests import References, ReferenceSource, build_request, each_source
+from image_router.engine.requests import References, ReferenceSource, each_source
 from image_router.providers.base import Provider
 from image_router.storage.conversations import ConversationStore
 from image_router.telemetry import Announcer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Parts(Facts):
     """All a router works with; wiring makes it."""
 
     provider: Callable[[], Provider]
     """Called at the first paid request, so that explaining needs no key."""
-    catalog: Catalog
-    cards: Sequence[RateCard]
-    policies: Mapping[str, Policy]
-    profile: str
-    as_of: date | None
-    today: Callable[[], date]
     conversations: ConversationStore
-    root: str
-    """Base URL with the API version, as explain shows it."""
     on_ambiguous: OnAmbiguous | None = None
-    retired: RetiredPolicy = RetiredPolicy.REFUSE
-    deadline: float | None = None
     wait_for_budget: float = 0.0
-    scope: str = "default"
     accounts: Callable[[], Accounts] = NoAccounts
     """Called at the first paid request, so that explaining opens no database."""
-    offline: bool = False
-    """No host but the provider's is contacted: references by URL are refused."""
     announce: Announcer = field(default_factory=Announcer)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -74,10 +56,11 @@ class Parts:
     new_id: Callable[[], str] = lambda: f"req_{secrets.token_hex(12)}"
 
 
-class ImageRouter:
-    """The engine's one door. Not thread-safe: one event loop, many tasks."""
+class ImageRouter(Decider):
+    """The engine's one door: a Decider that also spends. Not thread-safe: one event loop, many tasks."""
 
     def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
         self._parts = parts
         self._provider: Provider | None = None
         self._accounts: Accounts | None = None
@@ -113,49 +96,6 @@ class ImageRouter:
             self._accounts = self._parts.accounts()
         return self._accounts
 
-    @property
-    def day(self) -> date:
-        """The day whose models and prices count."""
-        return self._parts.as_of or self._parts.today()
-
-    def world(self, profile: str | None = None) -> World:
-        """Catalog, rate card and policy of the day. Raises InvalidRequest for an unknown profile."""
-        parts, name = self._parts, profile or self._parts.profile
-        if name not in parts.policies:
-            raise InvalidRequest(f"profile {name!r} is not one of {', '.join(sorted(parts.policies))}")
-        card = card_on(self.day, parts.cards)
-        return World(catalog=parts.catalog, card=card, policy=parts.policies[name], day=self.day)
-
-    async def request(self, prompt: str | ImageRequest, **asked: Any) -> ImageRequest:
-        """The validated request that loose arguments stand for."""
-        parts = self._parts
-        defaults = {"retired": parts.retired, "deadline": parts.deadline, "scope": parts.scope}
-        return await build_request(
-            prompt,
-            asked,
-            fetch_urls=not parts.offline,
-            defaults={k: v for k, v in defaults.items() if v is not None},
-        )
-
-    async def decide(
-        self, prompt: str | ImageRequest, *, profile: str | None = None, pressure: int = 0, **asked: Any
-    ) -> Decision:
-        """Decide without spending. `pressure` is the percent of a budget assumed used."""
-        return decide_or_suggest(
-            await self.request(prompt, **asked), self.world(profile), snapshot=_assumed(pressure, {})
-        )
-
-    async def explain(
-        self, prompt: str | ImageRequest, *, profile: str | None = None, pressure: int = 0, **asked: Any
-    ) -> Explanation:
-        """The decision with every reason, and exactly what would be sent. Spends nothing."""
-        decision = await self.decide(prompt, profile=profile, pressure=pressure, **asked)
-        return explain(decision, self._parts.root)
-
-    async def quote(self, prompt: str | ImageRequest, *, profile: str | None = None, **asked: Any) -> Quote:
-        """What the first choice would cost: expected total and ceiling. Spends nothing."""
-        return (await self.decide(prompt, profile=profile, **asked)).head.quote
-
     async def generate(
         self,
         prompt: str | ImageRequest,
@@ -174,7 +114,7 @@ class ImageRouter:
         """
         request = await self.request(prompt, **asked)
         self._allow_spending(request)
-        snapshot = _assumed(pressure, await self.accounts.pressure(request.scope))
+        snapshot = assumed(pressure, await self.accounts.pressure(request.scope))
         decision = decide_or_suggest(request, self.world(profile), snapshot=snapshot)
         order = Order(
             request_id=self._parts.new_id(),
@@ -322,7 +262,3 @@ class ImageRouter:
             max_image=request.max_cost,
             max_total=request.max_total,
         )
-
-
-def _assumed(pressure: int, real: Mapping[str, int]) -> Snapshot:
-    return Snapshot(pressure={**real, **({"assumed": pressure} if pressure else {})})

@@ -1,108 +1,17 @@
-"""Values as plain JSON for --json and HTTP. Money is exact dollars as text; digests stand for pictures.
+"""Results, attempts and errors as plain JSON for --json and HTTP; decisions are in decision_views.
 
-The shape of an explanation is published in data/schemas/explain.schema.json.
+Money is exact dollars as text; digests stand for pictures.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from image_router.core.decision import Candidate, Decision, Dropped, Parameters
 from image_router.core.errors import ImageRouterError, NoEligibleTier, ProviderError
 from image_router.core.money import Nanos, usd_text
-from image_router.core.rates import Cost, Quote
+from image_router.core.rates import Cost
 from image_router.core.results import Attempt, GeneratedImage, ImageResult
 from image_router.core.types import Usage
 from image_router.engine.chains import ChainResult
-from image_router.engine.explaining import Explanation
-
-Json = dict[str, Any]
-
-
-def explanation_view(explanation: Explanation) -> Json:
-    """The decision, then what would be sent."""
-    return {
-        **decision_view(explanation.decision),
-        "payload": explanation.payload,
-        "endpoint": explanation.endpoint,
-        "sdk_call": explanation.sdk_call,
-    }
-
-
-def decision_view(decision: Decision) -> Json:
-    guard = decision.guard
-    return {
-        "rule": decision.rule,
-        "reason": decision.reason,
-        "candidates": [candidate_view(candidate) for candidate in decision.candidates],
-        "dropped": [dropped_view(dropped) for dropped in decision.dropped],
-        "images": decision.request.n,
-        "lane": decision.request.lane,
-        "ceiling_usd": usd_text(decision.ceiling),
-        "policy": decision.policy,
-        "rate_card": decision.rate_card.isoformat(),
-        "as_of": decision.as_of.isoformat(),
-        "guard": {
-            "pressure_percent": guard.pressure_percent,
-            "chosen": guard.chosen,
-            "served": guard.served,
-            "detail": guard.detail,
-        }
-        if guard
-        else None,
-        "warnings": list(decision.warnings),
-    }
-
-
-def candidate_view(candidate: Candidate) -> Json:
-    return {
-        "tier": candidate.tier,
-        "model": candidate.model.id,
-        "parameters": parameters_view(candidate.parameters),
-        "quote": quote_view(candidate.quote),
-        "reason": candidate.reason,
-        "adapted": [{"kind": change.kind, "detail": change.detail} for change in candidate.adapted],
-    }
-
-
-def parameters_view(parameters: Parameters) -> Json:
-    return {
-        "thinking_level": parameters.thinking,
-        "size": parameters.size,
-        "aspect_ratio": parameters.aspect,
-    }
-
-
-def dropped_view(dropped: Dropped) -> Json:
-    return {
-        "tier": dropped.tier,
-        "model": dropped.model,
-        "reason": dropped.reason,
-        "detail": dropped.detail,
-    }
-
-
-def quote_view(quote: Quote) -> Json:
-    return {
-        "lines": [
-            {
-                "what": line.kind,
-                "unit": line.unit,
-                "rate_usd": usd_text(line.rate),
-                "units": line.units,
-                "amount_usd": usd_text(line.amount),
-                "ceiling_units": line.ceiling_units,
-                "ceiling_usd": usd_text(line.ceiling),
-            }
-            for line in quote.lines
-        ],
-        "images": quote.images,
-        "per_image_usd": usd_text(quote.per_image),
-        "expected_usd": usd_text(quote.total),
-        "ceiling_usd": usd_text(quote.ceiling),
-        "list_price_usd": usd_text(quote.list_price),
-        "rate_card": quote.card.isoformat(),
-    }
+from image_router.engine.decision_views import Json, decision_view, dropped_view, quote_view
 
 
 def cost_view(cost: Cost) -> Json:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -173,6 +172,8 @@ def _retry_after_header(headers: Mapping[str, str]) -> float | None:
     found = _SECONDS.match(wait)
     if found:
         return float(found[1])
+    from email.utils import parsedate_to_datetime  # 10 ms of start-up, for a header nobody has sent yet
+
     try:
         passed = parsedate_to_datetime(wait) - parsedate_to_datetime(values.get("date", ""))
     except (TypeError, ValueError):

@@ -25,7 +25,8 @@ from image_router.core.reply import ApiError, FaultKind, Reply, TransportFault
 from image_router.providers.base import Call, Entitlement, ListedModel, ModelsUnavailable
 from image_router.providers.error_wire import parse_error
 from image_router.providers.gemini_wire import parse_models
-from image_router.providers.wires import WIRES, encoded_body, entitlement_of
+from image_router.providers.probing import entitlement_of
+from image_router.providers.wires import WIRES, encoded_body
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 MAX_BODY = 128 * 1024 * 1024

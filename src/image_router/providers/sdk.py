@@ -21,7 +21,8 @@ from image_router.core.reply import ApiError, FaultKind, Reply, TransportFault
 from image_router.core.types import Dialect
 from image_router.providers.base import Call, Entitlement, ListedModel, ModelsUnavailable, Provider
 from image_router.providers.error_wire import parse_error
-from image_router.providers.wires import WIRES, entitlement_of
+from image_router.providers.probing import entitlement_of
+from image_router.providers.wires import WIRES
 
 LOOKUP_TIMEOUT = 30.0
 """Seconds for the list of models or a probe."""

@@ -1,4 +1,4 @@
-"""Which wire module speaks a dialect, and what is the same for every provider that carries it."""
+"""Which wire module speaks a dialect."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Protocol
 
 import orjson
 
-from image_router.core.causes import Cause, rule_for
-from image_router.core.reply import ApiError, Reply
+from image_router.core.reply import Reply
 from image_router.core.types import Dialect
 from image_router.providers import gemini_wire, imagen_wire
-from image_router.providers.base import Call, Entitlement
+from image_router.providers.base import Call
 from image_router.providers.lenient import JsonObject
 
 
@@ -42,23 +41,7 @@ WIRES: Mapping[Dialect, Wire] = {
     ),
 }
 
-_PROBED: Mapping[Cause, Entitlement] = {
-    Cause.BAD_PARAMETER: Entitlement.ENTITLED,
-    Cause.MODEL_NOT_FOUND: Entitlement.NOT_FOUND,
-    Cause.NOT_ENTITLED: Entitlement.NOT_FOUND,
-    Cause.BAD_KEY: Entitlement.KEY_REFUSED,
-    Cause.KEY_LEAKED: Entitlement.KEY_REFUSED,
-    Cause.KEY_RESTRICTED: Entitlement.KEY_REFUSED,
-}
-
 
 def encoded_body(call: Call) -> bytes:
     """The call as JSON text. Worth a thread: references may be tens of megabytes."""
     return orjson.dumps(WIRES[call.model.dialect].request_body(call))
-
-
-def entitlement_of(error: ApiError | None) -> Entitlement:
-    """What the answer to an empty body says about a model; an empty body is never accepted."""
-    if error is None:
-        return Entitlement.UNKNOWN
-    return _PROBED.get(rule_for(error).cause, Entitlement.UNKNOWN)

@@ -1,0 +1,93 @@
+"""Deciding, explaining and quoting: everything that spends nothing, needs no key and opens no database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from image_router.core.catalog import Catalog
+from image_router.core.decision import Decision, Snapshot
+from image_router.core.errors import InvalidRequest
+from image_router.core.policy import Policy
+from image_router.core.rates import Quote, RateCard, card_on
+from image_router.core.relaxing import decide_or_suggest
+from image_router.core.routing import World
+from image_router.core.types import ImageRequest, RetiredPolicy
+from image_router.engine.explaining import Explanation, explain
+from image_router.engine.requests import build_request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What deciding knows: the facts files, the day, and the operator's defaults for a request."""
+
+    catalog: Catalog
+    cards: Sequence[RateCard]
+    policies: Mapping[str, Policy]
+    profile: str
+    as_of: date | None
+    today: Callable[[], date]
+    root: str
+    """Base URL with the API version, as explain shows it."""
+    retired: RetiredPolicy = RetiredPolicy.REFUSE
+    deadline: float | None = None
+    scope: str = "default"
+    offline: bool = False
+    """No host but the provider's is contacted: references by URL are refused."""
+
+
+class Decider:
+    """Answers what would happen, and what it would cost."""
+
+    def __init__(self, known: Facts) -> None:
+        self._facts = known
+
+    @property
+    def day(self) -> date:
+        """The day whose models and prices count."""
+        return self._facts.as_of or self._facts.today()
+
+    def world(self, profile: str | None = None) -> World:
+        """Catalog, rate card and policy of the day. Raises InvalidRequest for an unknown profile."""
+        known, name = self._facts, profile or self._facts.profile
+        if name not in known.policies:
+            raise InvalidRequest(f"profile {name!r} is not one of {', '.join(sorted(known.policies))}")
+        card = card_on(self.day, known.cards)
+        return World(catalog=known.catalog, card=card, policy=known.policies[name], day=self.day)
+
+    async def request(self, prompt: str | ImageRequest, **asked: Any) -> ImageRequest:
+        """The validated request that loose arguments stand for."""
+        known = self._facts
+        defaults = {"retired": known.retired, "deadline": known.deadline, "scope": known.scope}
+        return await build_request(
+            prompt,
+            asked,
+            fetch_urls=not known.offline,
+            defaults={k: v for k, v in defaults.items() if v is not None},
+        )
+
+    async def decide(
+        self, prompt: str | ImageRequest, *, profile: str | None = None, pressure: int = 0, **asked: Any
+    ) -> Decision:
+        """Decide without spending. `pressure` is the percent of a budget assumed used."""
+        return decide_or_suggest(
+            await self.request(prompt, **asked), self.world(profile), snapshot=assumed(pressure, {})
+        )
+
+    async def explain(
+        self, prompt: str | ImageRequest, *, profile: str | None = None, pressure: int = 0, **asked: Any
+    ) -> Explanation:
+        """The decision with every reason, and exactly what would be sent. Spends nothing."""
+        decision = await self.decide(prompt, profile=profile, pressure=pressure, **asked)
+        return explain(decision, self._facts.root)
+
+    async def quote(self, prompt: str | ImageRequest, *, profile: str | None = None, **asked: Any) -> Quote:
+        """What the first choice would cost: expected total and ceiling. Spends nothing."""
+        return (await self.decide(prompt, profile=profile, **asked)).head.quote
+
+
+def assumed(pressure: int, real: Mapping[str, int]) -> Snapshot:
+    """The moment's real pressure, and the one the caller assumes."""
+    return Snapshot(pressure={**real, **({"assumed": pressure} if pressure else {})})
