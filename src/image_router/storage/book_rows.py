@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, Table, and_, bindparam, func, or_, select
 
 from image_router.core.book import Book
-from image_router.core.budget import Budget, Micros, Span, Window, scope_path, span_of, within
+from image_router.core.budget import Budget, Micros, Span, Window, span_of
 from image_router.core.errors import StorageError, StorageProblem
 from image_router.core.holds import AttemptKey
 from image_router.core.running import Balance, Now
+from image_router.core.scopes import scope_path, within
 from image_router.storage import schema
 from image_router.storage.rows import (
     balance_of,
@@ -115,7 +116,7 @@ class StoredBook:
         found = self._connection.execute(_BUDGETS, {"scopes": names}).mappings()
         book.budgets |= {row["scope"]: budget_of(row) for row in found}
         times = [moment for _, moment in moments]
-        for balance in balances_of(self._connection, names, Span(min(times), max(times))):
+        for balance in balances_of(self._connection, names, reach=Span(min(times), max(times))):
             self._keep(balance)
         for scope, moment in sorted(moments):
             for name in scope_path(scope):
@@ -149,7 +150,7 @@ class StoredBook:
         for window in budget.caps:
             span = span_of(window, moment, zone=budget.zone)
             if (budget.scope, window, span.start) not in self.book.balances:
-                balance = summed_balance(self._connection, budget.scope, window, span=span)
+                balance = summed_balance(self._connection, budget.scope, window=window, span=span)
                 self._insert(schema.balances, [balance_row(balance)])
                 self._keep(balance)
 
@@ -193,7 +194,7 @@ class StoredBook:
             self._connection.exec_driver_sql(change.sql(self._dialect), binds)
 
 
-def balances_of(connection: Connection, scopes: Collection[str], reach: Span) -> list[Balance]:
+def balances_of(connection: Connection, scopes: Collection[str], *, reach: Span) -> list[Balance]:
     """Balances of these scopes whose window touches the time from reach.start to reach.end, both included."""
     binds = {
         "scopes": list(scopes),
@@ -203,7 +204,7 @@ def balances_of(connection: Connection, scopes: Collection[str], reach: Span) ->
     return [balance_of(row) for row in connection.execute(_BALANCES, binds).mappings()]
 
 
-def summed_balance(connection: Connection, scope: str, window: Window, *, span: Span) -> Balance:
+def summed_balance(connection: Connection, scope: str, *, window: Window, span: Span) -> Balance:
     """What was held and spent in a window, added up from its holds."""
     holds, (low, high) = schema.holds.c, within(scope)
     sums = select(

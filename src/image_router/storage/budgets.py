@@ -8,17 +8,10 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
-from image_router.core.budget import (
-    Budget,
-    Micros,
-    Span,
-    Window,
-    percent_used,
-    scope_path,
-    span_of,
-)
+from image_router.core.budget import Budget, Micros, Span, Window, percent_used, span_of
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import Nanos
+from image_router.core.scopes import scope_path
 from image_router.storage import schema
 from image_router.storage.book_rows import balances_of, summed_balance
 from image_router.storage.database import Database, Transaction
@@ -45,7 +38,7 @@ class Standing:
 
     @property
     def percent(self) -> int:
-        return percent_used(self.settled, self.held, self.cap)
+        return percent_used(self.settled, self.held, cap=self.cap)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +112,13 @@ def standings(tx: Transaction, scope: str) -> tuple[Standing, ...]:
     """Budgets.standing inside a transaction."""
     names, now = scope_path(scope), tx.now.wall
     budgets = _of(tx, names)
-    there = {(b.scope, b.window, b.span): b for b in balances_of(tx.connection, names, Span(now, now))}
+    there = {(b.scope, b.window, b.span): b for b in balances_of(tx.connection, names, reach=Span(now, now))}
     found = []
     for budget in (budgets[name] for name in names if name in budgets):
         for window, cap in budget.caps.items():
             span = span_of(window, now, zone=budget.zone)
             balance = there.get((budget.scope, window, span)) or summed_balance(
-                tx.connection, budget.scope, window, span=span
+                tx.connection, budget.scope, window=window, span=span
             )
             found.append(
                 Standing(

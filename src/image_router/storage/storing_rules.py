@@ -9,8 +9,8 @@ from typing import Final
 
 from sqlalchemy import delete, insert, select
 
-from image_router.core.budget import scope_path
 from image_router.core.errors import InvalidRequest
+from image_router.core.scopes import scope_path
 from image_router.storage.asset_tables import storing_rules
 from image_router.storage.asset_values import StoreMode
 from image_router.storage.database import Database, Transaction

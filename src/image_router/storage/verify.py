@@ -15,11 +15,12 @@ from itertools import groupby
 
 from sqlalchemy import Connection, RowMapping, func, select, text
 
-from image_router.core.budget import SECOND, Micros, Window, scope_path
+from image_router.core.budget import SECOND, Micros, Window
 from image_router.core.errors import StorageError, StorageProblem
 from image_router.core.holds import AttemptKey, Entry, EntryKind, HoldState, digest_of
 from image_router.core.money import show_usd
 from image_router.core.running import Balance, HoldRecord
+from image_router.core.scopes import scope_path
 from image_router.storage import schema
 from image_router.storage.database import Transaction
 from image_router.storage.rows import balance_of, entry_of, hold_of, send_of
