@@ -47,7 +47,7 @@ async def open_books(settings: Settings | None = None, **overrides: Any) -> Asyn
 def there_are_books(settings: Settings) -> bool:
     """Whether a router ever opened them: opening makes a database file where there is none."""
     address = database_of(settings)
-    return not isinstance(address, Path) or address.exists()
+    return not isinstance(address, Path) or os.path.exists(address)
 
 
 def somebody() -> str:

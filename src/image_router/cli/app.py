@@ -29,7 +29,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "ledger": ("auditing:ledger", "Verify the ledger, read its entries, resolve unknown calls."),
     "reconcile": ("reconciling:reconcile", "Compare the ledger with a provider's bill, call by call."),
     "emulator": ("serving:emulator", "Start the local Gemini image API."),
-    "doctor": ("doctor:doctor", "Check key, host, clock, catalog, tiers and disk, and say what to do."),
+    "doctor": (
+        "doctor:doctor",
+        "Check key, host, clock, catalog, tiers, disk and books, and say what to do.",
+    ),
     "demo": ("demo:demo", "One picture per tier and a chain against the emulator, as a contact sheet."),
     "completion": ("completion:completion", "Print the script that completes commands in your shell."),
 }

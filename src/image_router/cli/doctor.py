@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from image_router.cli.books_check import books_are
 from image_router.cli.checkup import Finding, Health, at_home, away, facts_are
 from image_router.cli.failures import FINDINGS, OK
 from image_router.cli.ink import ink
@@ -21,7 +22,7 @@ _MARKS = {Health.OK: ("ok", "green"), Health.WARNING: ("warning", "yellow"), Hea
 @json_option
 @settings_options
 def doctor(as_json: bool, **options: Any) -> int:
-    """Check key, host, clock, catalog, tiers, disk and extras, and say what to do for each finding.
+    """Check key, host, clock, catalog, tiers, disk, books and extras, and say what to do for each finding.
 
     \b
     image-router doctor
@@ -50,7 +51,7 @@ def _examine(options: dict[str, Any]) -> list[Finding]:
                 name="settings", health=Health.ERROR, detail=str(error), advice="mend it and run doctor again"
             )
         ]
-    findings = [*at_home(settings), *facts_are(settings)]
+    findings = [*at_home(settings), *facts_are(settings), *asyncio.run(books_are(settings))]
     if settings.offline:
         skipped = Finding(
             name="host", health=Health.OK, detail="offline mode: not contacted, clock not compared"

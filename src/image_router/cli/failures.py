@@ -21,7 +21,9 @@ class Exit(NamedTuple):
 
 
 OK: Final = Exit(0, "everything asked for was done")
-FINDINGS: Final = Exit(1, "doctor or models check found something wrong; any error not listed here")
+FINDINGS: Final = Exit(
+    1, "doctor, models check, ledger verify or reconcile found something; any error not listed here"
+)
 PARTIAL: Final = Exit(8, "some images failed; the others are saved, and every failure is listed")
 INTERRUPTED: Final = Exit(130, "stopped with Ctrl-C; finished images are saved")
 
