@@ -418,3 +418,32 @@ async def test_a_full_disk_is_not_waited_for(
     with pytest.raises(StorageError, match="full"):
         await ledger.hold(asked(100))
     assert len(calls) == 1
+
+
+async def test_a_hold_of_many_rows(ledger: Ledger, budgets: Budgets) -> None:
+    """A chunk's hold is settled row by row, each under its own request, and closes with what is left."""
+    await budgets.set("acme", who="ann", day=100_000)
+    hold = await ledger.hold(asked(10_000, per_image=100, request_id="chunk_1"))
+    rows = [AttemptKey(number=1, request_id=f"row_{row:02}") for row in range(90)]
+    await asyncio.gather(*(ledger.sent(hold, sending(100, key)) for key in rows))
+    await asyncio.gather(*(ledger.settle(hold, paid(70, key, response_id=key.request_id)) for key in rows))
+    assert (await ledger.settle(hold, paid(70, rows[3], response_id="row_03"))).kind is None
+    assert await ledger.close(hold) == 10_000 - 90 * 70
+    assert [entry.spent for entry in await ledger.entries_of("row_03") if entry.attempt] == [70]
+    assert await balanced(ledger)
+
+
+@pytest.mark.parametrize("deadline", [0, -1, float("nan"), float("inf")])
+def test_deadlines_that_are_none(deadline: float) -> None:
+    """A hold has an end: a deadline without one is refused."""
+    with pytest.raises(InvalidRequest):
+        asked(100, deadline=deadline)
+
+
+@pytest.mark.parametrize("wait", [0, -1, float("nan")])
+async def test_not_waiting(ledger: Ledger, budgets: Budgets, wait: float) -> None:
+    """Without a time to wait the refusal comes at once."""
+    await budgets.set("acme", who="ann", day=100)
+    await ledger.hold(asked(100))
+    with pytest.raises(BudgetExceeded):
+        await ledger.hold(asked(1), wait=wait)

@@ -121,7 +121,7 @@ async def test_a_correction_counts_for_its_model(ledger: Ledger) -> None:
     told = Adjustment(attempt=unknown.attempt, amount=20, who="ann", reason="bill")
     await ledger.adjust(unknown.hold_id, told)
     assert await ledger.statement([By.PURPOSE], Period(scope="acme/b")) == (
-        line("draft", calls=1, images=0, spent=20),
+        line("draft", calls=1, images=0, spent=20, for_nothing=20),
     )
 
 

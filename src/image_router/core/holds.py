@@ -23,6 +23,9 @@ from image_router.core.types import Lane, Purpose, Size, Tier, Usage
 LEASE: Final = 90.0
 """Seconds a hold lives without a heartbeat, and at least this long past its owner's deadline."""
 
+LONGEST: Final = 30 * 86_400.0
+"""Seconds the owner of a hold may take: a month."""
+
 
 class EntryKind(StrEnum):
     """What an entry does to the two running sums, spent and held."""
@@ -71,6 +74,8 @@ class HoldRequest:
         scope_path(self.scope)
         check_amount(self.amount, "the amount to hold")
         check_amount(self.per_image, "the amount for one image")
+        if self.deadline is not None and not 0 < self.deadline <= LONGEST:
+            raise InvalidRequest(f"deadline {self.deadline} s must be above 0 and at most {LONGEST:,.0f}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -111,6 +112,8 @@ class Postgresql:
     """A server. Its own clock is the time, so that hosts whose clocks differ agree."""
 
     def __init__(self, address: str, *, patience: float, clock: Clock | None) -> None:
+        if find_spec("psycopg") is None:
+            raise ConfigError("PostgreSQL needs a driver: pip install 'image-router[postgres]'")
         url = make_url(address).set(drivername="postgresql+psycopg")
         self.name = url.render_as_string(hide_password=True)
         self._clock = clock

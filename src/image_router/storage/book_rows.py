@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, Table, and_, bindparam, func, or_, select, tuple_
 
 from image_router.core.book import Book
 from image_router.core.budget import Budget, Micros, Span, Window, span_of
 from image_router.core.errors import StorageError, StorageProblem
-from image_router.core.holds import AttemptKey
+from image_router.core.holds import AttemptKey, SendState
 from image_router.core.running import Balance, Now
 from image_router.core.scopes import scope_path, within
 from image_router.storage import schema
@@ -66,7 +66,14 @@ def _bind(dialect: str, name: str) -> str:
 
 
 _HOLDS = select(schema.holds).where(schema.holds.c.id.in_(bindparam("ids", expanding=True)))
-_SENDS = select(schema.sends).where(schema.sends.c.hold_id.in_(bindparam("ids", expanding=True)))
+_ATTEMPT = tuple_(
+    schema.sends.c.hold_id, schema.sends.c.request_id, schema.sends.c.image_index, schema.sends.c.attempt
+)
+_OF_HOLDS = select(schema.sends).where(schema.sends.c.hold_id.in_(bindparam("ids", expanding=True)))
+_IN_FLIGHT = _OF_HOLDS.where(schema.sends.c.state == SendState.SENT)
+_SENDS = _OF_HOLDS.where(
+    or_(schema.sends.c.state == SendState.SENT, _ATTEMPT.in_(bindparam("keys", expanding=True)))
+)
 _BUDGETS = select(schema.budgets).where(schema.budgets.c.scope.in_(bindparam("scopes", expanding=True)))
 _BALANCES = select(schema.balances).where(
     schema.balances.c.scope.in_(bindparam("scopes", expanding=True)),
@@ -103,10 +110,16 @@ class StoredBook:
         self._holds: dict[str, _Row] = {}
         self._sends: dict[tuple[str, AttemptKey], _Row] = {}
 
-    def load(self, hold_ids: Collection[str], scopes: Collection[str]) -> None:
-        """Everything that steps on these holds, and new holds in these scopes, may look at."""
+    def load(
+        self,
+        hold_ids: Collection[str],
+        attempts: Collection[tuple[str, AttemptKey]],
+        *,
+        scopes: Collection[str],
+    ) -> None:
+        """Everything that steps on these holds and attempts, and new holds in these scopes, may look at."""
         if hold_ids:
-            self._load_holds(hold_ids)
+            self._load_holds(hold_ids, attempts)
         book = self.book
         moments = {(scope, book.now.wall) for scope in scopes}
         moments |= {(record.scope, record.taken_at) for record in book.holds.values()}
@@ -133,7 +146,7 @@ class StoredBook:
             rows = [entry_row(entry, last + n) for n, entry in enumerate(self.book.entries, 1)]
             self._insert(schema.entries, rows)
 
-    def _load_holds(self, hold_ids: Collection[str]) -> None:
+    def _load_holds(self, hold_ids: Collection[str], attempts: Collection[tuple[str, AttemptKey]]) -> None:
         book = self.book
         for row in self._connection.execute(_HOLDS, {"ids": list(hold_ids)}).mappings():
             record = hold_of(row)
@@ -141,7 +154,10 @@ class StoredBook:
             self._holds[record.id] = hold_row(record)
         if not book.holds:
             return
-        for row in self._connection.execute(_SENDS, {"ids": list(book.holds)}).mappings():
+        # A chunk's hold has hundreds of sends; only those in flight and those of these steps matter.
+        keys = [(hold, key.request_id, key.index, key.number) for hold, key in attempts]
+        binds = {"ids": list(book.holds), "keys": keys}
+        for row in self._connection.execute(_SENDS if keys else _IN_FLIGHT, binds).mappings():
             send = send_of(row)
             book.sends[send.hold_id, send.key] = send
             self._sends[send.hold_id, send.key] = send_row(send)

@@ -29,6 +29,7 @@ from image_router.core.errors import (
 from image_router.core.holds import (
     LEASE,
     Adjustment,
+    AttemptKey,
     Entry,
     Hold,
     HoldRequest,
@@ -62,6 +63,7 @@ class Step:
 
     act: Callable[[Book], Any]
     hold_id: str | None = None
+    key: AttemptKey | None = None
     scope: str | None = None
 
 
@@ -79,7 +81,11 @@ def take_steps(tx: Transaction, steps: Sequence[Step]) -> tuple[list[Any], list[
     This is how a settlement shares its transaction with the asset and the finished work it pays for.
     """
     stored = StoredBook(tx.connection, tx.now)
-    stored.load({s.hold_id for s in steps if s.hold_id}, {s.scope for s in steps if s.scope})
+    stored.load(
+        {step.hold_id for step in steps if step.hold_id},
+        {(step.hold_id, step.key) for step in steps if step.hold_id and step.key},
+        scopes={step.scope for step in steps if step.scope},
+    )
     results: list[Any] = []
     for step in steps:
         try:
@@ -93,7 +99,7 @@ def take_steps(tx: Transaction, steps: Sequence[Step]) -> tuple[list[Any], list[
 def settling(hold: Hold | str, done: Settlement) -> Step:
     """The step of Ledger.settle, for take_steps."""
     hold_id = _id(hold)
-    return Step(act=lambda book: book.settle(hold_id, done), hold_id=hold_id)
+    return Step(act=lambda book: book.settle(hold_id, done), hold_id=hold_id, key=done.attempt)
 
 
 def closing(hold: Hold | str) -> Step:
@@ -132,7 +138,7 @@ class Ledger:
         try:
             return await self._hold(asked)
         except BudgetExceeded as refusal:
-            if wait <= 0 or _in_vain(refusal, wait):
+            if not wait > 0 or _in_vain(refusal, wait):
                 raise
             line = self._lines.setdefault(refusal.scope or "", deque())
         return await self._in_line(asked, line, until)
@@ -144,7 +150,8 @@ class Ledger:
         Raises BudgetExceeded when that does not fit and HoldExpired when the hold was given up: do not send.
         """
         hold_id = _id(hold)
-        await self._do(Step(act=lambda book: book.sent(hold_id, call), hold_id=hold_id))
+        step = Step(act=lambda book: book.sent(hold_id, call), hold_id=hold_id, key=call.attempt)
+        await self._do(step)
 
     async def settle(self, hold: Hold | str, done: Settlement) -> Settled:
         """Record what an attempt cost. Never refused for lack of money: an excess is an overrun."""
@@ -161,7 +168,7 @@ class Ledger:
             book.close(hold_id)
             return settled
 
-        settled = cast(Settled, await self._surely(Step(act=act, hold_id=hold_id)))
+        settled = cast(Settled, await self._surely(Step(act=act, hold_id=hold_id, key=done.attempt)))
         self._wake()
         return settled
 
@@ -197,7 +204,7 @@ class Ledger:
     async def adjust(self, hold: Hold | str, told: Adjustment) -> Settled:
         """Correct what is counted for an attempt: how the unknown is resolved."""
         hold_id = _id(hold)
-        step = Step(act=lambda book: book.adjust(hold_id, told), hold_id=hold_id)
+        step = Step(act=lambda book: book.adjust(hold_id, told), hold_id=hold_id, key=told.attempt)
         settled = cast(Settled, await self._surely(step))
         self._wake()
         return settled
