@@ -387,7 +387,7 @@ async def test_forgetting_a_scope_erases_words_and_pictures_and_keeps_amounts(
     def book(tx):  # type: ignore[no-untyped-def]
         take_steps(tx, [settling(hold, settlement)])
         insert_asset(tx, landed)
-        Cache(database, assets).insert(tx, "acme/x", "cd", landed=landed)
+        Cache(database, assets).insert(tx, landed)
         works.finish(tx, claim, record=record, cost=made.PRICE)
 
     await database.write(book)

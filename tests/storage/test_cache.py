@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from image_router.storage.blobs import BLOBS, Blobs
 from image_router.storage.cache import Cache, CacheMode
 from image_router.storage.cache_rows import Bounds
 from image_router.storage.database import Database, Transaction
-from image_router.storage.landing import Landed, insert_asset
+from image_router.storage.landing import insert_asset
 from image_router.storage.memory import Memory, weight
 from image_router.storage.objects import Folder, now_micros
 from image_router.storage.storing_rules import StoringRule, StoringRules
@@ -40,18 +41,15 @@ def cache(database: Database, assets: Assets) -> Cache:
 
 async def keep(cache: Cache, assets: Assets, one: Made, *, key: str = KEY) -> None:
     """What the engine does with a picture that came."""
-    landed = await assets.land(one)
+    landed = await assets.land(replace(one, cache_key=key))
 
-    def write(tx: Transaction) -> Landed | None:
+    def write(tx: Transaction) -> None:
         if landed is not None:
             insert_asset(tx, landed)
-        cache.insert(tx, one.decision.request.scope, key, landed=landed)
-        return landed
+        cache.insert(tx, landed)
 
     await assets.db.write(write)
-    await cache.remember(
-        one.decision.request.scope, key, image=one.image, made_at=landed.asset.made_at if landed else 0
-    )
+    await cache.remember(landed, one.image)
 
 
 def one_picture(seed: int = 0, prompt: str = "a red fox in the snow", **more: object) -> Made:

@@ -22,7 +22,8 @@ from image_router.storage.exporting import export
 from image_router.storage.files import PART
 from image_router.storage.keeping import Keeper
 from image_router.storage.landing import Note
-from image_router.storage.objects import Folder, ObjectStore, now_micros, open_store
+from image_router.storage.objects import Folder, ObjectStore, now_micros
+from image_router.storage.stores import open_store
 from image_router.storage.storing_rules import StoringRules
 
 
@@ -187,7 +188,7 @@ async def test_leftovers_of_writers_are_not_listed_and_are_tidied(tmp_path: Path
 
 LIMITED = """
 import asyncio, sys, signal, resource
-from image_router.storage.objects import open_store
+from image_router.storage.stores import open_store
 from image_router.core.errors import AssetError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

@@ -114,7 +114,7 @@ def asset_id(request_id: str, index: int) -> str:
     return f"{request_id}.{index}"
 
 
-def asset_of(made: Made, at: Micros, mode: StoreMode) -> Asset:
+def asset_of(made: Made, *, at: Micros, mode: StoreMode) -> Asset:
     """What will be known of a picture made at this moment."""
     image, request = made.image, made.decision.request
     return Asset(

@@ -58,7 +58,7 @@ class Assets:
         mode = (await self.rules.of(made.decision.request.scope)).store
         if mode is StoreMode.NONE:
             return None
-        asset, parents = asset_of(made, self._clock(), mode), parents_of(made)
+        asset, parents = asset_of(made, at=self._clock(), mode=mode), parents_of(made)
         if mode is StoreMode.METADATA:
             return Landed(asset=asset, parents=parents)
         note = Note(

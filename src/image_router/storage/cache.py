@@ -24,7 +24,7 @@ from image_router.storage.assets import Assets
 from image_router.storage.cache_rows import Bounds, Entry
 from image_router.storage.database import Database, Transaction
 from image_router.storage.landing import Landed
-from image_router.storage.memory import Memory
+from image_router.storage.memory import Kept, Memory, Place
 from image_router.storage.objects import now_micros
 
 _PRUNE_EVERY = 64
@@ -97,7 +97,7 @@ class Cache:
         self._bounds = bounds or Bounds()
         self._clock = clock
         self._memory = Memory(self._bounds.memory_bytes, self._bounds.memory_count)
-        self._used: Counter[tuple[str, str]] = Counter()
+        self._used: Counter[Place] = Counter()
         self._misses = self._broken = self._stored = 0
 
     async def get(self, scope: str, key: str, *, mode: CacheMode = CacheMode.USE) -> Hit | None:
@@ -105,30 +105,38 @@ class Cache:
         if mode is not CacheMode.USE:
             return None
         oldest = self._clock() - int(self._bounds.max_age * SECOND)
-        found = self._memory.get((scope, key), oldest) or await self._durable(scope, key, oldest)
+        place = (scope, key)
+        found = self._memory.get(place, oldest) or await self._durable(place, oldest)
         if found is None:
             self._misses += 1
             return None
-        self._used[scope, key] += 1
+        self._used[place] += 1
         return _hit(found.image, found.saved, found.made_at)
 
-    def insert(self, tx: Transaction, scope: str, key: str, *, landed: Landed | None) -> None:
-        """Remember a picture under the key of the model that made it, in the transaction of its asset."""
-        if landed is not None and landed.asset.stored:
+    def insert(self, tx: Transaction, landed: Landed | None) -> None:
+        """Remember a picture under the key of the model that made it, in the transaction of its asset.
+
+        Nothing is remembered of a picture without a cache key, or whose bytes are not kept.
+        """
+        place = _place(landed)
+        if landed is not None and place is not None:
             asset = landed.asset
             entry = Entry(asset_id=asset.id, cost=asset.cost, bytes=asset.bytes, made_at=asset.made_at)
-            cache_rows.insert_entry(tx, scope, key, entry=entry)
+            cache_rows.insert_entry(tx, place, entry=entry)
 
-    async def remember(self, scope: str, key: str, *, image: GeneratedImage, made_at: Micros) -> None:
+    async def remember(self, landed: Landed | None, image: GeneratedImage) -> None:
         """Keep it in memory too, once its row is on disk; now and then, look at the bounds."""
-        self._memory.put((scope, key), Hit(image=image, saved=image.cost.total, made_at=made_at))
+        place = _place(landed)
+        if landed is None or place is None:
+            return
+        self._memory.put(place, Hit(image=image, saved=landed.asset.cost, made_at=landed.asset.made_at))
         self._stored += 1
         if self._stored % _PRUNE_EVERY == 0:
             await self.prune()
 
     async def similar(self, prompt: str, scope: str, *, text: str | None = None) -> Suggestion | None:
         """The likest picture paid for in a scope, when it is like enough to be worth a word."""
-        found = await self._db.read(lambda tx: cache_rows.likest(tx, prompt, scope, text=text))
+        found = await self._db.read(lambda tx: cache_rows.likest(tx, prompt, scope=scope, text=text))
         if found is None or found[1] < ALIKE:
             return None
         return Suggestion(asset=found[0], percent=found[1])
@@ -163,8 +171,8 @@ class Cache:
         """Write down which entries were used."""
         await self._flush()
 
-    async def _durable(self, scope: str, key: str, oldest: Micros) -> Hit | None:
-        entry = await self._db.read(lambda tx: cache_rows.find(tx, scope, key, oldest=oldest))
+    async def _durable(self, place: Place, oldest: Micros) -> Kept | None:
+        entry = await self._db.read(lambda tx: cache_rows.find(tx, place, oldest=oldest))
         if entry is None:
             return None
         try:
@@ -173,16 +181,22 @@ class Cache:
             # A cache never stands in the way: the picture is made anew, and the loss is told.
             _log.warning("a cached picture is lost and will be paid for again: %s", problem)
             self._broken += 1
-            await self._db.write(lambda tx: cache_rows.drop(tx, scope, key, asset_id=entry.asset_id))
+            await self._db.write(lambda tx: cache_rows.drop(tx, place, asset_id=entry.asset_id))
             return None
         hit = Hit(image=image, saved=entry.cost, made_at=entry.made_at)
-        self._memory.put((scope, key), hit)
+        self._memory.put(place, hit)
         return hit
 
     async def _flush(self) -> None:
         used, self._used = self._used, Counter()
         if used:
             await self._db.write(lambda tx: cache_rows.note_use(tx, used, now=self._clock()))
+
+
+def _place(landed: Landed | None) -> Place | None:
+    if landed is None or landed.asset.cache_key is None or not landed.asset.stored:
+        return None
+    return landed.asset.scope, landed.asset.cache_key
 
 
 def _hit(image: GeneratedImage, saved: Nanos, made_at: Micros) -> Hit:

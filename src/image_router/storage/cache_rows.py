@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
 
 from image_router.core.budget import SECOND, Micros
 from image_router.core.errors import InvalidRequest
@@ -16,6 +16,7 @@ from image_router.core.similarity import Sketch, likeness, sketch
 from image_router.storage.asset_tables import assets, cached_images, under
 from image_router.storage.asset_values import Asset, asset_from, slots_text
 from image_router.storage.database import Transaction
+from image_router.storage.memory import Place
 
 _LOOKED_AT: Final = 500
 """Pictures with equal slots that are compared, newest first."""
@@ -56,22 +57,22 @@ class Totals:
     saved: Nanos
 
 
-def find(tx: Transaction, scope: str, key: str, *, oldest: Micros) -> Entry | None:
+def find(tx: Transaction, place: Place, *, oldest: Micros) -> Entry | None:
     """The entry of a key, unless its picture was made before `oldest`."""
     wanted = select(_COLUMNS.asset_id, _COLUMNS.cost, _COLUMNS.bytes, _COLUMNS.made_at).where(
-        _COLUMNS.scope == scope, _COLUMNS.cache_key == key, _COLUMNS.made_at >= oldest
+        _at(place), _COLUMNS.made_at >= oldest
     )
     row = tx.connection.execute(wanted).mappings().first()
     return Entry(**row) if row else None
 
 
-def insert_entry(tx: Transaction, scope: str, key: str, *, entry: Entry) -> None:
+def insert_entry(tx: Transaction, place: Place, *, entry: Entry) -> None:
     """Point a key to a picture; an older one makes way."""
-    tx.connection.execute(delete(cached_images).where(_COLUMNS.scope == scope, _COLUMNS.cache_key == key))
+    tx.connection.execute(delete(cached_images).where(_at(place)))
     tx.connection.execute(
         insert(cached_images).values(
-            scope=scope,
-            cache_key=key,
+            scope=place[0],
+            cache_key=place[1],
             asset_id=entry.asset_id,
             cost=entry.cost,
             bytes=entry.bytes,
@@ -82,22 +83,16 @@ def insert_entry(tx: Transaction, scope: str, key: str, *, entry: Entry) -> None
     )
 
 
-def drop(tx: Transaction, scope: str, key: str, *, asset_id: str) -> None:
+def drop(tx: Transaction, place: Place, *, asset_id: str) -> None:
     """Forget an entry, unless it points to another picture by now."""
-    tx.connection.execute(
-        delete(cached_images).where(
-            _COLUMNS.scope == scope, _COLUMNS.cache_key == key, _COLUMNS.asset_id == asset_id
-        )
-    )
+    tx.connection.execute(delete(cached_images).where(_at(place), _COLUMNS.asset_id == asset_id))
 
 
-def note_use(tx: Transaction, used: Mapping[tuple[str, str], int], *, now: Micros) -> None:
+def note_use(tx: Transaction, used: Mapping[Place, int], *, now: Micros) -> None:
     """Add hits to entries."""
-    for (scope, key), times in used.items():
-        mine = and_(_COLUMNS.scope == scope, _COLUMNS.cache_key == key)
-        tx.connection.execute(
-            update(cached_images).where(mine).values(hits=_COLUMNS.hits + times, used_at=now)
-        )
+    for place, times in used.items():
+        more = {"hits": _COLUMNS.hits + times, "used_at": now}
+        tx.connection.execute(update(cached_images).where(_at(place)).values(more))
 
 
 def totals(tx: Transaction, scope: str | None) -> Totals:
@@ -137,13 +132,12 @@ def prune(tx: Transaction, bounds: Bounds, *, now: Micros) -> int:
         for scope, key, size in tx.connection.execute(longest_unused).all():
             if too_many <= 0 and too_big <= 0:
                 break
-            mine = and_(_COLUMNS.scope == scope, _COLUMNS.cache_key == key)
-            dropped += tx.connection.execute(delete(cached_images).where(mine)).rowcount
+            dropped += tx.connection.execute(delete(cached_images).where(_at((scope, key)))).rowcount
             too_many, too_big = too_many - 1, too_big - size
     return dropped
 
 
-def likest(tx: Transaction, prompt: str, scope: str, *, text: str | None) -> tuple[Asset, int] | None:
+def likest(tx: Transaction, prompt: str, *, scope: str, text: str | None) -> tuple[Asset, int] | None:
     """The picture whose prompt is likest, newest first among equals, and how many percent."""
     wanted = sketch(prompt, text)
     same_slots = (
@@ -159,3 +153,8 @@ def likest(tx: Transaction, prompt: str, scope: str, *, text: str | None) -> tup
         if best is None or percent > best[1]:
             best = asset_from(dict(row)), percent
     return best
+
+
+def _at(place: Place) -> ColumnElement[bool]:
+    scope, key = place
+    return and_(_COLUMNS.scope == scope, _COLUMNS.cache_key == key)

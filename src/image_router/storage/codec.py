@@ -67,7 +67,7 @@ def _packed_text(text: str, pieces: Pieces) -> dict[str, str]:
     return {_PIECE: _put(text.encode("utf-8", "surrogatepass"), pieces)}
 
 
-def unpacked(kind: Any, data: Any, pieces: Mapping[str, bytes]) -> Any:
+def unpacked(kind: Any, data: Any, *, pieces: Mapping[str, bytes]) -> Any:
     """The value of this type. Raises StorageError for a record of a newer program or a broken one, KeyError
     naming the digest of a piece that is not given."""
     if kind in _PLAIN:
@@ -77,11 +77,13 @@ def unpacked(kind: Any, data: Any, pieces: Mapping[str, bytes]) -> Any:
         return _unpacked_class(kind, data, pieces)
     if origin in (Union, types.UnionType):
         chosen = next(arg for arg in inner if arg is not type(None))
-        return None if data is None else unpacked(chosen, data, pieces)
+        return None if data is None else unpacked(chosen, data, pieces=pieces)
     if origin in (tuple, frozenset):
-        return origin(unpacked(inner[0], item, pieces) for item in _expected(data, list))
+        return origin(unpacked(inner[0], item, pieces=pieces) for item in _expected(data, list))
     pairs = _expected(data, dict).items()
-    return {unpacked(inner[0], key, pieces): unpacked(inner[1], item, pieces) for key, item in pairs}
+    return {
+        unpacked(inner[0], key, pieces=pieces): unpacked(inner[1], item, pieces=pieces) for key, item in pairs
+    }
 
 
 @lru_cache(maxsize=256)
@@ -114,7 +116,7 @@ def _unpacked_dataclass(kind: Any, data: dict[str, Any], pieces: Mapping[str, by
     for name in known.keys() - data.keys():
         if not _has_default(known[name][0]):
             raise _broken(f"{kind.__name__}.{name} is missing")
-    return kind(**{name: unpacked(known[name][1], item, pieces) for name, item in data.items()})
+    return kind(**{name: unpacked(known[name][1], item, pieces=pieces) for name, item in data.items()})
 
 
 @lru_cache(maxsize=256)
@@ -163,9 +165,9 @@ def _unpacked_error(data: dict[str, Any], pieces: Mapping[str, bytes]) -> ImageR
         raise _newer(f"error {data['code']!r}")
     if not issubclass(kind, ProviderError):
         return kind(data["message"])
-    attempts = unpacked(tuple[Attempt, ...], data["attempts"], pieces)
+    attempts = unpacked(tuple[Attempt, ...], data["attempts"], pieces=pieces)
     if issubclass(kind, AllAttemptsFailed):
-        failures = unpacked(tuple[ImageRouterError, ...], data["failures"], pieces)
+        failures = unpacked(tuple[ImageRouterError, ...], data["failures"], pieces=pieces)
         return kind(data["message"], failures=failures, attempts=attempts)
     error = kind(data["message"], model=data["model"], retry_after=data["retry_after"], attempts=attempts)
     for name in ("reason", "words", "text"):

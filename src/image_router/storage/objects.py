@@ -1,4 +1,4 @@
-"""Named bytes that outlive the process: in a local folder, or in a bucket (buckets.py).
+"""Named bytes that outlive the process: in a local folder here, in a bucket in buckets.
 
 Names are relative paths with slashes. Knows nothing of pictures, digests or the database.
 """
@@ -9,17 +9,18 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
-from urllib.parse import unquote, urlsplit
 
 from image_router.core.budget import SECOND, Micros
-from image_router.core.errors import AssetError, ConfigError
+from image_router.core.errors import AssetError
 from image_router.storage.files import PART, make_folder, sync_folder, write_new, write_whole
 
 T = TypeVar("T")
+Walk = Iterator[tuple[str, list[str], list[str]]]
+"""As os.walk gives it: folder, folders in it, files in it."""
 
 _NAME = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z._-]*(?:/[0-9A-Za-z_-][0-9A-Za-z._-]*)*")
 
@@ -89,7 +90,7 @@ class Folder:
     async def tidy(self, before: Micros) -> int:
         return await self._do("", lambda path: _tidy(path, before))
 
-    def _step(self, walk: Iterator[tuple[str, list[str], list[str]]]) -> list[Listed] | None:
+    def _step(self, walk: Walk) -> Sequence[Listed] | None:
         """The files of the next folder; None after the last one."""
         step = next(walk, None)
         if step is None:
@@ -116,31 +117,6 @@ class Folder:
             return await asyncio.to_thread(work, path)
         except OSError as error:
             raise AssetError(f"the store {path} cannot be used: {error.strerror or error}") from error
-
-
-def open_store(address: str | Path, *, options: Mapping[str, str] | None = None) -> ObjectStore:
-    """The store at a path, or at s3://, gs://, az:// or file:// URLs. Nothing is contacted yet.
-
-    `options` are those of the bucket's driver; credentials are also found where its own tools look. Raises
-    ConfigError for another address or a missing extra.
-    """
-    if isinstance(address, Path) or "://" not in address:
-        return Folder(Path(address))
-    parts = urlsplit(address)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-        return Folder(Path(unquote(parts.path)))
-    if parts.scheme not in ("s3", "gs", "az") or not parts.netloc:
-        raise ConfigError(
-            f"{parts.scheme}:// is no place for pictures: write a path, s3://bucket/folder, "
-            f"gs://bucket/folder, az://container/folder or file:///path"
-        )
-    try:
-        from image_router.storage.buckets import Bucket
-    except ImportError as error:
-        raise ConfigError(
-            f"buckets need the extra: pip install 'image-router[buckets]' ({error.name} is missing)"
-        ) from None
-    return Bucket(address, options=options)
 
 
 def _put(path: Path, data: bytes, replace: bool) -> bool:

@@ -46,7 +46,7 @@ class Kind(Generic[V]):
     def read(self, data: bytes, pieces: Mapping[str, bytes]) -> V:
         """The value. Raises StorageError for a newer, other or damaged record, KeyError naming a piece that
         is not given."""
-        value: V = unpacked(self.type, self._value(data), pieces)
+        value: V = unpacked(self.type, self._value(data), pieces=pieces)
         return value
 
     def needs(self, data: bytes) -> frozenset[str]:
