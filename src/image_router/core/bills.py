@@ -38,7 +38,7 @@ class _Place:
     line: int
 
     def error(self, what: str) -> InvalidRequest:
-        return InvalidRequest(f"{self.name}, {self.line}: {what}")
+        return InvalidRequest(f"{self.name} {self.line}: {what}")
 
 
 def read_bill(text: str, *, name: str) -> list[Charge]:
