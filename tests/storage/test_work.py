@@ -330,6 +330,21 @@ async def test_a_failure_after_an_unknown_call_keeps_the_key(works: Works, datab
     assert claimed(await works.claim(WORK, "req_2")).unknown == {0}
 
 
+async def test_a_caller_who_leaves_while_claiming_leaves_no_claim(works: Works) -> None:
+    """Whatever instant a caller is cancelled at, the key is not blocked by nobody."""
+    for turns in range(12):
+        task = asyncio.create_task(works.claim(WORK, "req_1"))
+        for _ in range(turns):
+            await asyncio.sleep(0.001)
+        task.cancel()
+        outcome = (await asyncio.gather(task, return_exceptions=True))[0]
+        await works.drain()
+        if isinstance(outcome, Claimed):
+            await works._db.write(lambda tx, claim=outcome: works.let_go(tx, claim))
+            works.ended(outcome)
+    assert claimed(await works.claim(WORK, "req_2")).turn == 1
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\0b", "a\nb", "a\ud800"])
 async def test_a_key_that_cannot_be_stored_is_refused(works: Works, key: str) -> None:
     """Both databases take the same keys."""

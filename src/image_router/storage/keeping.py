@@ -23,7 +23,6 @@ from image_router.storage.blobs import BLOBS, LANDING, TRASH, BlobFault, Fault
 from image_router.storage.database import Transaction
 from image_router.storage.landing import NOTE
 from image_router.storage.objects import Listed, now_micros
-from image_router.storage.storing_rules import StoringRule
 
 GRACE: Final = 86_400.0
 """Seconds a blob stays after nobody refers to it: time to restore yesterday's database beside it."""
@@ -94,10 +93,10 @@ class Keeper:
             leftovers=leftovers,
         )
 
-    async def retain(self, *, default: StoringRule | None = None) -> int:
+    async def retain(self) -> int:
         """Remove bytes that their scopes keep no longer; how many pictures. gc deletes the blobs later."""
-        rules = await self._assets.rules.all()
-        look = partial(removing.remove_expired, rules=rules, default=default or StoringRule())
+        rules = self._assets.rules
+        look = partial(removing.remove_expired, rules=await rules.all(), default=rules.default)
         found, count = await self._db.write(partial(look, after=_BEGINNING)), 0
         count += len(found.assets)
         while found.last is not None:

@@ -42,7 +42,7 @@ class StoringRules:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._db = db
-        self._default = default or StoringRule()
+        self.default = default or StoringRule()
         self._clock = clock
         self._known: Mapping[str, StoringRule] = {}
         self._read_at: float | None = None
@@ -52,7 +52,7 @@ class StoringRules:
         if self._read_at is None or self._clock() - self._read_at > FRESH:
             self._known = await self.all()
             self._read_at = self._clock()
-        return rule_for(scope, self._known) or self._default
+        return rule_for(scope, self._known) or self.default
 
     async def all(self) -> dict[str, StoringRule]:
         """Every rule that was set, by scope."""

@@ -7,6 +7,7 @@ which all turns of a piece of work share: pictures in the assets, calls of unkno
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import socket
@@ -40,6 +41,7 @@ from image_router.storage.records import REFUSAL, RESULT
 from image_router.storage.work_rows import Claimant, Claimed, Row, Running, Work, WorkState
 
 MAX_KEY: Final = 255
+_log = logging.getLogger(__name__)
 _POLL: Final = (0.05, 1.0)
 """Seconds between looks at work that somebody else does: first, longest."""
 
@@ -81,6 +83,7 @@ class Works:
         self._sleep = sleep
         self._lease = int(lease * SECOND)
         self._mine: set[Claimed] = set()
+        self._returning: set[asyncio.Task[None]] = set()
         self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     async def claim(self, work: Work, request_id: str, *, wait: float = 0.0) -> Claim:
@@ -156,6 +159,11 @@ class Works:
         """
         work_rows.let_go(tx, claim)
 
+    async def drain(self) -> None:
+        """Give back the claims whose callers were cancelled; before the database is closed."""
+        while self._returning:
+            await asyncio.wait(self._returning)
+
     def ended(self, claim: Claimed) -> None:
         """The transaction with finish, refuse or let_go is on disk: nothing is to be renewed any more."""
         self._mine.discard(claim)
@@ -169,7 +177,7 @@ class Works:
         found: work_rows.Found | None = await self._db.read(lambda tx: work_rows.look(tx, work))
         if found is None:
             claimant = Claimant(owner=self.owner, request_id=request_id, lease=self._lease)
-            found = await self._db.write(lambda tx: work_rows.take(tx, work, claimant=claimant))
+            found = await self._take(work, claimant)
         if isinstance(found, Claimed):
             self._mine.add(found)
             return found
@@ -178,6 +186,25 @@ class Works:
         if found.state is WorkState.REFUSED:
             return Refused(error=_refusal(work, found), at=found.ended_at)
         return await self._finished(work, found)
+
+    async def _take(self, work: Work, claimant: Claimant) -> work_rows.Found:
+        taking = asyncio.ensure_future(self._db.write(lambda tx: work_rows.take(tx, work, claimant=claimant)))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            task = asyncio.ensure_future(self._give_back(taking))
+            self._returning.add(task)
+            task.add_done_callback(self._returning.discard)
+            raise
+
+    async def _give_back(self, taking: asyncio.Future[work_rows.Found]) -> None:
+        """The caller is gone and the claim still on its way: nobody would end it before its lease does."""
+        try:
+            found = await taking
+            if isinstance(found, Claimed):
+                await self._db.write(lambda tx: work_rows.let_go(tx, found))
+        except ImageRouterError as problem:
+            _log.warning("a claim whose caller left ends with its lease: %s", problem)
 
     async def _finished(self, work: Work, row: Row) -> Finished:
         day = f"{from_micros(row.ended_at):%Y-%m-%d %H:%M} UTC"
