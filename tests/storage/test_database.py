@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import signal
 import sqlite3
 import threading
@@ -21,6 +20,7 @@ from image_router.core.errors import ConfigError, StorageError, StorageProblem
 from image_router.storage import migrations, schema
 from image_router.storage.database import Database, Together, Transaction
 from image_router.storage.migrations import Migration
+from storage.ledgers import no_more_room
 
 
 def note(tx: Transaction, word: str) -> str:
@@ -360,15 +360,8 @@ class TestSqliteFile:
         path = tmp_path / "x.db"
         async with await Database.open(path) as database:
             await database.write(lambda tx: note(tx, "kept"))
-            soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-            ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
-            try:
-                with pytest.raises(StorageError) as refusal:
-                    await database.write(lambda tx: note(tx, "x" * 1_000_000))
-            finally:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-                signal.signal(signal.SIGXFSZ, ignored)
+            with no_more_room(200_000), pytest.raises(StorageError) as refusal:
+                await database.write(lambda tx: note(tx, "x" * 1_000_000))
             assert refusal.value.problem is StorageProblem.FULL
             await database.write(lambda tx: note(tx, "after"))
             assert await database.read(words) == ["kept", "after"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import psycopg
 import pytest
 
 from image_router.core.budget import BudgetAlert
@@ -21,7 +23,7 @@ from image_router.core.types import Lane, Size, Tier, Usage
 from image_router.storage.budgets import Budgets
 from image_router.storage.database import Database, Transaction
 from image_router.storage.ledger import Ledger, closing, settling, take_steps
-from storage.ledgers import FIRST, SCOPE, Clock, asked, paid, sending
+from storage.ledgers import FIRST, SCOPE, Clock, asked, no_more_room, paid, sending
 
 
 @pytest.fixture
@@ -447,3 +449,71 @@ async def test_not_waiting(ledger: Ledger, budgets: Budgets, wait: float) -> Non
     await ledger.hold(asked(100))
     with pytest.raises(BudgetExceeded):
         await ledger.hold(asked(1), wait=wait)
+
+
+async def test_connections_cut_in_the_middle(on_postgresql: str) -> None:
+    """A server that keeps throwing connections out loses no step and doubles none."""
+
+    async def spend(ledger: Ledger, name: str) -> None:
+        for turn in range(10):
+            hold = await ledger.hold(asked(100, request_id=f"{name}_{turn}"))
+            await ledger.sent(hold, sending())
+            await ledger.settle(hold, paid(60, response_id=f"{name}_{turn}"))
+            await ledger.close(hold)
+
+    async def cut(spending: asyncio.Future[list[None]]) -> int:
+        cuts = 0
+        async with await psycopg.AsyncConnection.connect(on_postgresql, autocommit=True) as connection:
+            while not spending.done():
+                others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE " + (
+                    "datname = current_database() AND pid <> pg_backend_pid()"
+                )
+                row = await (await connection.execute(others)).fetchone()
+                cuts += row[0] if row else 0
+                await asyncio.sleep(0.1)
+        return cuts
+
+    async with await Database.open(on_postgresql) as database:
+        ledger = Ledger(database, patience=60.0)
+        await Budgets(database).set("acme", who="ann", day=100_000)
+        spending = asyncio.gather(*(spend(ledger, f"req_{number}") for number in range(20)))
+        cuts = await cut(spending)
+        await spending
+        assert cuts > 0
+        (line,) = await ledger.statement([])
+        assert (line.calls, line.spent) == (200, 200 * 60)
+        assert (await ledger.verify()).open_holds == 0
+        assert await balanced(ledger)
+
+
+async def test_growing_is_not_repeated_in_doubt(
+    ledger: Ledger, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Growth whose confirmation was lost is reported instead of being held twice."""
+    hold, write = await ledger.hold(asked(100)), database.write_together
+
+    async def lossy(together: object, item: object) -> object:
+        await write(together, item)  # type: ignore[arg-type]
+        raise StorageError("cut off", problem=StorageProblem.GONE, in_doubt=True)
+
+    monkeypatch.setattr(database, "write_together", lossy)
+    with pytest.raises(StorageError):
+        await ledger.grow(hold, 50)
+    monkeypatch.undo()
+    assert await ledger.close(hold) == 150
+
+
+async def test_a_full_disk_while_settling(tmp_path: Path) -> None:
+    """A settlement the disk has no room for is a typed error; the hold stays, and room lets it be settled."""
+    async with await Database.open(tmp_path / "x.db") as database:
+        ledger = Ledger(database)
+        hold = await ledger.hold(asked(100))
+        await ledger.sent(hold, sending())
+        with no_more_room(1):
+            with pytest.raises(StorageError) as refusal:
+                await ledger.settle(hold, paid(60))
+            with pytest.raises(StorageError):
+                await ledger.hold(asked(100))
+        assert refusal.value.problem is StorageProblem.FULL
+        assert (await ledger.settle(hold, paid(60))).spent == 60
+        assert await balanced(ledger)

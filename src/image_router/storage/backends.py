@@ -117,18 +117,24 @@ class Postgresql:
         url = make_url(address).set(drivername="postgresql+psycopg")
         self.name = url.render_as_string(hide_password=True)
         self._clock = clock
-        self.writing = self._engine(url, patience, pool_size=1)
+        waits = round(patience * 1000)
+        # For this transaction alone: a pooler may hand the session to somebody else. A frozen or cut-off
+        # process is thrown out after a while, so that it does not keep every other writer waiting.
+        self._entrance = (
+            f"SET LOCAL lock_timeout = {waits}; SET LOCAL idle_in_transaction_session_timeout = {waits}; "
+            f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})"
+        )
+        self.writing = self._engine(url, pool_size=1)
         self.reading = self._engine(
             url,
-            patience,
             pool_size=4,
             isolation_level="REPEATABLE READ",
             execution_options={"postgresql_readonly": True},
         )
 
     @staticmethod
-    def _engine(url: Any, patience: float, **options: Any) -> Engine:
-        engine = create_engine(
+    def _engine(url: Any, **options: Any) -> Engine:
+        return create_engine(
             url,
             connect_args={
                 "connect_timeout": 10,
@@ -140,19 +146,9 @@ class Postgresql:
             },
             **options,
         )
-        waits = round(patience * 1000)
-
-        @event.listens_for(engine, "connect")
-        def _set_up(connection: Any, _record: Any) -> None:
-            connection.execute(f"SET lock_timeout = {waits}")
-            # A frozen or cut-off process must not keep every other writer out.
-            connection.execute(f"SET idle_in_transaction_session_timeout = {waits}")
-            connection.commit()
-
-        return engine
 
     def enter(self, connection: Connection) -> None:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITERS_LOCK})
+        connection.exec_driver_sql(self._entrance)
 
     def look(self, connection: Connection) -> tuple[int, Now]:
         number, moment = connection.execute(

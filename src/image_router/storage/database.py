@@ -11,13 +11,13 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar, cast
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RootTransaction
 from sqlalchemy.exc import SQLAlchemyError
 
 from image_router.core.errors import StorageError, StorageProblem
@@ -157,37 +157,46 @@ class Database:
 
     def _store(self, group: list[_Ticket]) -> None:
         """One transaction. A connection that was lost before the commit is replaced once."""
-        try:
-            try:
-                self._transact(group)
-            except StorageError as error:
-                if error.problem is not StorageProblem.GONE or error.in_doubt:
-                    raise
-                self._transact(group)
-        except StorageError as error:
+        error = self._attempt(group)
+        if error is not None and error.problem is StorageProblem.GONE and not error.in_doubt:
+            error = self._attempt(group)
+        if error is not None:
             for ticket in group:
                 ticket.error = error
 
+    def _attempt(self, group: list[_Ticket]) -> StorageError | None:
+        caught = _Caught()
+        with caught:
+            self._transact(group)
+        if caught.error is None:
+            return None
+        self._drop_connection()
+        return self._typed(caught.error)
+
     def _transact(self, group: list[_Ticket]) -> None:
-        committing = False
+        connection = self._connect()
+        with connection.begin() as transaction:
+            tx = self._entered(connection)
+            for tickets in _by_job(group):
+                self._run(tx, tickets, alone=len(group) == 1)
+            if len(group) == 1 and group[0].error is not None:
+                transaction.rollback()
+            else:
+                self._commit(transaction)
+
+    def _commit(self, transaction: RootTransaction) -> None:
         try:
-            connection = self._connect()
-            with connection.begin() as transaction:
-                tx = self._entered(connection)
-                for tickets in _by_job(group):
-                    self._run(tx, tickets, alone=len(group) == 1)
-                if len(group) == 1 and group[0].error is not None:
-                    transaction.rollback()
-                else:
-                    committing = True
-                    transaction.commit()
-        except (SQLAlchemyError, OSError) as error:
-            self._drop_connection()
-            lost = storage_error(error, self.name).problem is StorageProblem.GONE
-            raise storage_error(error, self.name, in_doubt=committing and lost) from error
-        except StorageError:
-            self._drop_connection()
-            raise
+            transaction.commit()
+        except SQLAlchemyError as error:
+            lost = self._typed(error).problem is StorageProblem.GONE
+            raise storage_error(error, self.name, in_doubt=lost) from error
+
+    def _typed(self, error: Exception) -> StorageError:
+        if isinstance(error, StorageError):
+            return error
+        typed = storage_error(error, self.name)
+        typed.__cause__ = error
+        return typed
 
     def _entered(self, connection: Connection) -> Transaction:
         self._backend.enter(connection)
@@ -206,8 +215,7 @@ class Database:
         if error is None:
             return
         if isinstance(error, SQLAlchemyError):
-            error = storage_error(error, self.name)
-            error.__cause__ = caught.error
+            error = self._typed(error)
         if isinstance(error, StorageError) and error.problem in _FATAL:
             raise error
         if len(tickets) == 1:
@@ -302,7 +310,8 @@ def _answer(group: list[_Ticket]) -> None:
     for ticket in group:
         by_loop.setdefault(ticket.loop, []).append(ticket)
     for loop, tickets in by_loop.items():
-        if not loop.is_closed():
+        # A loop that was closed meanwhile has nobody left who waits.
+        with suppress(RuntimeError):
             loop.call_soon_threadsafe(_resolve, tickets)
 
 

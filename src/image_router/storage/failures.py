@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from image_router.core.errors import StorageError, StorageProblem
 
@@ -45,7 +45,7 @@ _POSTGRESQL = {
 }
 
 
-def storage_error(error: SQLAlchemyError | OSError, name: str, *, in_doubt: bool = False) -> StorageError:
+def storage_error(error: Exception, name: str, *, in_doubt: bool = False) -> StorageError:
     """The error of a database called `name`, in words for the operator."""
     problem = _problem(error)
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
@@ -54,7 +54,7 @@ def storage_error(error: SQLAlchemyError | OSError, name: str, *, in_doubt: bool
     return StorageError(words, problem=problem, in_doubt=in_doubt)
 
 
-def _problem(error: SQLAlchemyError | OSError) -> StorageProblem:
+def _problem(error: Exception) -> StorageProblem:
     if isinstance(error, OSError):
         return StorageProblem.READ_ONLY if isinstance(error, PermissionError) else StorageProblem.GONE
     original = getattr(error, "orig", None)

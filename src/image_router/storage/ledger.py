@@ -65,6 +65,8 @@ class Step:
     hold_id: str | None = None
     key: AttemptKey | None = None
     scope: str | None = None
+    repeatable: bool = True
+    """Whether doing it twice is doing it once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,12 @@ class Ledger:
     async def grow(self, hold: Hold | str, amount: Nanos) -> Hold:
         """Add to a hold, in the windows in which it was taken. Raises BudgetExceeded, HoldExpired."""
         hold_id = _id(hold)
-        return cast(Hold, await self._do(Step(act=lambda book: book.grow(hold_id, amount), hold_id=hold_id)))
+        return cast(
+            Hold,
+            await self._do(
+                Step(act=lambda book: book.grow(hold_id, amount), hold_id=hold_id, repeatable=False)
+            ),
+        )
 
     async def close(self, hold: Hold | str) -> Nanos:
         """End a hold; how much was given back. A call that was sent and not settled counts as unknown."""
@@ -289,7 +296,8 @@ class Ledger:
                 stored = await self.db.write_together(self._together, step)
             except StorageError as error:
                 passing = error.problem in (StorageProblem.LOCKED, StorageProblem.GONE)
-                if not passing or time.monotonic() > until:
+                repeatable = step.repeatable or not error.in_doubt
+                if not (passing and repeatable) or time.monotonic() > until:
                     raise
                 await asyncio.sleep(self._pause())
                 continue
