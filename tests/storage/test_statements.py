@@ -14,6 +14,7 @@ import pytest
 
 from gemini_emulator import Emulator
 from image_router.books import Books, name_of
+from image_router.cli.app import outcome_of
 from image_router.config import Settings, load_settings
 from image_router.core.bills import read_json
 from image_router.core.causes import Billed
@@ -21,10 +22,12 @@ from image_router.core.errors import ImageRouterError, InvalidRequest
 from image_router.core.holds import Adjustment, AttemptKey, Settlement
 from image_router.core.reconcile import Charge, Finding
 from image_router.core.statement import By, Line, Period, period_of, total_of
+from image_router.core.types import Size
 from image_router.engine.bookkeeping import LedgerAccounts
 from image_router.engine.router import ImageRouter
 from image_router.storage.database import Database
 from image_router.storage.ledger import Ledger
+from image_router.storage.migrations import ALL
 from image_router.wiring import offline_emulator, parts_of
 from storage.ledgers import Clock, asked, cost, paid, sending
 
@@ -239,3 +242,41 @@ async def test_the_condition_of_a_database(run: Run) -> None:
     assert there.schema >= 3
     assert there.size > 10_000
     assert there.entries == (await run.books.ledger.verify()).entries
+
+
+def test_the_commands_work_on_either_database(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Budgets, statement, usage, verification and the doctor, on the database the environment names."""
+    monkeypatch.setenv("IMAGE_ROUTER_DATABASE_URL", address)
+    monkeypatch.setenv("IMAGE_ROUTER_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("IMAGE_ROUTER_OFFLINE", raising=False)
+    monkeypatch.setenv("GEMINI_API_KEY", "none")
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "http://127.0.0.1:9")
+    asyncio.run(_a_little_traffic(address))
+    for command in (
+        "budget set acme --day 5 --zone Asia/Tokyo",
+        "budget show acme/studio",
+        "budget history acme",
+        "statement --by day --by tier",
+        "usage",
+        "ledger entries --scope acme",
+        "ledger unknowns",
+        "ledger verify",
+    ):
+        assert outcome_of(command.split()) == 0, capsys.readouterr()
+    said = capsys.readouterr().out
+    assert "$0.00000004 of $5.00 spent" in said
+    assert "sound: 3 entries, 1 holds" in said
+    assert outcome_of(["doctor", "--json"]) == 1  # its host is out of reach
+    seen = {one["name"]: one for one in json.loads(capsys.readouterr().out)["findings"]}
+    assert (seen["books"]["health"], seen["ledger"]["health"]) == ("ok", "ok")
+    assert f"schema {ALL[-1].number}" in seen["books"]["detail"]
+
+
+async def _a_little_traffic(address: str) -> None:
+    async with await Database.open(address) as db:
+        ledger = Ledger(db)
+        hold = await ledger.hold(asked(100, model="gemini-2.5-flash-image"))
+        await ledger.sent(hold, sending(100))
+        await ledger.settle_and_close(hold, paid(40, size=Size.K1))
