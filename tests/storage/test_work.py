@@ -35,6 +35,7 @@ from image_router.storage.asset_values import Made, StoreMode
 from image_router.storage.assets import Assets
 from image_router.storage.blobs import Blobs
 from image_router.storage.database import Database, Transaction
+from image_router.storage.keeping import Keeper
 from image_router.storage.landing import insert_asset
 from image_router.storage.ledger import Ledger
 from image_router.storage.objects import Folder
@@ -207,14 +208,28 @@ def test_only_refusals_of_content_are_remembered(error: ImageRouterError, rememb
     assert is_refusal(error) == remembered
 
 
+@pytest.mark.parametrize(
+    ("loss", "says"),
+    [
+        ("missing", "is missing"),
+        ("corrupt", "is damaged"),
+        ("removed", r"was removed on 20.* \(removed by hand\)"),
+    ],
+)
 async def test_a_result_whose_picture_is_gone_is_an_error(
-    works: Works, assets: Assets, database: Database, tmp_path: Path
+    works: Works, assets: Assets, database: Database, *, loss: str, says: str
 ) -> None:
-    """A removed picture is never paid for again in silence, however often the key is tried."""
+    """A lost or removed picture is never paid for again in silence, however often the key is tried."""
     await finish(works, assets, claimed(await works.claim(WORK, "req_1")), one_picture())
-    await assets.blobs.delete(made.digest_of(made.png()))
+    digest = made.digest_of(made.png())
+    if loss == "missing":
+        await assets.blobs.delete(digest)
+    elif loss == "corrupt":
+        await assets.blobs.store.put(f"blobs/{digest[:2]}/{digest}", b"x" * 99, replace=True)
+    else:
+        await Keeper(assets).remove("req_1.0")
     for _ in range(2):
-        with pytest.raises(AssetError, match=r"finished on .* for \$0\.039, but .* missing.* Use a new key"):
+        with pytest.raises(AssetError, match=rf"finished on .* for \$0\.039, but .*{says}.* Use a new key"):
             await other(database, assets).claim(WORK, "req_2")
 
 
@@ -343,6 +358,8 @@ async def test_a_caller_who_leaves_while_claiming_leaves_no_claim(works: Works) 
             await works._db.write(lambda tx, claim=outcome: works.let_go(tx, claim))
             works.ended(outcome)
     assert claimed(await works.claim(WORK, "req_2")).turn == 1
+    # Reads of cancelled callers run on in their threads, and hold connections until they end.
+    await asyncio.sleep(0.3)
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\0b", "a\nb", "a\ud800"])
@@ -361,6 +378,7 @@ from image_router.core.types import ImageRequest
 from image_router.storage.assets import Assets
 from image_router.storage.blobs import Blobs
 from image_router.storage.database import Database
+from image_router.storage.keeping import Keeper
 from image_router.storage.landing import insert_asset
 from image_router.storage.objects import Folder
 from image_router.storage.storing_rules import StoringRules
