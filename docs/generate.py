@@ -107,14 +107,21 @@ def exit_codes() -> str:
 
 
 def commands() -> str:
-    """Every command with its help and options."""
-    return "\n".join(_command(name) for name in COMMANDS)
+    """Every command with its help and options, the commands of a group after it."""
+    return "\n".join(_command(name, command) for name, command in _each_command())
 
 
-def _command(name: str) -> str:
-    command = cli.get_command(click.Context(cli), name)
-    if command is None:
-        raise LookupError(name)
+def _each_command() -> Iterator[tuple[str, click.Command]]:
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        if command is None:
+            raise LookupError(name)
+        yield name, command
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {each}", inner) for each, inner in command.commands.items())
+
+
+def _command(name: str, command: click.Command) -> str:
     words, examples = _help_parts(command.help or "")
     options = [_option(option) for option in command.params if isinstance(option, click.Option)]
     shown = f"```sh\n{examples}\n```\n\n" if examples else ""

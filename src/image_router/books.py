@@ -19,6 +19,7 @@ from typing import Any
 
 from image_router import facts
 from image_router.config import Settings, load_settings
+from image_router.core.bill_totals import reconcile_totals
 from image_router.core.causes import Billed
 from image_router.core.economics import Market, Mix
 from image_router.core.errors import InvalidRequest
@@ -139,6 +140,13 @@ class Books:
         """Compare the calls sent in a period with a bill. `complete`: what is not on it cost nothing."""
         await self.ledger.expire()
         return reconcile(await self.ledger.calls(period), charges, complete=complete)
+
+    async def reconcile_totals(
+        self, charges: Sequence[Charge], period: Period | None = None, *, zone: str = "UTC"
+    ) -> Reconciliation:
+        """Compare with a bill that has sums by day and model instead of calls."""
+        await self.ledger.expire()
+        return reconcile_totals(await self.ledger.calls(period), charges, zone=zone)
 
     async def adopt(self, found: Reconciliation, *, who: str, bill: str) -> Reconciliation:
         """Adjust the unknown calls that a bill resolved; what is different after that."""

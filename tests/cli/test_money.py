@@ -296,6 +296,20 @@ def test_bills_in_files(run: Run, spent: Emulator, here: Path) -> None:
     assert run("reconcile", "--bill", "empty.csv", "--to", "2001-01-01").status == 0
 
 
+def test_bills_of_sums(run: Run, spent: Emulator, here: Path) -> None:
+    """Google Cloud's export has sums by day and model; they are compared, and resolve nothing."""
+    assert run("reconcile", "--emulator", spent.url, "--adjust").status == 0
+    lines = run("statement", "--by", "model", "--json").json["lines"]
+    rows = [f"{line['model']},{line['spent_usd']}" for line in lines]
+    (here / "sums.csv").write_text("\n".join(["model,cost", *rows]))
+    assert run("reconcile", "--bill", "sums.csv", "--totals").status == 0
+    (here / "sums.csv").write_text("\n".join(["model,cost", *rows[1:]]))
+    ran = run("reconcile", "--bill", "sums.csv", "--totals", "--json")
+    assert (ran.status, [one["kind"] for one in ran.json["differences"]]) == (1, ["missing there"])
+    assert "the sum of all days" in run("reconcile", "--bill", "sums.csv", "--totals").out
+    assert run("reconcile", "--bill", "sums.csv", "--totals", "--adjust").status == 2
+
+
 @pytest.mark.parametrize(
     ("flags", "status"),
     [

@@ -41,32 +41,45 @@ _COLUMNS: Final = (
 @click.option("--bill", "file", metavar="FILE", help="The provider's export: CSV, or the emulator's JSON.")
 @click.option("--emulator", "url", metavar="URL", help="Ask a running emulator for its bill.")
 @click.option("--complete", is_flag=True, help="The bill names every call: what is not on it cost nothing.")
+@click.option(
+    "--totals", is_flag=True, help="The bill has sums by day and model, as Google Cloud's export has."
+)
 @click.option("--adjust", is_flag=True, help="Count unknown calls at what the bill says.")
 @who_option
 @period_options
 @format_options
 @books_options
-def reconcile(file: str | None, url: str | None, complete: bool, adjust: bool, **options: Any) -> int:
+def reconcile(**options: Any) -> int:
     """Compare the ledger with a bill and list every difference.
 
     \b
     image-router reconcile --bill november.csv --from 2026-11-01 --to 2026-11-30
     image-router reconcile --bill november.csv --complete --adjust
+    image-router reconcile --bill cloud.csv --totals --zone America/Los_Angeles
     image-router reconcile --emulator http://127.0.0.1:8099 --offline
 
     Calls are found by response id; those without one by model and amount, or by model and time. Exit code 1
     while anything differs. --from and --to choose the ledger's calls by when they were sent; give a bill of
     the same days. CSV columns: model and amount_usd, and where known response_id and time.
     """
+    file, url, totals = options.pop("file"), options.pop("url"), options.pop("totals")
+    complete, adjust = options.pop("complete"), options.pop("adjust")
     if (file is None) == (url is None):
         raise InvalidRequest("name the bill once: --bill FILE, or --emulator URL")
+    if totals and (complete or adjust):
+        raise InvalidRequest(
+            "sums cannot say what came of a call: --totals goes without --complete and --adjust"
+        )
     form, who = take_form(options), who_of(options.pop("who"))
-    period, _ = take_period(options)
+    period, zone = take_period(options)
     name = str(file or url)
     charges = _charges_of_file(name) if file else asyncio.run(_charges_of_emulator(name))
 
     async def work(books: Books) -> tuple[Reconciliation, Reconciliation]:
-        found = await books.reconcile(charges, period, complete=complete or url is not None)
+        if totals:
+            found = await books.reconcile_totals(charges, period, zone=zone)
+        else:
+            found = await books.reconcile(charges, period, complete=complete or url is not None)
         return found, await books.adopt(found, who=who, bill=name) if adjust else found
 
     found, left = with_books(options, work)
@@ -150,9 +163,10 @@ def _show(found: Reconciliation, left: Reconciliation) -> None:
             f"{word} {one.model}: {show_usd(one.ours)} here, {show_usd(one.theirs)} there; {one.detail}"
         )
         where = "  ".join(str(view[name]) for name in ("call", "scope", "response_id") if view[name])
-        click.echo(f"{'':17} {where}")
+        if where:
+            click.echo(f"{'':17} {where}")
     click.echo(
-        f"{found.fitting:,} calls fit, {len(found.differences):,} differ; the ledger counts "
+        f"{found.fitting:,} fit, {len(found.differences):,} differ; the ledger counts "
         f"{show_usd(found.ours)}, the bill {show_usd(found.theirs)}"
     )
     if adjusted := len(found.differences) - len(left.differences):

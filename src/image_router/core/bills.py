@@ -2,7 +2,7 @@
 
 The CSV's columns, by name in any order and case: `model` and `amount_usd` (also `cost_usd`, `cost`), and
 where the provider tells them `response_id` (also `id`) and `time` (also `date`; ISO 8601, UTC unless it says
-so). Other columns are not looked at. Several rows of one response are added up.
+so; a day alone is its noon). Other columns are not looked at. Several rows of one response are added up.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "at": ("time", "date"),
 }
 """What a charge needs → the columns it is read from, the first that is there."""
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NEEDED: Final = ("model", "amount")
 
 
@@ -117,7 +119,8 @@ def _entry(entry: Any, place: _Place) -> Charge:
 
 def _moment(text: str, place: _Place) -> Micros:
     try:
-        moment = datetime.fromisoformat(text)
+        # A day without a time is the same day in every zone only around noon.
+        moment = datetime.fromisoformat(f"{text}T12:00" if _DAY.fullmatch(text) else text)
     except ValueError:
         raise place.error(f"{text!r} is no time; write it like 2026-11-22T12:00:00Z") from None
     return to_micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
