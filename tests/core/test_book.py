@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from image_router.core import holds
 from image_router.core.book import Book
 from image_router.core.budget import SECOND, Budget, Span, Window, span_of
 from image_router.core.causes import Billed, Cause
@@ -20,6 +21,7 @@ from image_router.core.holds import (
     LEASE,
     Adjustment,
     AttemptKey,
+    Entry,
     EntryKind,
     HoldRequest,
     HoldState,
@@ -30,7 +32,7 @@ from image_router.core.holds import (
 )
 from image_router.core.rates import Cost, CostLine, LineKind
 from image_router.core.running import Balance, Now
-from image_router.core.types import Purpose, Tier
+from image_router.core.types import Purpose, Size, Tier
 
 NOON = 1_795_348_800 * SECOND  # 2026-11-22T12:00Z
 FIRST = AttemptKey(number=1)
@@ -497,3 +499,16 @@ def test_spans_hold_their_start_and_not_their_end() -> None:
     assert 5 in Span(5, 10)
     assert 10 not in Span(5, 10)
     assert 10 in Span(5, None)
+
+
+def test_digests_of_the_past_stay_valid() -> None:
+    """The digest of an entry is pinned: a ledger written by this version verifies with every later one."""
+    made = book()
+    made.hold(asked(100), "h")
+    made.settle("h", paid(60, response_id="resp", size=Size.K1))
+    assert [entry.digest for entry in made.entries] == [
+        "d19c7a769f66147c2e3f010af8645656668568264e76b75ff507c29d0ece15f9",
+        "e20d24c8bcd49dfcf624acf86838bcefefa84b030352f0ae5915f2c45b4b6695",
+    ]
+    signed = {"attempt", "digest", "id", *holds._SIGNED}
+    assert signed == {one.name for one in fields(Entry)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import attrgetter
 from typing import Final
@@ -203,8 +203,12 @@ class Entry:
 
 
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_UNSIGNED: Final = frozenset({"attempt", "digest", "id"})
-_SIGNED: Final = tuple(one.name for one in fields(Entry) if one.name not in _UNSIGNED)
+# For ever: another order, or one name more, and no ledger written before would verify.
+_SIGNED: Final = (
+    *("hold_id", "number", "kind", "at", "request_id", "scope", "model", "tier", "purpose", "lane"),
+    *("spent", "held", "card", "lines", "usage", "images", "size", "billed", "outcome"),
+    *("response_id", "note"),
+)
 _SIGNED_VALUES: Final = attrgetter(*_SIGNED)
 
 
