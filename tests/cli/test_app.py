@@ -74,7 +74,7 @@ def test_flags_mean_the_same_everywhere() -> None:
     """A flag has one name and one help text in all commands that make, explain or look up an image."""
     seen: dict[str, tuple[str, str | None]] = {}
     for name, command in commands().items():
-        for option in command.params if name != "cost" else ():
+        for option in command.params if name not in ("cost", "statement", "usage") else ():
             if isinstance(option, click.Option) and option.name in seen:
                 assert seen[option.name] == ("/".join(option.opts), option.help), command.name
             elif isinstance(option, click.Option):

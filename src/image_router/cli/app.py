@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from itertools import pairwise
 from typing import Final
 
 import click
@@ -94,8 +95,9 @@ def run(arguments: list[str] | None = None) -> None:
 
 
 def _wants_json(arguments: list[str]) -> bool:
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
-    return "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairs
+    return (
+        "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
+    )
 
 
 def outcome_of(arguments: list[str]) -> int:

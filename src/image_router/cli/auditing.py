@@ -16,6 +16,7 @@ from image_router.cli.ledgers import (
     books_options,
     format_options,
     moment_text,
+    scope_filter,
     show_csv,
     show_json,
     show_table,
@@ -68,7 +69,7 @@ def verify(as_json: bool, **options: Any) -> int:
 
 
 @ledger.command("entries")
-@click.option("--scope", metavar="SCOPE", help="This scope and all below it.")
+@scope_filter
 @click.option("--request", metavar="ID", help="One request's entries, oldest first.")
 @click.option("--hold", metavar="ID", help="One hold's entries, oldest first.")
 @click.option(
@@ -110,7 +111,7 @@ def entries(scope: str | None, request: str | None, hold: str | None, limit: int
 
 
 @ledger.command("unknowns")
-@click.option("--scope", metavar="SCOPE", help="This scope and all below it.")
+@scope_filter
 @json_option
 @books_options
 def unknowns(scope: str | None, as_json: bool, **options: Any) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from image_router.books import Books, open_books, somebody
-from image_router.cli.options import Names, every, json_option, setting, settings_from
+from image_router.cli.options import Names, every, home_option, json_option, offline_option, settings_from
 from image_router.core.budget import Micros, from_micros
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import Nanos, parse_usd
@@ -24,9 +24,10 @@ from image_router.core.statement import Period, period_of
 
 T = TypeVar("T")
 
-books_options = every(
-    setting("--offline/--online", "offline", help="The emulator's own books."),
-    setting("--home", "home", metavar="DIR", help="Folder with the books, where no database is named."),
+books_options = every(offline_option, home_option)
+
+scope_filter = click.option(
+    "--scope", metavar="SCOPE", help="This scope and all below it. Default: every scope."
 )
 
 who_option = click.option(

@@ -78,15 +78,22 @@ def setting(flag: str, field: str, **attributes: Any) -> Callable[[Any], Any]:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout; errors too.")
 
-day_options = every(
-    setting("--as-of", "as_of", metavar="DATE", help="The day whose models and prices count, as 2026-04-09."),
-    setting("--home", "home", metavar="DIR", help="Folder of your own catalogs, cards and policies."),
+home_option = setting(
+    "--home", "home", metavar="DIR", help="Folder of your own catalogs, cards and policies, and of the books."
 )
+offline_option = setting(
+    "--offline/--online", "offline", help="The emulator, with books of its own; no other host is contacted."
+)
+as_of_option = setting(
+    "--as-of", "as_of", metavar="DATE", help="The day whose models and prices count, as 2026-04-09."
+)
+
+day_options = every(as_of_option, home_option)
 """Which day's facts: enough for commands that only read."""
 
 settings_options = every(
     day_options,
-    setting("--offline/--online", "offline", help="Draw with the emulator; contact no other host."),
+    offline_option,
     setting("--provider", "provider", type=Names(ProviderName), help="Direct HTTP, or the google-genai SDK."),
     setting("--base-url", "base_url", metavar="URL", help="Another host that speaks the Gemini API."),
     setting("--profile", "profile", metavar="NAME", help="One of the personas, or a policy of your own."),

@@ -14,6 +14,7 @@ from image_router.cli.ledgers import (
     books_options,
     format_options,
     period_options,
+    scope_filter,
     show_csv,
     show_json,
     show_table,
@@ -21,7 +22,7 @@ from image_router.cli.ledgers import (
     take_period,
     with_books,
 )
-from image_router.cli.options import Names, setting
+from image_router.cli.options import Names, as_of_option
 from image_router.core.economics import usd
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import show_usd, usd_text
@@ -30,11 +31,10 @@ from image_router.core.statement import SUMS, By, Line, Period, total_of
 
 _BAR: Final = 24
 _MONEY: Final = ("spent", "unconfirmed", "for_nothing", "overrun")
-_scope_option = click.option("--scope", metavar="SCOPE", help="This scope and all below it. Default: all.")
 
 
 @click.command()
-@_scope_option
+@scope_filter
 @period_options
 @click.option(
     "--by", "by", multiple=True, type=Names(By), help="One line for each. Repeatable. Default: tier."
@@ -72,10 +72,10 @@ def statement(**options: Any) -> None:
 
 
 @click.command()
-@_scope_option
+@scope_filter
 @period_options
 @format_options
-@setting("--as-of", "as_of", metavar="DATE", help="The day whose prices compare, as 2026-04-09.")
+@as_of_option
 @books_options
 def usage(**options: Any) -> None:
     """The traffic's mix beside the target blend, spend by day, savings against all-Pro, cost of failures.
