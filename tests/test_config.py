@@ -131,6 +131,8 @@ def test_tables_and_enums(home: Path, here: Path) -> None:
         ("deadline = 0", "is not above 0"),
         ("deadline = nan", "is not above 0"),
         ("deadline = 'long'", "not a number of seconds"),
+        ("wait_for_budget = -1", "is not 0 or more"),
+        ("wait_for_budget = inf", "is not 0 or more"),
         ("base_url = 'ftp://x'", "not an http or https address"),
         ("profile = ''", "is not a text"),
         ("profile = 3", "is not a text"),

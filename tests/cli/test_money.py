@@ -15,6 +15,7 @@ import pytest
 from cli.conftest import Run
 from gemini_emulator import Emulator
 from image_router.books import open_books
+from image_router.cli import books_check
 
 
 @pytest.fixture
@@ -256,6 +257,14 @@ def test_a_tampered_ledger_is_reported_with_the_entry(run: Run, spent: Emulator,
     assert (checked.status, seen["ledger"]["health"]) == (1, "error")
     assert "offline.db, schema" in seen["books"]["detail"]
     assert seen["unknown calls"]["health"] == "warning"
+
+
+def test_a_large_ledger_is_left_to_verify(run: Run, spent: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor is quick: it verifies no ledger above its limit, and says so."""
+    monkeypatch.setattr(books_check, "VERIFIED_AT_MOST", 1)
+    seen = {one["name"]: one for one in run("doctor", "--json").json["findings"]}
+    assert "not verified here" in seen["ledger"]["detail"]
+    assert "ledger verify" in seen["ledger"]["advice"]
 
 
 def test_the_bill_is_fetched_from_an_emulator(run: Run, spent: Emulator) -> None:
