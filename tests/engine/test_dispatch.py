@@ -30,6 +30,7 @@ from image_router.core.reply import ApiError, FaultKind, Reply
 from image_router.core.routing import decide
 from image_router.core.types import Adaptation, ImageRequest, Lane, OnAmbiguous, Reference, Size, Usage
 from image_router.engine.dispatch import Dispatched, Job, Tools, dispatch
+from image_router.engine.door import OpenDoor
 from image_router.engine.media import digest_of
 from image_router.providers.base import Call
 from image_router.testing import (
@@ -66,9 +67,12 @@ class Desk:
         )  # fmt: skip
         job = Job(request_id="req", index=0, decision=decide(request, world(day)), plan=how, started=started)
         tools = Tools(
-            provider=self.provider, card=card_on(day, cards()), announce=self.events.append, clock=self.clock,
+            door=OpenDoor(self.provider),
+            card=card_on(day, cards()),
+            announce=self.events.append,
+            clock=self.clock,
             sleep=self.clock.sleep,
-        )  # fmt: skip
+        )
         return await dispatch(job, tools)
 
 

@@ -8,7 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from image_router.core.decision import Candidate, Decision
-from image_router.core.errors import BudgetExceeded, HoldExpired, ImageRouterError, ProviderTimeout
+from image_router.core.errors import (
+    BudgetExceeded,
+    HoldExpired,
+    ImageRouterError,
+    ProviderTimeout,
+    StorageError,
+)
 from image_router.core.events import AttemptEnded, AttemptStarted, Sink
 from image_router.core.failover import Finish, Flow, Plan, Tried, Try, attempts
 from image_router.core.failures import error_for
@@ -20,9 +26,11 @@ from image_router.core.results import Attempt, GeneratedImage
 from image_router.core.types import Adaptation, Dialect
 from image_router.engine import media
 from image_router.engine.accounts import Account, NoAccount
+from image_router.engine.admission import Ask, Refusal
 from image_router.engine.calls import call_for
+from image_router.engine.door import CALL_TIME, Door, Passage, passing
 from image_router.providers import gemini_wire
-from image_router.providers.base import Call, Provider
+from image_router.providers.base import Call
 
 _REWRITTEN = {
     Adaptation.REENCODE_REFERENCE: "the references were re-encoded after the provider could not read them",
@@ -35,7 +43,7 @@ _REWRITTEN = {
 class Tools:
     """What dispatching needs from outside; tests hand in their own clock and sleep."""
 
-    provider: Provider
+    door: Door
     card: RateCard
     announce: Sink
     account: Account = field(default_factory=NoAccount)
@@ -63,6 +71,15 @@ class Job:
     tally: Tally = field(default_factory=Tally)
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    step: Try
+    call: Call
+    reply: Reply
+    outcome: Outcome
+    attempt: Attempt
+
+
 @dataclass(slots=True)
 class _Run:
     """One job on its way: what was tried, and when it began."""
@@ -70,6 +87,8 @@ class _Run:
     job: Job
     tools: Tools
     tried: list[Attempt] = field(default_factory=list)
+    answer: _Answer | None = None
+    """Of the last call that was made."""
 
     @property
     def elapsed(self) -> float:
@@ -93,15 +112,6 @@ class Dispatched:
     attempts: tuple[Attempt, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    step: Try
-    call: Call
-    reply: Reply
-    outcome: Outcome
-    attempt: Attempt
-
-
 async def dispatch(job: Job, tools: Tools) -> Dispatched:
     """Make one image, as often and as long as the plan allows. Raises nothing the provider causes."""
     run = _Run(job=job, tools=tools)
@@ -111,13 +121,13 @@ async def dispatch(job: Job, tools: Tools) -> Dispatched:
     step = next(flow)
     while True:
         try:
-            answer = await _attempt(run, step)
-        except (BudgetExceeded, HoldExpired) as refusal:
+            outcome = await _attempt(run, step)
+        except (BudgetExceeded, HoldExpired, StorageError) as refusal:
             return Dispatched(image=None, error=refusal, attempts=tuple(run.tried))
         try:
-            step = flow.send(run.report(answer.outcome))
+            step = flow.send(run.report(outcome))
         except StopIteration as end:
-            return _ended(run, answer, end.value)
+            return _ended(run, end.value)
 
 
 def _too_late(job: Job) -> Dispatched:
@@ -130,27 +140,45 @@ def _too_late(job: Job) -> Dispatched:
     return Dispatched(image=None, error=error, attempts=())
 
 
-async def _attempt(run: _Run, step: Try) -> _Answer:
-    number, model = len(run.tried) + 1, step.candidate.model
+async def _attempt(run: _Run, step: Try) -> Outcome:
+    """Wait for a turn, then call; a turn that is refused is an outcome too, and costs nothing."""
     job, tools = run.job, run.tools
     tools.announce(
         AttemptStarted(
-            request_id=job.request_id, index=job.index, number=number, model=model.id, wait=step.wait
+            request_id=job.request_id,
+            index=job.index,
+            number=len(run.tried) + 1,
+            model=step.candidate.model.id,
+            wait=step.wait,
         )
     )
     if step.wait:
         await tools.sleep(step.wait)
+    ask = Ask.of(step.candidate, job.decision.request)
+    permit = await tools.door.admit(ask, patience=max(0.0, step.timeout - CALL_TIME))
+    if isinstance(permit, Refusal):
+        return permit.outcome
+    async with passing(tools.door, permit) as passage:
+        return await _send(run, step, passage)
+
+
+async def _send(run: _Run, step: Try, passage: Passage) -> Outcome:
+    job, tools, number = run.job, run.tools, len(run.tried) + 1
     call = await asyncio.to_thread(call_for, job.decision.request, step.candidate, rewrites=step.rewrites)
     at_risk = _ceiling(call, tools.card)
     await tools.account.sent(index=job.index, number=number, candidate=step.candidate, at_risk=at_risk)
-    reply = await tools.provider.generate(call, timeout=step.timeout)
+    passage.sent = True
+    provider, timeout = passage.permit.member.provider, step.timeout - passage.permit.waited
+    reply = await provider.generate(call, timeout=timeout)
     reply = await asyncio.to_thread(media.inspected, reply)
     outcome = classify(reply, expected_of(call.model, call.parameters, request=call.request))
     attempt = _priced(run, step.candidate, call, outcome)
     run.note(attempt)
+    run.answer = _Answer(step, call, reply, outcome, attempt)
     await tools.account.settled(attempt, index=job.index, size=call.parameters.size)
     tools.announce(AttemptEnded(request_id=job.request_id, index=job.index, attempt=attempt))
-    return _Answer(step, call, reply, outcome, attempt)
+    unknown = attempt.billed is Billed.UNKNOWN
+    return await passage.report(outcome, spent=None if unknown else attempt.cost.total)
 
 
 def _priced(run: _Run, candidate: Candidate, call: Call, outcome: Outcome) -> Attempt:
@@ -180,12 +208,12 @@ def _ceiling(call: Call, card: RateCard) -> Nanos:
     return quote(call.request, call.model, parameters=call.parameters, card=card).ceiling // call.request.n
 
 
-def _ended(run: _Run, answer: _Answer, finish: Finish) -> Dispatched:
-    tried = tuple(run.tried)
-    if finish.outcome.kind is not Kind.IMAGE or finish.outcome.image is None:
-        error = error_for(finish.outcome, model=answer.attempt.model, attempts=tried, stopped=finish.why)
+def _ended(run: _Run, finish: Finish) -> Dispatched:
+    tried, answer, picture = tuple(run.tried), run.answer, finish.outcome.image
+    if answer is None or picture is None or finish.outcome.kind is not Kind.IMAGE:
+        error = error_for(finish.outcome, model=finish.candidate.model.id, attempts=tried, stopped=finish.why)
         return Dispatched(image=None, error=error, attempts=tried)
-    image = _image(run, answer, finish.candidate, finish.outcome.image)
+    image = _image(run, answer, finish.candidate, picture)
     return Dispatched(image=image, error=None, attempts=tried)
 
 

@@ -16,7 +16,7 @@ from image_router.core.rates import RateCard
 from image_router.core.results import FailedImage, ImageResult
 from image_router.engine.accounts import Account, Accounts
 from image_router.engine.dispatch import Dispatched, Job, Tally, Tools, dispatch
-from image_router.providers.base import Provider
+from image_router.engine.door import Door
 
 AT_ONCE = 8
 """Calls in flight for one request; a page of requests has its own limit."""
@@ -37,7 +37,7 @@ class Order:
 class Workshop:
     """What making needs from outside."""
 
-    provider: Provider
+    door: Door
     card: RateCard
     accounts: Accounts
     announce: Sink
@@ -80,7 +80,7 @@ async def _side_by_side(
 ) -> list[Dispatched]:
     gate, started, tally = asyncio.Semaphore(AT_ONCE), shop.clock(), Tally()
     tools = Tools(
-        provider=shop.provider,
+        door=shop.door,
         card=shop.card,
         announce=shop.announce,
         account=account,

@@ -10,11 +10,13 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from image_router.core.catalog import ModelState
+from image_router.core.decision import Decision
 from image_router.core.errors import (
     AssetError,
     ConfigError,
@@ -31,11 +33,16 @@ from image_router.core.types import Conversation, ImageRequest, Lane, OnAmbiguou
 from image_router.engine.accounts import Accounts, NoAccounts
 from image_router.engine.chains import ChainPlan, ChainResult, quote_chain, run_chain
 from image_router.engine.deciding import Decider, Facts, assumed
+from image_router.engine.door import Door, OpenDoor
 from image_router.engine.making import AT_ONCE, Order, Workshop, make
 from image_router.engine.requests import References, ReferenceSource, each_source
 from image_router.providers.base import Provider
 from image_router.storage.conversations import ConversationStore
 from image_router.telemetry import Announcer
+
+
+async def _open_door(provider: Provider) -> Door:
+    return OpenDoor(provider)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,8 @@ class Parts(Facts):
     wait_for_budget: float = 0.0
     accounts: Callable[[], Accounts] = NoAccounts
     """Called at the first paid request, so that explaining opens no database."""
+    door: Callable[[Provider], Awaitable[Door]] = _open_door
+    """The way to the provider, likewise."""
     announce: Announcer = field(default_factory=Announcer)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -64,6 +73,8 @@ class ImageRouter(Decider):
         self._parts = parts
         self._provider: Provider | None = None
         self._accounts: Accounts | None = None
+        self._door: Door | None = None
+        self._opening = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         return self
@@ -75,6 +86,9 @@ class ImageRouter(Decider):
 
     async def aclose(self) -> None:
         """Close the books and the provider's connections."""
+        if self._door is not None:
+            await self._door.aclose()
+            self._door = None
         if self._accounts is not None:
             await self._accounts.aclose()
             self._accounts = None
@@ -96,6 +110,13 @@ class ImageRouter(Decider):
             self._accounts = self._parts.accounts()
         return self._accounts
 
+    async def door(self) -> Door:
+        """The way to the provider, made when first needed."""
+        async with self._opening:
+            if self._door is None:
+                self._door = await self._parts.door(self.provider)
+            return self._door
+
     async def generate(
         self,
         prompt: str | ImageRequest,
@@ -114,15 +135,24 @@ class ImageRouter(Decider):
         """
         request = await self.request(prompt, **asked)
         self._allow_spending(request)
-        snapshot = assumed(pressure, await self.accounts.pressure(request.scope))
-        decision = decide_or_suggest(request, self.world(profile), snapshot=snapshot)
+        decision = await self._decide_now(request, profile, pressure)
         order = Order(
             request_id=self._parts.new_id(),
             decision=decision,
             plan=self._plan(request, profile),
             wait_for_budget=self._parts.wait_for_budget if wait_for_budget is None else wait_for_budget,
         )
-        return await make(order, self._workshop(on_event))
+        return await make(order, await self._workshop(on_event))
+
+    async def _decide_now(self, request: ImageRequest, profile: str | None, pressure: int) -> Decision:
+        """Decide with what the moment says: budgets, open circuits, models that are gone."""
+        seen = await (await self.door()).snapshot()
+        real = await self.accounts.pressure(request.scope)
+        snapshot = replace(assumed(pressure, real), open_circuits=seen.open_circuits)
+        world = self.world(profile)
+        gone = dict.fromkeys(seen.gone, ModelState.RETIRED)
+        catalog = replace(world.catalog, overrides={**world.catalog.overrides, **gone})
+        return decide_or_suggest(request, replace(world, catalog=catalog), snapshot=snapshot)
 
     async def generate_many(
         self,
@@ -240,10 +270,10 @@ class ImageRouter(Decider):
                 f"as_of, or use the emulator (offline)"
             )
 
-    def _workshop(self, on_event: Sink | None) -> Workshop:
+    async def _workshop(self, on_event: Sink | None) -> Workshop:
         parts = self._parts
         return Workshop(
-            provider=self.provider,
+            door=await self.door(),
             card=card_on(self.day, parts.cards),
             accounts=self.accounts,
             announce=parts.announce.also(on_event),
