@@ -87,6 +87,9 @@ class Settings:
     """Who pays, as organisation/project/key."""
     database: Secret | None = None
     """postgresql:// URL of the books; None: a SQLite file in the home folder."""
+    usage_tier: int | None = None
+    """The project's usage tier at Google (1 to 3): calls are paced below its published limits. None: only
+    what refusals teach."""
     profile: str | None = None
     policy_file: Path | None = None
     model_states: Mapping[str, ModelState] = field(default_factory=dict)
@@ -128,6 +131,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "as_of": ("IMAGE_ROUTER_AS_OF",),
         "scope": ("IMAGE_ROUTER_SCOPE",),
         "database": ("IMAGE_ROUTER_DATABASE_URL",),
+        "usage_tier": ("IMAGE_ROUTER_USAGE_TIER",),
         "profile": ("IMAGE_ROUTER_PROFILE",),
         "policy_file": ("IMAGE_ROUTER_POLICY_FILE",),
         "model_states": (),
@@ -230,6 +234,12 @@ def _text(raw: Any) -> str:
     if not isinstance(raw, str) or not raw.strip():
         raise ValueError(f"{raw!r} is not a text")
     return raw.strip()
+
+
+def _usage_tier(raw: Any) -> int:
+    if str(raw) not in ("1", "2", "3"):
+        raise ValueError(f"{raw!r} is not a usage tier; choose 1, 2 or 3")
+    return int(raw)
 
 
 def _scope(raw: Any) -> str:
@@ -348,6 +358,7 @@ _PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "as_of": _date,
     "scope": _scope,
     "database": _secret,
+    "usage_tier": _usage_tier,
     "profile": _text,
     "policy_file": _path,
     "model_states": _model_states,

@@ -8,7 +8,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from image_router.core.catalog import Catalog, ModelState
 from image_router.core.catalog_toml import parse_catalog
@@ -19,6 +21,9 @@ from image_router.core.policy_toml import parse_policy
 from image_router.core.rates import RateCard
 from image_router.core.rates_toml import parse_card
 from image_router.core.toml_table import TomlFile
+
+if TYPE_CHECKING:
+    from image_router.core.limits import TrafficRules
 
 # importlib.resources costs 15 ms to import, and the wheel is always unpacked.
 SHIPPED = Path(__file__).parent / "data"
@@ -40,8 +45,7 @@ def load_cards(home: Path | None) -> tuple[RateCard, ...]:
 
 def load_mix(home: Path | None) -> Mix:
     """The mix of projections: the user's, else the shipped one. Raises ConfigError for a broken file."""
-    own = home / "economics.toml" if home else None
-    return parse_mix(_read(own if own and own.exists() else SHIPPED / "economics.toml"))
+    return parse_mix(_read(_own(home, "economics.toml")))
 
 
 def load_policies(home: Path | None, extra: Path | None = None) -> dict[str, Policy]:
@@ -51,6 +55,27 @@ def load_policies(home: Path | None, extra: Path | None = None) -> dict[str, Pol
     """
     files = {path.stem: _read(path) for path in [*_files("policies", home), *([extra] if extra else [])]}
     return {name: parse_policy(file, parents=files) for name, file in files.items()}
+
+
+def load_traffic(home: Path | None, *, tier: int | None) -> TrafficRules:
+    """Limits and circuits: the user's `<home>/limits/*.toml`, else the shipped ones.
+
+    `tier` is the project's usage tier; None: nothing is limited beforehand, refusals still teach.
+    """
+    from image_router.core.limits import TrafficRules, UsageTier  # what explaining need not load
+    from image_router.core.limits_toml import parse_circuits, parse_limits
+
+    book = parse_limits(_read(_own(home, "limits/gemini.toml")))
+    if tier is None:
+        book = replace(book, everywhere=dict.fromkeys(UsageTier, ()), models={})
+    trips = parse_circuits(_read(_own(home, "limits/circuits.toml")))
+    return TrafficRules(book=book, trips=trips, tier=UsageTier(str(tier or 3)))
+
+
+def _own(home: Path | None, name: str) -> Path:
+    """The user's file where there is one."""
+    path = home / name if home else None
+    return path if path and path.exists() else SHIPPED / name
 
 
 def _card(path: Path) -> RateCard:

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from google import genai
 
     from gemini_emulator import Emulator
+    from image_router.core.catalog import Catalog
     from image_router.core.events import Sink
     from image_router.engine.accounts import Accounts
+    from image_router.engine.door import Door
     from image_router.engine.router import Parts
     from image_router.providers.base import Provider
+    from image_router.storage.lazy import LazyDatabase
     from image_router.telemetry import Announcer
 
 GOOGLE = "https://generativelanguage.googleapis.com"
@@ -64,13 +67,15 @@ def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] | None = None) -> Pa
 
     known = facts_of(settings)
     announcer = Announcer((log_sink,) if sinks is None else sinks)
+    doors = _Doors(settings, announcer, known.catalog)
     return Parts(
         **{field.name: getattr(known, field.name) for field in fields(known)},
         provider=provider_for(settings),
         conversations=ConversationStore(settings.home / "conversations"),
         on_ambiguous=settings.on_ambiguous,
         wait_for_budget=settings.wait_for_budget,
-        accounts=lambda: _accounts(settings, announcer),
+        accounts=doors.accounts,
+        door=doors.door,
         announce=announcer,
     )
 
@@ -82,11 +87,47 @@ def database_of(settings: Settings) -> str | Path:
     return settings.database.reveal() if settings.database else settings.home / "ledger.db"
 
 
-def _accounts(settings: Settings, announce: Announcer) -> Accounts:
-    from image_router.engine.bookkeeping import LedgerAccounts
+class _Doors:
+    """What the books and the traffic of one router share: a database, opened when money is first needed."""
 
-    owner = f"{socket.gethostname()}:{os.getpid()}"
-    return LedgerAccounts(database_of(settings), owner=owner, announce=announce)
+    def __init__(self, settings: Settings, announce: Announcer, catalog: Catalog) -> None:
+        self._settings, self._announce, self._catalog = settings, announce, catalog
+
+    @cached_property
+    def _database(self) -> LazyDatabase:
+        from image_router.storage.lazy import LazyDatabase
+
+        return LazyDatabase(database_of(self._settings))
+
+    def accounts(self) -> Accounts:
+        from image_router.engine.bookkeeping import LedgerAccounts
+
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        return LedgerAccounts(self._database, owner=owner, announce=self._announce)
+
+    async def door(self, provider: Provider) -> Door:
+        """The emulator's overloads must not shut real models, and its calls are not paced."""
+        from image_router.engine.admission import TrafficParts
+        from image_router.engine.pool import Member, Pool, key_name
+        from image_router.engine.traffic import Traffic
+        from image_router.storage.traffic import DatabaseTraffic
+        from image_router.storage.traffic_memory import MemoryTraffic
+
+        settings = self._settings
+        secret = settings.api_key.reveal() if settings.api_key and not settings.offline else provider.name
+        member = Member(name=key_name(secret), provider=provider)
+        offline = settings.offline or not provider.real
+        store = MemoryTraffic() if offline else DatabaseTraffic(await self._database.opened())
+        rules = facts.load_traffic(settings.home, tier=None if offline else settings.usage_tier)
+        return Traffic(
+            TrafficParts(
+                pool=Pool([member]),
+                rules=rules,
+                models=self._catalog.find,
+                announce=self._announce,
+                store=store,
+            )
+        )
 
 
 def provider_for(settings: Settings) -> Callable[[], Provider]:

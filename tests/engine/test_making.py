@@ -18,6 +18,7 @@ from image_router.core.types import Purpose, Tier, Usage
 from image_router.engine.bookkeeping import LedgerAccounts
 from image_router.storage.budgets import Budgets
 from image_router.storage.database import Database
+from image_router.storage.lazy import LazyDatabase
 from image_router.storage.ledger import Ledger
 from image_router.storage.verify import verify
 from image_router.testing import Script, lost, words_only
@@ -26,7 +27,7 @@ CENT = parse_usd("0.01")
 
 
 def accounts(home: Path) -> LedgerAccounts:
-    return LedgerAccounts(home / "ledger.db", owner="test", announce=lambda event: None)
+    return LedgerAccounts(LazyDatabase(home / "ledger.db"), owner="test", announce=lambda event: None)
 
 
 async def cap(home: Path, **caps: int) -> None:
@@ -154,7 +155,7 @@ async def test_alerts_are_events(tmp_path: Path) -> None:
     await cap(tmp_path, total=40 * CENT)
     async with await Database.open(tmp_path / "ledger.db") as db:
         await Budgets(db).set("studio", who="test", alerts=(10,))
-    books = LedgerAccounts(tmp_path / "ledger.db", owner="test", announce=seen.append)
+    books = LedgerAccounts(LazyDatabase(tmp_path / "ledger.db"), owner="test", announce=seen.append)
     shop, _, _ = router(Script(), accounts=lambda: books)
     async with shop:
         for _ in range(3):

@@ -26,6 +26,7 @@ from image_router.core.types import Size
 from image_router.engine.bookkeeping import LedgerAccounts
 from image_router.engine.router import ImageRouter
 from image_router.storage.database import Database
+from image_router.storage.lazy import LazyDatabase
 from image_router.storage.ledger import Ledger
 from image_router.storage.migrations import ALL
 from image_router.wiring import offline_emulator, parts_of
@@ -70,7 +71,7 @@ async def run(address: str, settings: Settings) -> AsyncIterator[Run]:
         fitting = ["imagen_empty" if name in _ANSWERS and method == "predict" else name for name in names]
         emulator.faults.script(*fitting, method=method)
     parts = parts_of(settings)
-    accounts = lambda: LedgerAccounts(address, owner="test", announce=parts.announce)  # noqa: E731
+    accounts = lambda: LedgerAccounts(LazyDatabase(address), owner="test", announce=parts.announce)  # noqa: E731
     async with ImageRouter(replace(parts, accounts=accounts, sleep=_at_once)) as router:
         made = await asyncio.gather(*(_one(router, place) for place in range(40)))
     async with await Database.open(address) as db:

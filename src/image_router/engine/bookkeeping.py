@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from image_router.core.decision import Candidate, Decision
 from image_router.core.events import Sink
@@ -15,7 +14,7 @@ from image_router.core.money import Nanos, show_usd
 from image_router.core.results import Attempt
 from image_router.core.types import Size
 from image_router.engine.accounts import Account
-from image_router.storage.database import Database
+from image_router.storage.lazy import LazyDatabase
 from image_router.storage.ledger import Ledger
 
 
@@ -61,8 +60,8 @@ class _Held:
 class LedgerAccounts:
     """Accounts over the durable ledger, opened when the first request needs money."""
 
-    def __init__(self, address: str | Path, *, owner: str, announce: Sink) -> None:
-        self._address = address
+    def __init__(self, database: LazyDatabase, *, owner: str, announce: Sink) -> None:
+        self._database = database
         self._owner = owner
         self._announce = announce
         self._opening = asyncio.Lock()
@@ -71,16 +70,15 @@ class LedgerAccounts:
     async def _opened(self) -> Ledger:
         async with self._opening:
             if self._ledger is None:
-                db = await Database.open(self._address)
-                self._ledger = Ledger(db, on_alert=self._announce)
+                self._ledger = Ledger(await self._database.opened(), on_alert=self._announce)
                 await self._ledger.expire()
             return self._ledger
 
     async def aclose(self) -> None:
         if self._ledger is not None:
             await self._ledger.drain()
-            await self._ledger.db.close()
             self._ledger = None
+        await self._database.aclose()
 
     async def pressure(self, scope: str) -> Mapping[str, int]:
         return await (await self._opened()).pressure(scope)
