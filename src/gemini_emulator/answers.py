@@ -17,13 +17,13 @@ from gemini_emulator.world import Lane, Model
 
 
 async def read(
-    state: State, message: Json, model: Model, *, owner: str, vertex: bool = False, heavy: bool = False
+    state: State, message: Json, *, model: Model, owner: str, vertex: bool = False, heavy: bool = False
 ) -> Ask:
     """The request as a value. `heavy`: it may hold pictures to decode, which is done off the event loop."""
     reader = _file_reader(state, owner)
     if not heavy:
-        return read_ask(message, model, reader, vertex=vertex)
-    return await asyncio.to_thread(read_ask, message, model, reader, vertex=vertex)
+        return read_ask(message, model, read_file=reader, vertex=vertex)
+    return await asyncio.to_thread(read_ask, message, model, read_file=reader, vertex=vertex)
 
 
 def plan(ask: Ask, fault: Fault | None) -> Draft:
@@ -53,8 +53,10 @@ async def deliver(
     if draft.free:
         state.account.nothing(entry)
     else:
-        state.limits.spend(state.account.tokens(entry, draft.ask.model, draft.usage, draft.queries), now)
-    return await compose(draft, envelope, state.studio)
+        state.limits.spend(
+            state.account.tokens(entry, draft.ask.model, usage=draft.usage, queries=draft.queries), now
+        )
+    return await compose(draft, envelope, studio=state.studio)
 
 
 def _file_reader(state: State, owner: str) -> FileReader:

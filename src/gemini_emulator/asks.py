@@ -85,7 +85,7 @@ class Ask:
         return pick(span, self.prompt, self.model.canonical, self.seed, self.level, what)
 
 
-def read_ask(body: Json, model: Model, read_file: FileReader, *, vertex: bool = False) -> Ask:
+def read_ask(body: Json, model: Model, *, read_file: FileReader, vertex: bool = False) -> Ask:
     """The request as a value. Raises ApiError 400 (or 403 for a file) as the provider would."""
     checks.check_request(body, model, vertex=vertex)
     config: Json = body.get("generationConfig", {})

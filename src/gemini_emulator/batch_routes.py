@@ -48,7 +48,7 @@ async def create_batch(call: Call) -> Response:
 
 
 async def on_batches(request: Request) -> Response:
-    return await carry_out(Call(request, request.app.state.emulator, "batches.list"), _list)
+    return await carry_out(Call(request, request.app.state.emulator, method="batches.list"), _list)
 
 
 async def on_batch(request: Request) -> Response:
@@ -61,7 +61,7 @@ async def on_batch(request: Request) -> Response:
         ("POST", "cancel"): (_cancel, "batches.cancel"),
         ("POST", "delete"): (_delete, "batches.delete"),
     }.get((request.method, verb), (_unknown, "batches"))
-    return await carry_out(Call(request, request.app.state.emulator, name), handler)
+    return await carry_out(Call(request, request.app.state.emulator, method=name), handler)
 
 
 async def _get(call: Call) -> Response:
@@ -138,10 +138,10 @@ async def _work(state: State, job: Job) -> None:
     options = job.fault.options if job.fault is not None else {}
     missing: frozenset[int] = frozenset()
     if job.fault is not None and job.fault.name == "batch_rows_missing":
-        missing = chosen(options, len(job.rows), "0")
+        missing = chosen(options, len(job.rows), default="0")
     for index, row in enumerate(job.rows):
         if index not in missing:
-            result, success = await run_row(state, job, index)
+            result, success = await run_row(state, job, index=index)
             job.results.append((row.dressed(result), success))
     if job.fault is not None and job.fault.name == "batch_out_of_order":
         job.results.reverse()
@@ -159,4 +159,4 @@ def _publish(state: State, job: Job) -> None:
     # the rows live in the file now
     job.results = [({}, success) for _, success in job.results]
     if job.fault is None or job.fault.name != "batch_result_gone":
-        state.files.publish(file_id, job.owner, path, _JSONL)
+        state.files.publish(file_id, job.owner, path=path, media_type=_JSONL)

@@ -95,18 +95,18 @@ class Account:
         self._entries: list[Entry] = []
         self._lock = Lock()
 
-    def tokens(self, entry: Entry, model: Model, usage: Usage, queries: Sequence[str]) -> int:
+    def tokens(self, entry: Entry, model: Model, *, usage: Usage, queries: Sequence[str]) -> int:
         """Charge what usageMetadata says and the searches that were run; returns the nano-dollars."""
         day = entry.time.date()
-        lines = _token_lines(usage, self._world.rates(model, entry.lane, day))
+        lines = _token_lines(usage, self._world.rates(model, entry.lane, day=day))
         with self._lock:
             paid = self._paid_searches(queries)
             search = Line(what="search", units=paid, rate=self._world.search_rate(day))
         return self._add(replace(entry, lines=tuple(line for line in (*lines, search) if line.units)))
 
-    def pictures(self, entry: Entry, model: Model, count: int) -> int:
+    def pictures(self, entry: Entry, model: Model, *, count: int) -> int:
         """Charge per picture returned; returns the nano-dollars."""
-        rates = self._world.rates(model, entry.lane, entry.time.date())
+        rates = self._world.rates(model, entry.lane, day=entry.time.date())
         line = Line(what="image", units=count, rate=rates.per_image)
         return self._add(replace(entry, lines=(line,) if count else ()))
 

@@ -58,7 +58,7 @@ class Answer(Response):
 class Call:
     """Built per request; `open` reads and checks it. `method` is the API's word, such as `predict`."""
 
-    def __init__(self, request: Request, state: State, method: str, model_id: str = "") -> None:
+    def __init__(self, request: Request, state: State, *, method: str, model_id: str = "") -> None:
         self.request = request
         self.state = state
         self.method = method
@@ -201,7 +201,7 @@ class Call:
         if fault.name == "hang":
             return Dropped(self.state, after=fault.number("seconds", 3600))
         if fault.name == "truncated_body":
-            return Truncated(self.state, response, fault.number("part", 0.5))
+            return Truncated(self.state, response, part=fault.number("part", 0.5))
         if fault.name == "slow_drip":
             return Dripping(
                 self.state, response, chunks=fault.count("chunks", 8), seconds=fault.number("seconds", 4)
@@ -265,7 +265,9 @@ class Call:
 
     def _no_such_model(self) -> ApiError:
         if not self.vertex:
-            return errors.model_not_found(self.model_id, self.spoken_method, self.version, self.day)
+            return errors.model_not_found(
+                self.model_id, self.spoken_method, version=self.version, day=self.day
+            )
         at = self.request.path_params
         return errors.publisher_model_not_found(
             f"projects/{at['project']}/locations/{at['location']}/publishers/google/models/{self.model_id}"

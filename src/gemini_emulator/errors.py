@@ -128,7 +128,7 @@ def missing_token() -> ApiError:
     )
 
 
-def model_not_found(model: str, method: str, version: str, day: date) -> ApiError:
+def model_not_found(model: str, method: str, *, version: str, day: date) -> ApiError:
     """404 in the words of the day."""
     listing = _LIST_MODELS if day >= _WORDING_CHANGED else _LIST_MODELS_BEFORE
     return ApiError(

@@ -19,7 +19,7 @@ POLL_DESCRIPTIONS: Mapping[str, str] = {
 }
 
 
-def chosen(options: Mapping[str, str], count: int, default: str) -> frozenset[int]:
+def chosen(options: Mapping[str, str], count: int, *, default: str) -> frozenset[int]:
     """The rows an option names: `rows=0,2` or `rows=all`."""
     wanted = options.get("rows", default)
     if wanted == "all":

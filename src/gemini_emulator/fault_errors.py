@@ -293,7 +293,7 @@ def service_disabled(where: Where) -> ApiError:
 @_fault
 def model_retired(where: Where) -> ApiError:
     """404: the id is not found or not supported for the method"""
-    return errors.model_not_found(where.model, where.method, where.version, where.day)
+    return errors.model_not_found(where.model, where.method, version=where.version, day=where.day)
 
 
 @_fault

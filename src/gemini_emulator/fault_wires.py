@@ -46,7 +46,7 @@ class Dropped(Response):
 class Truncated(Response):
     """The head of an answer and part of its body, then the connection closes."""
 
-    def __init__(self, line: Line, whole: Response, part: float) -> None:
+    def __init__(self, line: Line, whole: Response, *, part: float) -> None:
         super().__init__()
         self._line = line
         self._whole = whole

@@ -45,7 +45,7 @@ def read_message(raw: Json, message: str, *, vertex: bool = False) -> Json:
     Raises ApiError 400 naming every unknown or ill-typed field, by its snake_case path.
     """
     reader = _Reader(vertex=vertex)
-    body: Json = reader.message(raw, message, "")
+    body: Json = reader.message(raw, message, path="")
     if reader.violations:
         raise unknown_fields(reader.violations)
     return body
@@ -90,7 +90,7 @@ class _Reader:
     vertex: bool
     violations: list[tuple[str, str]] = field(default_factory=list)
 
-    def message(self, raw: Any, message: str, path: str) -> Any:
+    def message(self, raw: Any, message: str, *, path: str) -> Any:
         if not isinstance(raw, dict):
             return self._ill_typed(raw, message, path)
         if self.vertex and f"vertex:{message}" in _messages():
@@ -113,7 +113,7 @@ class _Reader:
         if kind == "any":
             return value
         if kind not in _SCALARS:
-            return self.message(value, kind, path)
+            return self.message(value, kind, path=path)
         if not isinstance(value, _SCALARS[kind]) or (isinstance(value, bool) and kind != "bool"):
             return self._ill_typed(value, kind, path)
         return value if kind not in {"int", "number"} else self._number(value, kind, path)

@@ -13,7 +13,7 @@ from gemini_emulator.files import CHUNK_GRANULARITY, StoredFile
 
 async def on_upload(request: Request) -> Response:
     """POST /upload/{version}/files: `start`, then `upload`, `upload, finalize` or `query` on the session."""
-    call = Call(request, request.app.state.emulator, "files.upload")
+    call = Call(request, request.app.state.emulator, method="files.upload")
     if "upload_id" in request.query_params:
         # the session URL is the credential: recorded clients send no key here, and some do
         return await _continue(call)
@@ -21,7 +21,7 @@ async def on_upload(request: Request) -> Response:
 
 
 async def on_files(request: Request) -> Response:
-    return await carry_out(Call(request, request.app.state.emulator, "files.list"), _list)
+    return await carry_out(Call(request, request.app.state.emulator, method="files.list"), _list)
 
 
 async def on_file(request: Request) -> Response:
@@ -32,7 +32,7 @@ async def on_file(request: Request) -> Response:
         ("DELETE", ""): (_delete, "files.delete"),
         ("GET", "download"): (_download, "files.download"),
     }.get((request.method, verb), (_unknown, "files"))
-    return await carry_out(Call(request, request.app.state.emulator, name), handler)
+    return await carry_out(Call(request, request.app.state.emulator, method=name), handler)
 
 
 async def _start(call: Call) -> Response:
@@ -42,7 +42,9 @@ async def _start(call: Call) -> Response:
             "Missing or unknown X-Goog-Upload-Command; a resumable upload begins with 'start'."
         )
     wanted: Json = call.message("CreateFileRequest").get("file", {})
-    upload = call.state.files.begin(call.owner, headers.get("x-goog-upload-header-content-type", ""), wanted)
+    upload = call.state.files.begin(
+        call.owner, headers.get("x-goog-upload-header-content-type", ""), wanted=wanted
+    )
     url = f"{call.base_url}/upload/{call.version}/files?upload_id={upload.id}&upload_protocol=resumable"
     return _uploaded(
         b"",

@@ -82,7 +82,7 @@ class FileStore:
         self._files: dict[str, StoredFile] = {}
         self._uploads: dict[str, Upload] = {}
 
-    def begin(self, owner: str, media_type: str, wanted: Json) -> Upload:
+    def begin(self, owner: str, media_type: str, *, wanted: Json) -> Upload:
         """Open an upload. `wanted`: the File the caller described (name, displayName, mimeType)."""
         name = wanted.get("name", "").removeprefix("files/")
         if name and name in self._files:
@@ -113,7 +113,7 @@ class FileStore:
         """Where a result file is to be written before `publish`."""
         return self._folder / f"generated-{file_id}"
 
-    def publish(self, file_id: str, owner: str, path: Path, media_type: str) -> StoredFile:
+    def publish(self, file_id: str, owner: str, *, path: Path, media_type: str) -> StoredFile:
         """Make a written result file available for download."""
         return self._keep(file_id, owner, path, media_type, None, source="GENERATED")
 

@@ -63,7 +63,7 @@ def read_predict(body: Json, model: Model, *, vertex: bool = False) -> tuple[Ask
     return ask, asked
 
 
-async def predictions(ask: Ask, parameters: Json, studio: Studio, *, filtered: int = 0) -> Json:
+async def predictions(ask: Ask, parameters: Json, *, studio: Studio, filtered: int = 0) -> Json:
     """The answer, `filtered` of its pictures held back."""
     frame = ask.frame
     shown = [await studio.paint(ask, frame, index=index) for index in range(ask.count - filtered)]

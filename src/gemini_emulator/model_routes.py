@@ -31,16 +31,16 @@ async def on_model(request: Request) -> Response:
     model_id, _, method = request.path_params["target"].partition(":")
     state: State = request.app.state.emulator
     if not method and request.method == "GET":
-        return await carry_out(Call(request, state, "models.get", model_id), _get_model)
+        return await carry_out(Call(request, state, method="models.get", model_id=model_id), _get_model)
     handler = _METHODS.get(method)
-    call = Call(request, state, method, model_id)
+    call = Call(request, state, method=method, model_id=model_id)
     if handler is None or request.method != "POST":
         return call.failure(errors.not_found(f"Method {method or request.method} of models/{model_id}"))
     return await carry_out(call, handler)
 
 
 async def on_models(request: Request) -> Response:
-    return await carry_out(Call(request, request.app.state.emulator, "models.list"), _list_models)
+    return await carry_out(Call(request, request.app.state.emulator, method="models.list"), _list_models)
 
 
 async def _list_models(call: Call) -> Response:
@@ -60,7 +60,7 @@ async def _list_models(call: Call) -> Response:
 async def _get_model(call: Call) -> Response:
     model = call.state.world.find(call.model_id)
     if model is None or not model.listed(call.state.clock.today()):
-        raise errors.model_not_found(call.model_id, "generateContent", call.version, call.day)
+        raise errors.model_not_found(call.model_id, "generateContent", version=call.version, day=call.day)
     return call.answer(_resource(model))
 
 
@@ -77,9 +77,9 @@ async def _stream(call: Call) -> Response:
 async def _generated(call: Call) -> Json:
     model = call.model()
     message = call.message("GenerateContentRequest")
-    call.state.limits.admit(model, call.where({}), call.state.clock.now())
+    call.state.limits.admit(model, call.where({}), now=call.state.clock.now())
     heavy = call.size > _INLINE_THREAD
-    ask = await read(call.state, message, model, owner=call.owner, vertex=call.vertex, heavy=heavy)
+    ask = await read(call.state, message, model=model, owner=call.owner, vertex=call.vertex, heavy=heavy)
     draft = plan(ask, call.option("answer"))
     await call.take(_milliseconds(draft))
     body = await deliver(call.state, draft, key=call.key, method=call.method, fault=_fault_name(call))
@@ -89,7 +89,7 @@ async def _generated(call: Call) -> Json:
 
 async def _predict(call: Call) -> Response:
     model = call.model()
-    call.state.limits.admit(model, call.where({}), call.state.clock.now())
+    call.state.limits.admit(model, call.where({}), now=call.state.clock.now())
     ask, parameters = read_predict(call.message("PredictRequest"), model, vertex=call.vertex)
     fault = call.option("predict")
     filtered, empty = 0, fault is not None and fault.name == "imagen_empty"
@@ -109,8 +109,8 @@ async def _predict(call: Call) -> Response:
         outcome="image" if shown else "filtered",
         fault=_fault_name(call),
     )
-    call.state.limits.spend(call.state.account.pictures(entry, model, shown), entry.time)
-    body = {} if empty else await predictions(ask, parameters, call.state.studio, filtered=filtered)
+    call.state.limits.spend(call.state.account.pictures(entry, model, count=shown), entry.time)
+    body = {} if empty else await predictions(ask, parameters, studio=call.state.studio, filtered=filtered)
     await call.ripen()
     return call.answer(body)
 

@@ -27,7 +27,7 @@ class Envelope:
     signature_bytes: int
 
 
-async def compose(draft: Draft, envelope: Envelope, studio: Studio) -> Json:
+async def compose(draft: Draft, envelope: Envelope, *, studio: Studio) -> Json:
     """The GenerateContentResponse of a draft; paints its pictures."""
     parts = await _parts(draft, envelope, studio)
     body: Json = {}

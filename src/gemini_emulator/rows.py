@@ -18,7 +18,7 @@ _ROW_FAILED = (
 )
 
 
-async def run_row(state: State, job: Job, index: int) -> tuple[Json, bool]:
+async def run_row(state: State, job: Job, *, index: int) -> tuple[Json, bool]:
     """The row's `response` or `error`, and whether it succeeded. Failed rows cost nothing."""
     failed = _row_error(job, index)
     if failed is not None:
@@ -31,7 +31,7 @@ async def run_row(state: State, job: Job, index: int) -> tuple[Json, bool]:
     fault = _row_fault(job, index)
     try:
         message = read_message(job.rows[index].request, "GenerateContentRequest")
-        ask = await read(state, message, model, owner=job.owner, heavy=True)
+        ask = await read(state, message, model=model, owner=job.owner, heavy=True)
     except ApiError as error:
         return {"error": error.rpc_status()}, False
     name = fault.name if fault is not None else None
@@ -44,7 +44,7 @@ async def run_row(state: State, job: Job, index: int) -> tuple[Json, bool]:
 
 def _row_error(job: Job, index: int) -> Json | None:
     fault = job.fault
-    if fault is None or index not in chosen(fault.options, len(job.rows), "all"):
+    if fault is None or index not in chosen(fault.options, len(job.rows), default="all"):
         return None
     if fault.name == "batch_rows_cancelled":
         return {"code": 1, "message": "CANCELLED"}
@@ -57,7 +57,7 @@ def _row_fault(job: Job, index: int) -> Fault | None:
     fault = job.fault
     if fault is None or fault.name != "batch_rows_answer":
         return None
-    if index not in chosen(fault.options, len(job.rows), "0"):
+    if index not in chosen(fault.options, len(job.rows), default="0"):
         return None
     found = parse(fault.options.get("fault", "no_image"))
     if found.stage != "answer":

@@ -21,6 +21,7 @@ from gemini_emulator.settings import Options, Settings
 from gemini_emulator.state import State
 
 _STOP_S = 10.0
+_LAST_PORT = 65535
 
 
 class _Server(uvicorn.Server):
@@ -143,6 +144,9 @@ def serve(
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    # getaddrinfo keeps only the low 16 bits: 99999 would listen on another port
+    if not 0 <= port <= _LAST_PORT:
+        raise ValueError(f"port {port} does not exist; give 1 to {_LAST_PORT}, or 0 for any free one")
     # asyncio sets TCP_NODELAY only where the protocol is named; without it every answer waits 40 ms
     family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, socket.IPPROTO_TCP)

@@ -39,7 +39,9 @@ class Studio:
         """The bytes of one picture of the exact size; `index` tells pictures of one call apart."""
         seed = self._seed(ask, index, draft)
         if self._style == "flat":
-            return flat(frame, ask.media_type, f"{ask.prompt}|{ask.model.canonical}|{seed}|{index}|{draft}")
+            return flat(
+                frame, ask.media_type, subject=f"{ask.prompt}|{ask.model.canonical}|{seed}|{index}|{draft}"
+            )
         return await asyncio.to_thread(_drawn, ask, frame, seed, draft)
 
     def _seed(self, ask: Ask, index: int, draft: bool) -> int | None:
@@ -76,7 +78,7 @@ def _drawn(ask: Ask, frame: Span, seed: int | None, draft: bool) -> bytes:
     )
 
 
-def flat(frame: Span, media_type: MediaType, subject: str) -> bytes:
+def flat(frame: Span, media_type: MediaType, *, subject: str) -> bytes:
     """One colour of the exact size, some kB, with the subject's digest inside so that no two are equal."""
     colour = pick((0, _COLOURS - 1), subject)
     digest = f"{pick((0, 2**63), subject):016x}".encode()

@@ -132,7 +132,7 @@ class World:
     def find(self, model_id: str) -> Model | None:
         return next((model for model in self.models if model.id == model_id), None)
 
-    def rates(self, model: Model, lane: Lane, day: date) -> Rates:
+    def rates(self, model: Model, lane: Lane, *, day: date) -> Rates:
         """The rates in force on a day: the latest entry that had begun."""
         lane_name = "standard" if lane == "interactive" else "batch"
         known = [

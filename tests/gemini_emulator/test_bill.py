@@ -34,7 +34,7 @@ def test_rates_are_the_published_ones(model: str, lane: Any, rates: Rates) -> No
     """Every model and lane, in nano-dollars per token or picture."""
     found = world().find(model)
     assert found is not None
-    assert world().rates(found, lane, date(2026, 11, 22)) == rates
+    assert world().rates(found, lane, day=date(2026, 11, 22)) == rates
 
 
 def test_imagen_has_no_batch_rate() -> None:
@@ -42,14 +42,14 @@ def test_imagen_has_no_batch_rate() -> None:
     model = world().find("imagen-4.0-generate-001")
     assert model is not None
     with pytest.raises(LookupError, match="no batch rates for imagen-4"):
-        world().rates(model, "batch", date(2026, 4, 9))
+        world().rates(model, "batch", day=date(2026, 4, 9))
 
 
 def test_the_one_call_with_a_known_charge_is_reproduced() -> None:
     """1120 x 30 + 417 x 1.50 + 5 x 0.25 dollars a million: 0.03422675 dollars, as a reseller charged."""
     model = world().find("gemini-3.1-flash-lite-image")
     assert model is not None
-    rates = world().rates(model, "interactive", date(2026, 8, 12))
+    rates = world().rates(model, "interactive", day=date(2026, 8, 12))
     assert 1120 * rates.image_out + 417 * rates.text_out + 5 * rates.input == 34_226_750
 
 

@@ -27,7 +27,7 @@ def _admitted(limits: Limits, model: str, now: datetime, tries: int) -> int:
     admitted = 0
     for _ in range(tries):
         try:
-            limits.admit(_model(model), WHERE, now)
+            limits.admit(_model(model), WHERE, now=now)
         except ApiError:
             continue
         admitted += 1
@@ -61,7 +61,7 @@ def test_the_day_ends_at_midnight_pacific() -> None:
     passed = sum(_admitted(limits, "gemini-3-pro-image", NOON + timedelta(minutes=m), 20) for m in range(30))
     assert passed == 250
     with pytest.raises(ApiError) as caught:
-        limits.admit(_model("gemini-3-pro-image"), WHERE, NOON + timedelta(hours=19))
+        limits.admit(_model("gemini-3-pro-image"), WHERE, now=NOON + timedelta(hours=19))
     assert "PerDay" in caught.value.details[1]["violations"][0]["quotaId"]
     assert _admitted(limits, "gemini-3-pro-image", NOON + timedelta(hours=20), 1) == 1
 

@@ -213,6 +213,15 @@ def test_a_taken_port_is_said_plainly(capsys: pytest.CaptureFixture[str], today:
     assert "Address already in use" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("port", ["65536", "99999", "-1"])
+def test_a_port_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str], port: str) -> None:
+    """A port outside 0 to 65535 is refused by number, in the command and in the class."""
+    assert main(["--port", port]) == 2
+    assert f"port {port} does not exist" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="0 for any free one"):
+        Emulator(Settings(), port=int(port))
+
+
 def test_help_names_every_option_and_fault(capsys: pytest.CaptureFixture[str]) -> None:
     """--help is the catalogue of faults, too."""
     with pytest.raises(SystemExit):
