@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 GOOGLE = "https://generativelanguage.googleapis.com"
 _OFFLINE_KEY = "offline"
 _ANYWHERE = "global"
+_EMULATOR = "http://127.0.0.1 (emulator)"
+"""Its port is free until the first call starts it."""
 
 
 def today() -> date:
@@ -43,12 +45,11 @@ def today() -> date:
 
 def facts_of(settings: Settings) -> Facts:
     """Read the facts files; no network, no key, no database. Raises ConfigError."""
-    profile = settings.profile or (settings.policy_file.stem if settings.policy_file else "default")
     return Facts(
         catalog=facts.load_catalog(settings.home, settings.model_states),
         cards=facts.load_cards(settings.home),
         policies=facts.load_policies(settings.home, settings.policy_file),
-        profile=profile,
+        profile=_profile(settings),
         as_of=settings.as_of,
         today=today,
         root=_root(settings),
@@ -57,6 +58,19 @@ def facts_of(settings: Settings) -> Facts:
         scope=settings.scope,
         offline=settings.offline,
     )
+
+
+def _profile(settings: Settings) -> str:
+    """A policy file of one's own is the profile; beside another profile it would count for nothing."""
+    named, file = settings.profile, settings.policy_file
+    if file is None:
+        return named or "default"
+    if named not in (None, file.stem):
+        raise ConfigError(
+            f"policy file {file} and profile {named!r} are both set, and only one can decide; leave one of "
+            f"them out, or let the file extend the profile: extends = {named!r}"
+        )
+    return file.stem
 
 
 def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] | None = None) -> Parts:
@@ -168,6 +182,7 @@ def _rest(settings: Settings, *, real: bool) -> Provider:
         settings.require_key().reveal(),
         base_url=settings.base_url or GOOGLE,
         api_version=settings.api_version,
+        user_agent=settings.user_agent,
         real=real,
     )
 
@@ -175,7 +190,7 @@ def _rest(settings: Settings, *, real: bool) -> Provider:
 def _sdk(settings: Settings, *, real: bool) -> Provider:
     from image_router.providers.sdk import SdkProvider
 
-    return SdkProvider(_client(settings), real=real)
+    return SdkProvider(_client(settings), real=real, owned=True)
 
 
 def _client(settings: Settings) -> genai.Client:
@@ -188,15 +203,17 @@ def _client(settings: Settings) -> genai.Client:
             f"provider sdk needs the google-genai package ({problem}): pip install 'image-router[sdk]', or "
             f"use provider rest"
         ) from None
+    headers = {"User-Agent": settings.user_agent}
+    options = types.HttpOptions(base_url=settings.base_url, headers=headers)
     if not settings.vertex:
-        options = types.HttpOptions(base_url=settings.base_url, api_version=settings.api_version)
+        options.api_version = settings.api_version
         return genai.Client(api_key=settings.require_key().reveal(), http_options=options)
     try:
         return genai.Client(
             enterprise=True,
             project=settings.project,
             location=settings.location or _ANYWHERE,
-            http_options=types.HttpOptions(base_url=settings.base_url),
+            http_options=options,
         )
     except (GoogleAuthError, ValueError) as problem:
         raise ConfigError(
@@ -207,6 +224,8 @@ def _client(settings: Settings) -> genai.Client:
 
 def _root(settings: Settings) -> str:
     """Where models are found, as the endpoint of an explanation shows it."""
+    if settings.offline:
+        return f"{_EMULATOR}/{settings.api_version}"
     if not settings.vertex:
         return f"{settings.base_url or GOOGLE}/{settings.api_version}"
     place = settings.location or _ANYWHERE

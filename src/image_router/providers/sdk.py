@@ -55,13 +55,15 @@ class SdkProvider:
     """A provider over a google.genai client, Developer API or Vertex/Enterprise.
 
     `predict` serves Imagen instead of the client, when given. `real` is False when nothing behind the client
-    can cost money. Retries of the client are switched off for every call. Raises ConfigError for an object
+    can cost money. `owned` clients are closed with the provider; a client of the user stays open. Retries of the client are switched off for every call. Raises ConfigError for an object
     that is no google-genai client.
     """
 
     name = "google-genai"
 
-    def __init__(self, client: Any, *, predict: Provider | None = None, real: bool = True) -> None:
+    def __init__(
+        self, client: Any, *, predict: Provider | None = None, real: bool = True, owned: bool = False
+    ) -> None:
         transport = getattr(client, "_api_client", None)
         if not callable(getattr(transport, "async_request", None)):
             raise ConfigError(
@@ -71,6 +73,7 @@ class SdkProvider:
         self._client = client
         self._transport: Any = transport
         self._predict = predict
+        self._owned = owned
 
     def __repr__(self) -> str:
         mode = "enterprise" if self._transport.vertexai else "developer"
@@ -109,7 +112,10 @@ class SdkProvider:
         return entitlement_of(reply.error)
 
     async def aclose(self) -> None:
-        """Leave the client open: it belongs to the user."""
+        """Close the client if it is ours."""
+        if self._owned:
+            await self._client.aio.aclose()
+            await asyncio.to_thread(self._client.close)
 
     async def _post(self, model: Model, body: dict[str, Any], *, timeout: float) -> Reply:
         wire = WIRES[model.dialect]
