@@ -89,16 +89,17 @@ def models_of_the_article() -> str:
 
 
 def blends() -> str:
-    """What 10,000 images of the default mix cost, then and now, interactive and batch."""
-    rows = [_blend(world, lane) for world in (known(ARTICLE_DAY), known()) for lane in Lane]
-    return _table(("Day", "Lane", "An image", "10,000 images", "All on Pro costs"), rows)
+    """What 10,000 images of the default mix cost, then and now, on each lane and basis."""
+    terms = ((Lane.INTERACTIVE, Basis.LIST), (Lane.BATCH, Basis.LIST), (Lane.BATCH, Basis.HALVED))
+    rows = [_blend(known(day), lane, basis=basis) for day in (ARTICLE_DAY, None) for lane, basis in terms]
+    return _table(("Day", "Lane", "Basis", "An image", "10,000 images", "All on Pro costs"), rows)
 
 
-def _blend(world: Known, lane: Lane) -> Cells:
-    market = Market(catalog=world.catalog, card=world.card, day=world.day, lane=lane, basis=Basis.HALVED)
+def _blend(world: Known, lane: Lane, *, basis: Basis) -> Cells:
+    market = Market(catalog=world.catalog, card=world.card, day=world.day, lane=lane, basis=basis)
     plan = projection(10_000, facts.load_mix(None), market=market)
-    total = usd(plan.total(plan.blend), decimals=2)
-    return str(world.day), lane, usd(plan.blend, decimals=5), total, f"{float(plan.saving):.2f} times as much"
+    each, total = usd(plan.blend, decimals=5), usd(plan.total(plan.blend), decimals=2)
+    return str(world.day), lane, basis, each, total, f"{float(plan.saving):.2f} times as much"
 
 
 def exit_codes() -> str:

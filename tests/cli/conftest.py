@@ -27,8 +27,13 @@ class Ran:
     """One finished command."""
 
     status: int
-    out: str
+    raw: bytes
+    """What stdout got."""
     err: str
+
+    @property
+    def out(self) -> str:
+        return self.raw.decode()
 
     @property
     def json(self) -> Any:
@@ -59,7 +64,7 @@ def run(here: Path) -> Run:
     def call(*arguments: str, stdin: str | bytes = "") -> Ran:
         with CliRunner().isolation(input=stdin) as (out, err, _):
             status = outcome_of(list(arguments))
-            return Ran(status=status, out=out.getvalue().decode(), err=err.getvalue().decode())
+            return Ran(status=status, raw=out.getvalue(), err=err.getvalue().decode())
 
     return call
 

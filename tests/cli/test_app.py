@@ -71,14 +71,16 @@ def test_each_help_has_examples(run: Run, name: str) -> None:
 
 
 def test_flags_mean_the_same_everywhere() -> None:
-    """A flag has one name and one help text in all commands that make, explain or look up an image."""
+    """A flag has one name and one help text wherever an image is made, explained or looked up; a purpose's
+    default is each command's own."""
     seen: dict[str, tuple[str, str | None]] = {}
     for name, command in commands().items():
         for option in command.params if name not in ("cost", "statement", "usage") else ():
-            if isinstance(option, click.Option) and option.name in seen:
-                assert seen[option.name] == ("/".join(option.opts), option.help), command.name
-            elif isinstance(option, click.Option):
-                seen[str(option.name)] = ("/".join(option.opts), option.help)
+            if not isinstance(option, click.Option):
+                continue
+            text = option.help if option.name != "purpose" else "What the image is for."
+            told = seen.setdefault(str(option.name), ("/".join(option.opts), text))
+            assert told == ("/".join(option.opts), text), command.name
     assert {
         "purpose",
         "text",

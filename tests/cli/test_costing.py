@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -72,7 +73,12 @@ def test_csv_adds_up(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("mix", "blend"),
-    [("default", "0.04367"), ("nano_banana=1,imagen_4_fast=1", "0.0295"), ("content_studio", "0.0396")],
+    [
+        ("default", "0.04367"),
+        ("nano_banana=50,imagen_4_fast=50", "0.0295"),
+        ("nano_banana=97.5,imagen_4_fast=2.5", "0.038525"),
+        ("content_studio", "0.0396"),
+    ],
 )
 def test_a_mix_by_name_or_by_shares(run: Run, mix: str, blend: str) -> None:
     """default, a profile's mix (80 x 0.039 + 18 x 0.04 + 2 x 0.06), or shares by tier."""
@@ -84,7 +90,11 @@ def test_a_mix_by_name_or_by_shares(run: Run, mix: str, blend: str) -> None:
     [
         (["--mix", "poet"], "neither a profile with a mix"),
         (["--mix", "gold=5"], "tier 'gold' in the mix is not one of"),
-        (["--mix", "nano_banana=-5"], "give a whole number above 0"),
+        (["--mix", "nano_banana=-5"], "give a percentage above 0"),
+        (["--mix", "nano_banana=60,imagen_4_fast=50"], "sum to 110 %"),
+        (["--mix", "nano_banana=60.5,imagen_4_fast=39"], "sum to 99.5 %"),
+        (["--mix", "nano_banana=50,nano_banana=50"], "stands twice"),
+        (["--mix", "nano_banana=1e2"], "give a percentage above 0"),
         (["--images", "-1"], "-1"),
         (["--chart", "month.gif"], "neither .svg nor .png"),
         (["--json", "--csv"], "choose one"),
@@ -95,6 +105,33 @@ def test_bad_questions_are_answered_with_what_would_do(run: Run, flags: list[str
     ran = run("cost", "--as-of", APRIL, *flags)
     assert ran.status == 2
     assert said in ran.err + ran.out
+
+
+def test_a_decimal_mix_is_shown_in_percent(run: Run) -> None:
+    """Shares with decimals come back as they were given."""
+    view = run("cost", "--as-of", APRIL, "--mix", "nano_banana=97.5,imagen_4_fast=2.5", "--json").json
+    assert view["mix"] == {"nano_banana": 97.5, "imagen_4_fast": 2.5}
+
+
+BLENDS = re.findall(
+    r"^\| ([0-9-]{10}) \| (\w+) \| (\w+) \| \S+ \| \$(\S+) \|",
+    (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+
+
+def test_the_readme_has_blends() -> None:
+    """Two days, each interactive, in batch, and in batch at half price."""
+    assert len(BLENDS) == 6
+
+
+@pytest.mark.parametrize(("day", "lane", "basis", "total"), BLENDS)
+def test_the_blends_of_the_readme_are_what_cost_prints(
+    run: Run, *, day: str, lane: str, basis: str, total: str
+) -> None:
+    """Each row of the README names the options that print its sum."""
+    ran = run("cost", "--images", "10000", "--as-of", day, "--lane", lane, "--basis", basis)
+    assert f"${total}" in ran.out
 
 
 def test_charts_are_readable_pictures(run: Run, here: Path) -> None:

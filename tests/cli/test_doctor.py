@@ -115,10 +115,19 @@ def test_the_host_is_asked(
     monkeypatch.delenv("IMAGE_ROUTER_OFFLINE")
     monkeypatch.setenv("GEMINI_API_KEY", key)
     with serve(as_of=DAY) as emulator:
-        seen = findings(run("doctor", "--base-url", emulator.url, "--json"))
+        url = emulator.url
+        seen = findings(run("doctor", "--base-url", url, "--json"))
     assert seen["host"][0] == health
     assert said in seen["host"][1]
-    assert seen["clock"][0] == "warning"
+    assert seen["clock"] == ("ok", f"not compared: {url} is this machine and states no time")
+
+
+def test_a_home_is_proved_by_writing(run: Run) -> None:
+    """A folder whose parent takes no files is an error, whatever its permissions say."""
+    ran = run("doctor", "--home", "/proc/nope", "--json")
+    assert ran.status == 1
+    health, detail = findings(ran)["home"]
+    assert (health, "/proc/nope cannot be written in /proc" in detail) == ("error", True)
 
 
 def test_two_different_keys_are_pointed_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -18,8 +19,9 @@ from cli.conftest import DAY, Run
 from gemini_emulator import Emulator, serve
 from image_router.cli import shelf
 from image_router.core.errors import AssetError
-from image_router.core.money import usd_text
+from image_router.core.money import parse_usd, show_usd, usd_text
 from image_router.engine.media import save
+from image_router.storage.conversations import ConversationStore
 
 PROGRAM = Path(sys.executable).parent / "image-router"
 
@@ -197,10 +199,89 @@ def test_ctrl_c_keeps_what_is_finished(here: Path, slow: Emulator, as_json: bool
     if as_json:
         said = json.loads(out)
         assert (said["interrupted"], said["files"], said["cut_off"]) == (True, ["fox.jpg"], 1)
+        assert parse_usd(said["at_risk_usd"]) >= parse_usd(said["cost_usd"]) > 0
     else:
         assert "fox.jpg" in out
         assert "1 finished and kept" in err
-        assert "cut off" in err
+        assert "1 call was cut off; the provider may bill up to $0.0" in err
+
+
+def test_the_ceiling_counts_every_fallback(run: Run) -> None:
+    """'At most' is the dearest candidate for all images, as explain lists them, not the first choice."""
+    ran = run("generate", "a castle", "--purpose", "hero", "--size", "4K", "-n", "8")
+    candidates = run("explain", "a castle", "--purpose", "hero", "--size", "4K", "-n", "8", "--json").json[
+        "candidates"
+    ]
+    most = max(parse_usd(each["quote"]["ceiling_usd"]) for each in candidates)
+    assert ran.status == 5
+    assert most > parse_usd(candidates[0]["quote"]["ceiling_usd"])
+    assert f"at most {show_usd(most)}" in ran.err
+
+
+def test_a_picture_goes_down_a_pipe(run: Run, here: Path, emulator: Emulator) -> None:
+    """-o - writes the bytes and nothing else to stdout, and says model and cost on stderr."""
+    before = emulator.bill().total
+    ran = run("generate", "a fox", "-o", "-")
+    assert ran.status == 0
+    with Image.open(io.BytesIO(ran.raw)) as picture:
+        assert picture.format in {"JPEG", "PNG"}
+    assert show_usd(emulator.bill().total - before) in ran.err
+    assert pictures(here) == []
+
+
+def test_a_closed_pipe_loses_no_picture(here: Path, tmp_path: Path) -> None:
+    """When nobody takes the bytes, the picture is kept in a temporary folder, and exit 42 says where."""
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [str(PROGRAM), "generate", "a fox", "-o", "-"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            text=True,
+            check=False,
+        )
+    assert (ran.returncode, "Traceback" in ran.stderr) == (42, False), ran.stderr
+    (kept,) = tmp_path.glob("image-router-*/image.jpg")
+    assert f"is paid and kept as {kept}" in ran.stderr
+
+
+def test_a_chain_is_no_single_picture(run: Run) -> None:
+    """A chain for stdout is refused before anything is drawn."""
+    ran = run("chain", "Mira", "--variant", "asleep", "-o", "-")
+    assert (ran.status, "name it with -o" in ran.err) == (2, True)
+
+
+def test_books_that_cannot_be_opened_stop_the_spending(run: Run, here: Path, emulator: Emulator) -> None:
+    """In a home that cannot be written nothing is sent: the books come first, and their error names them."""
+    seen = len(emulator.requests())
+    ran = run("generate", "a fox", "--home", "/proc/nope", "--json")
+    assert (ran.status, ran.json["error"]["code"]) == (51, "storage_error")
+    assert "/proc/nope/offline.db" in ran.json["error"]["message"]
+    assert len(emulator.requests()) == seen
+    assert pictures(here) == []
+
+
+def test_a_conversation_that_is_not_kept_hides_no_picture(
+    run: Run, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Picture and cost are reported; that the conversation was not kept is a warning beside them."""
+
+    def refuse(self: object, digest: str, talk: object) -> None:
+        raise AssetError("the conversation could not be kept: no space left on device")
+
+    monkeypatch.setattr(ConversationStore, "save", refuse)
+    ran = run("generate", "a fox", "--json")
+    assert ran.status == 0
+    assert (pictures(here), parse_usd(ran.json["cost_usd"]) > 0) == (["image.jpg"], True)
+    assert any("no space left on device" in warning for warning in ran.json["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [("generate", "economy"), ("edit", "contextual_edit"), ("explain", "economy")]
+)
+def test_help_names_the_purpose_a_command_starts_from(run: Run, *, command: str, said: str) -> None:
+    """The default of --purpose is that of the command, not of another one."""
+    assert f"What the image is for. Default: {said}." in " ".join(run(command, "--help").out.split())
 
 
 def test_a_paid_picture_is_kept_elsewhere(

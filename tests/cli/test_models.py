@@ -82,6 +82,14 @@ def test_check_finds_what_is_not_served(run: Run, monkeypatch: pytest.MonkeyPatc
     assert kinds[LITE] == "missing"
 
 
+def test_what_lives_on_is_told_and_no_trouble(run: Run) -> None:
+    """A model that answers past its uncertain end is one finding, in the singular, and exit 0."""
+    ran = run("models", "check")
+    assert ran.status == 0
+    assert "lives on" in ran.out
+    assert ran.out.endswith("\n1 finding\n")
+
+
 def test_check_names_a_refused_key(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused key is an error of its own, not a list of missing models."""
     monkeypatch.delenv("IMAGE_ROUTER_OFFLINE")

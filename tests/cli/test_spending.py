@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import click
 import pytest
 
 from image_router.cli import spending
-from image_router.cli.spending import Manner, confirm
+from image_router.cli.spending import Manner, Price, confirm
 from image_router.core.errors import CostLimitExceeded
 from image_router.core.money import USD
-from image_router.core.rates import LineKind, Quote, QuoteLine
 
-LINE = QuoteLine(kind=LineKind.IMAGE_OUTPUT, unit="image", rate=USD, units=2, ceiling_units=3)
-TWO_DOLLARS = Quote(lines=(LINE,), images=1, list_price=2 * USD, card=date(2026, 4, 9))
+TWO_DOLLARS = Price(expected=2 * USD, ceiling=3 * USD)
 
 
 class Terminal:
@@ -47,7 +43,7 @@ def test_a_terminal_is_asked_with_both_figures(asked: list[str]) -> None:
     with pytest.raises(CostLimitExceeded, match="nothing was spent") as caught:
         confirm(TWO_DOLLARS, above=USD, manner=manner())
     assert asked == ["This spends $2.00 expected, at most $3.00. Go on?"]
-    assert (caught.value.limit, caught.value.asked) == (USD, 2 * USD)
+    assert (caught.value.limit, caught.value.asked) == (USD, 3 * USD)
 
 
 def test_yes_goes_on(monkeypatch: pytest.MonkeyPatch, asked: list[str]) -> None:
@@ -56,7 +52,13 @@ def test_yes_goes_on(monkeypatch: pytest.MonkeyPatch, asked: list[str]) -> None:
     confirm(TWO_DOLLARS, above=USD, manner=manner())
 
 
-@pytest.mark.parametrize(("above", "yes"), [(2 * USD, False), (USD, True), (0, True)])
+def test_a_dear_fallback_is_asked_about(asked: list[str]) -> None:
+    """A request expected below the threshold, whose fallback is above it, is no surprise."""
+    with pytest.raises(CostLimitExceeded, match=r"\$2\.00 expected, at most \$3\.00"):
+        confirm(TWO_DOLLARS, above=2 * USD, manner=manner())
+
+
+@pytest.mark.parametrize(("above", "yes"), [(3 * USD, False), (USD, True), (0, True)])
 def test_nobody_is_asked_when_it_is_clear(asked: list[str], above: int, yes: bool) -> None:
     """At the threshold, or with --yes, no question is put."""
     confirm(TWO_DOLLARS, above=above, manner=manner(yes=yes))

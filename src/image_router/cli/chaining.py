@@ -12,17 +12,17 @@ import click
 from image_router.aio import ImageRouter
 from image_router.cli.failures import OK, PARTIAL
 from image_router.cli.options import (
+    chain_options,
     prompt_from,
     prompt_options,
     request_from,
-    request_options,
     settings_from,
     settings_options,
     spending_options,
 )
 from image_router.cli.preview import can_preview, half_blocks
 from image_router.cli.progress import Watch
-from image_router.cli.spending import Manner, confirm, run_watched
+from image_router.cli.spending import Manner, Price, confirm, run_watched
 from image_router.core.chain import REFERENCE_KEY, variant_key
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import show_usd
@@ -38,7 +38,7 @@ from image_router.engine.views import chain_view
 @click.option(
     "--concurrency", type=click.IntRange(1, 64), default=4, show_default=True, help="Calls at once."
 )
-@request_options
+@chain_options
 @spending_options
 @settings_options
 def chain(**options: Any) -> int:
@@ -57,6 +57,8 @@ def chain(**options: Any) -> int:
         raise InvalidRequest(
             "a chain keeps what its folder holds; name another folder instead of --overwrite"
         )
+    if manner.piped:
+        raise InvalidRequest("a chain makes a folder of pictures, not one for stdout; name it with -o")
     folder = Path(options.pop("output") or "chain")
     prompt = prompt_from(options.pop("prompt"), options.pop("prompt_file"))
     variants = _variants(options.pop("variants"), options.pop("variants_file"))
@@ -68,7 +70,8 @@ def chain(**options: Any) -> int:
     async def work() -> ChainResult:
         async with ImageRouter(settings) as router:
             quote = await router.quote_chain(prompt, variants, **asked)
-            confirm(quote, above=settings.confirm_above, manner=manner)
+            price = Price(expected=quote.total, ceiling=quote.ceiling, bound="on its first choices at most")
+            confirm(price, above=settings.confirm_above, manner=manner)
             watch.quoted = quote.total
             with watch:
                 return await router.chain(

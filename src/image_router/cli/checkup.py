@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -12,6 +13,7 @@ from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from image_router import facts
 from image_router.aio import ImageRouter
@@ -26,6 +28,7 @@ from image_router.wiring import GOOGLE, today
 STALE_DAYS: Final = 60
 _CLOCK_SECONDS: Final = 120
 """A clock further off than this breaks TLS certificates and access tokens sooner or later."""
+_LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 _SOON_DAYS: Final = 30
 
 
@@ -120,8 +123,10 @@ async def _clock(settings: Settings) -> Finding:
         return _warning(
             "clock", f"not compared: {where} does not answer ({error})", "check network and proxy"
         )
+    if not stated and urlsplit(where).hostname in _LOCAL:
+        return _ok("clock", f"not compared: {where} is this machine and states no time")
     if not stated:
-        return _warning("clock", f"not compared: {where} states no time", "nothing to do for a local host")
+        return _warning("clock", f"not compared: {where} states no time", "check its proxy")
     try:
         off = abs((datetime.now(UTC) - parsedate_to_datetime(stated)).total_seconds())
     except (ValueError, TypeError):
@@ -160,9 +165,14 @@ def _extras(settings: Settings) -> Iterator[Finding]:
 
 def _writable(name: str, folder: Path, advice: str) -> Finding:
     place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
-        return _ok(name, f"{folder} can be {'written' if place == folder else 'made'}")
-    return _error(name, f"{folder} cannot be written", advice)
+    try:
+        # permissions do not tell: /proc and read-only mounts refuse even who may write
+        with tempfile.TemporaryDirectory(prefix=".image-router-", dir=place):
+            pass
+    except OSError as error:
+        where = "" if place == folder else f" in {place}"
+        return _error(name, f"{folder} cannot be written{where}: {error.strerror}", advice)
+    return _ok(name, f"{folder} can be {'written' if place == folder else 'made'}")
 
 
 def _fresh(name: str, checked: date) -> Finding:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from image_router.core.money import usd_text
 from image_router.core.types import Lane, Size, Tier
 
 _MOST_IMAGES = 1_000_000_000_000
+_WHOLE = 100
+_PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
 
 
 @click.command()
@@ -40,7 +44,7 @@ _MOST_IMAGES = 1_000_000_000_000
     "--mix",
     default="default",
     metavar="MIX",
-    help="default, a profile's name, or nano_banana=65,imagen_4_fast=35",
+    help="default, a profile's name, or percentages as nano_banana=65,imagen_4_fast=35",
 )
 @click.option(
     "--size",
@@ -126,7 +130,7 @@ def mix_of(name: str, settings: Settings) -> Mix:
     if name == "default":
         return facts.load_mix(settings.home)
     if "=" in name:
-        return dict(_share(pair) for pair in name.split(","))
+        return _shares(name)
     policies = facts.load_policies(settings.home, settings.policy_file)
     if name not in policies or not policies[name].mix:
         known_names = ", ".join(sorted(each for each, policy in policies.items() if policy.mix))
@@ -136,13 +140,27 @@ def mix_of(name: str, settings: Settings) -> Mix:
     return policies[name].mix
 
 
-def _share(pair: str) -> tuple[Tier, int]:
+def _shares(text: str) -> Mix:
+    """Shares in percent, made whole by the finest of them: 99.5 and 0.5 are 995 and 5."""
+    shares: dict[Tier, Decimal] = {}
+    for pair in text.split(","):
+        tier, share = _share(pair)
+        if tier in shares:
+            raise InvalidRequest(f"tier {tier} stands twice in the mix; name it once")
+        shares[tier] = share
+    if (whole := sum(shares.values())) != _WHOLE:
+        raise InvalidRequest(f"the shares of the mix sum to {whole} %; they must sum to 100")
+    finest = 10 ** max(-int(share.as_tuple().exponent) for share in shares.values())
+    return {tier: int(share * finest) for tier, share in shares.items()}
+
+
+def _share(pair: str) -> tuple[Tier, Decimal]:
     name, _, share = (part.strip() for part in pair.partition("="))
     if name not in list(Tier):
         raise InvalidRequest(f"tier {name!r} in the mix is not one of {', '.join(Tier)}")
-    if not share.isdecimal() or int(share) == 0:
-        raise InvalidRequest(f"the share of {name} is {share!r}; give a whole number above 0")
-    return Tier(name), int(share)
+    if not _PERCENT.fullmatch(share) or not Decimal(share):
+        raise InvalidRequest(f"the share of {name} is {share!r}; give a percentage above 0, as 65 or 2.5")
+    return Tier(name), Decimal(share)
 
 
 def _draw(plan: Projection, path: Path) -> None:
@@ -160,12 +178,9 @@ def _print(plan: Projection, market: Market, beaten: tuple[Dominated, ...]) -> N
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for name in ("tier", "model", "share", "an image", f"{plan.images:,} images"):
         table.add_column(name, justify="left" if name in ("tier", "model") else "right", no_wrap=True)
-    whole = sum(plan.mix.values())
     for row in plan.tiers:
-        share = 100 * plan.mix.get(row.tier, 0) / whole
-        table.add_row(
-            row.tier, row.model.id, f"{share:.4g} %", _each(row), usd(plan.total(row.price), decimals=2)
-        )
+        share = f"{_percent(plan, row.tier):.4g} %"
+        table.add_row(row.tier, row.model.id, share, _each(row), usd(plan.total(row.price), decimals=2))
     table.add_row(
         "mix", "", "100 %", usd(plan.blend, decimals=5), usd(plan.total(plan.blend), decimals=2), style="bold"
     )
@@ -183,6 +198,11 @@ def _print(plan: Projection, market: Market, beaten: tuple[Dominated, ...]) -> N
     )
 
 
+def _percent(plan: Projection, tier: Tier) -> int | float:
+    share = Fraction(100 * plan.mix.get(tier, 0), sum(plan.mix.values()))
+    return int(share) if share.denominator == 1 else float(share)
+
+
 def _each(row: TierPrice) -> str:
     return usd(row.price, decimals=5)
 
@@ -195,7 +215,7 @@ def _view(plan: Projection, market: Market, beaten: tuple[Dominated, ...]) -> di
         "size": market.size,
         "lane": market.lane,
         "basis": market.basis,
-        "mix": {str(tier): share for tier, share in plan.mix.items()},
+        "mix": {str(tier): _percent(plan, tier) for tier in plan.mix},
         "tiers": [
             {
                 "tier": row.tier,
@@ -229,7 +249,7 @@ def _csv(plan: Projection) -> str:
     writer.writerow(["tier", "model", "share", "per_image_usd", "images", "total_usd"])
     for row in plan.tiers:
         amounts = (_plain(row.price), plan.images, _plain(plan.total(row.price)))
-        writer.writerow([row.tier, row.model.id, plan.mix.get(row.tier, 0), *amounts])
+        writer.writerow([row.tier, row.model.id, _percent(plan, row.tier), *amounts])
     blended = (_plain(plan.blend), plan.images, _plain(plan.total(plan.blend)))
-    writer.writerow(["mix", "", sum(plan.mix.values()), *blended])
+    writer.writerow(["mix", "", _WHOLE, *blended])
     return out.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from image_router.aio import ImageRouter
 from image_router.cli.failures import exit_of
 from image_router.cli.options import (
+    edit_options,
     images_option,
     prompt_from,
     prompt_options,
@@ -19,8 +21,9 @@ from image_router.cli.options import (
     spending_options,
 )
 from image_router.cli.progress import Watch
-from image_router.cli.shelf import Shelf
-from image_router.cli.spending import Manner, confirm, run_watched, show_result
+from image_router.cli.shelf import Pipe, Shelf
+from image_router.cli.spending import Manner, Price, confirm, run_watched, show_result
+from image_router.core.errors import AssetError, InvalidRequest
 from image_router.core.results import ImageResult
 from image_router.core.types import ImageRequest
 
@@ -49,7 +52,7 @@ def generate(**options: Any) -> int:
 @prompt_options
 @click.option("--continue", "continued", is_flag=True, help="Go on with the conversation that made IMAGE.")
 @images_option
-@request_options
+@edit_options
 @spending_options
 @settings_options
 def edit(image: str, continued: bool, **options: Any) -> int:
@@ -68,7 +71,7 @@ def edit(image: str, continued: bool, **options: Any) -> int:
 
 def _make(options: dict[str, Any], *, how: dict[str, str]) -> int:
     manner = Manner.taken_from(options)
-    shelf = Shelf(options.pop("output"), overwrite=options.pop("overwrite"))
+    shelf = _shelf(options, manner)
     prompt = prompt_from(options.pop("prompt"), options.pop("prompt_file"))
     settings = settings_from(options)
     asked = request_from(options)
@@ -77,15 +80,13 @@ def _make(options: dict[str, Any], *, how: dict[str, str]) -> int:
     async def work() -> ImageResult:
         async with ImageRouter(settings) as router:
             request = await _request(router, prompt, asked, how)
-            head = (await router.decide(request)).head
-            confirm(head.quote, above=settings.confirm_above, manner=manner)
+            decision = await router.decide(request)
+            confirm(Price.of(decision), above=settings.confirm_above, manner=manner)
             shelf.check()
-            watch.quoted = head.quote.total
+            watch.quoted = decision.head.quote.total
             with watch:
                 result = await router.generate(request, on_event=watch)
-            for image in result.images:
-                router.remember(image)
-            return result
+            return _remembered(router, result)
 
     result = run_watched(work(), watch, manner=manner)
     if watch.trouble:
@@ -95,6 +96,25 @@ def _make(options: dict[str, Any], *, how: dict[str, str]) -> int:
         click.echo(f"error ({shelf.trouble.code}): {shelf.trouble}", err=True)
         return exit_of(shelf.trouble).status
     return status
+
+
+def _shelf(options: dict[str, Any], manner: Manner) -> Shelf | Pipe:
+    output, overwrite = options.pop("output"), options.pop("overwrite")
+    if not manner.piped:
+        return Shelf(output, overwrite=overwrite)
+    if options["n"] != 1 or manner.as_json:
+        raise InvalidRequest("-o - writes one picture to stdout: leave out --json, and ask for -n 1")
+    return Pipe()
+
+
+def _remembered(router: ImageRouter, result: ImageResult) -> ImageResult:
+    """The result; a conversation that could not be kept is a warning beside pictures that are paid."""
+    try:
+        for image in result.images:
+            router.remember(image)
+    except AssetError as error:
+        return replace(result, warnings=(*result.warnings, f"{error}; edit --continue will not know it"))
+    return result
 
 
 async def _request(

@@ -23,6 +23,11 @@ class FindingKind(StrEnum):
     LIVES_ON = "lives on"
     NEW = "new"
 
+    @property
+    def is_trouble(self) -> bool:
+        """Requests would fail. What else is found is worth knowing, no more."""
+        return self in (FindingKind.MISSING, FindingKind.RETIRED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:

@@ -64,7 +64,8 @@ def check(as_json: bool, **options: Any) -> int:
     image-router models check
     image-router models check --offline --as-of 2026-06-01
 
-    Exit code 1 when something is missing, retired or new; each finding says what to do.
+    Exit code 1 when a model in use is missing or retired; what lives on or is new leaves it 0. Each finding
+    says what to do.
     """
     settings = settings_from(options)
     findings = asyncio.run(_check(settings))
@@ -73,8 +74,14 @@ def check(as_json: bool, **options: Any) -> int:
     else:
         for finding in findings:
             click.echo(f"{finding.kind:<10} {finding.model}: {finding.detail}\n{'':11}{finding.advice}")
-        click.echo("the catalog and the provider agree" if not findings else f"{len(findings)} findings")
-    return FINDINGS.status if findings else OK.status
+        click.echo(_told(len(findings)))
+    return FINDINGS.status if any(finding.kind.is_trouble for finding in findings) else OK.status
+
+
+def _told(count: int) -> str:
+    if not count:
+        return "the catalog and the provider agree"
+    return "1 finding" if count == 1 else f"{count} findings"
 
 
 async def _check(settings: Settings) -> list[Finding]:

@@ -109,8 +109,13 @@ prompt_options = every(
     click.option("--prompt-file", metavar="FILE", help="Read the prompt from a file; `-` is stdin."),
 )
 
-request_options = every(
-    click.option("--purpose", type=Names(Purpose), help="What the image is for. Default: economy."),
+
+def purpose_option(note: str) -> Callable[[Any], Any]:
+    """--purpose, with what this command makes of it when it is left out."""
+    return click.option("--purpose", type=Names(Purpose), help=f"What the image is for. {note}")
+
+
+_picture_options = every(
     click.option("--text", metavar="WORDS", help="Words to render in the picture, letter for letter."),
     click.option("--text-heavy", is_flag=True, help="Much text in the picture, worded in the prompt."),
     click.option(
@@ -150,6 +155,12 @@ request_options = every(
     setting("--deadline", "deadline", type=float, metavar="SECONDS", help="For the whole request."),
     scope_option,
 )
+request_options = every(purpose_option("Default: economy."), _picture_options)
+edit_options = every(purpose_option("Default: contextual_edit."), _picture_options)
+chain_options = every(
+    purpose_option("A chain sets it: economy for the reference, character_lock for the variants."),
+    _picture_options,
+)
 
 images_option = click.option("-n", "n", type=int, default=1, show_default=True, help="How many images.")
 
@@ -158,7 +169,7 @@ spending_options = every(
         "-o",
         "--output",
         metavar="PATH",
-        help="File, or folder ending in /. Default: image.jpg, image-2.jpg …",
+        help="File, folder ending in /, or `-` for stdout. Default: image.jpg, image-2.jpg …",
     ),
     click.option("--overwrite", is_flag=True, help="Replace an existing file."),
     click.option("--yes", is_flag=True, help="Spend without asking, whatever the quote."),

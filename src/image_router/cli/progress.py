@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,8 +13,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
+from image_router.core.decision import Decision
 from image_router.core.errors import AssetError
-from image_router.core.events import AttemptEnded, AttemptStarted, Event, ImageFailed, ImageMade
+from image_router.core.events import AttemptEnded, AttemptStarted, Decided, Event, ImageFailed, ImageMade
 from image_router.core.money import Nanos, show_usd
 from image_router.core.results import GeneratedImage
 
@@ -28,8 +30,10 @@ class Watch:
         self.saved: dict[str, Path] = {}
         """Digest of the picture → its file."""
         self.cost: Nanos = 0
-        self.at_risk: Nanos = 0
-        self.in_flight = 0
+        self._unknown: Nanos = 0
+        self._ceilings: dict[str, Callable[[str], Nanos]] = {}
+        """Request → the most that one call of it to a model may cost."""
+        self._in_flight: dict[tuple[str, int, int], Nanos] = {}
         self.failures = 0
         self._note = "asking"
         self._progress = Progress(
@@ -44,6 +48,16 @@ class Watch:
         self.trouble: AssetError | None = None
         """The first picture that could not be written; a sink must not raise."""
 
+    @property
+    def cut_off(self) -> int:
+        """Calls begun and not ended."""
+        return len(self._in_flight)
+
+    @property
+    def at_risk(self) -> Nanos:
+        """The most that calls of unknown outcome may cost, those not ended among them."""
+        return self._unknown + sum(self._in_flight.values())
+
     def __enter__(self) -> Self:
         self._progress.start()
         self._task = self._progress.add_task(self._line(), total=None)
@@ -56,14 +70,17 @@ class Watch:
 
     def __call__(self, event: Event) -> None:
         match event:
-            case AttemptStarted(model=model, number=number, wait=wait):
-                self.in_flight += 1
+            case Decided(request_id=request, decision=decision):
+                self._ceilings[request] = partial(_most_of_a_call, decision)
+                return
+            case AttemptStarted(request_id=request, index=index, model=model, number=number, wait=wait):
+                self._in_flight[request, index, number] = self._ceilings[request](model)
                 again = f", attempt {number}" if number > 1 else ""
                 self._note = f"{model}{again}" + (f", waiting {wait:.1f} s" if wait else "")
-            case AttemptEnded(attempt=attempt):
-                self.in_flight -= 1
+            case AttemptEnded(request_id=request, index=index, attempt=attempt):
+                self._in_flight.pop((request, index, attempt.number), None)
                 self.cost += attempt.cost.total
-                self.at_risk += attempt.at_risk
+                self._unknown += attempt.at_risk
             case ImageMade(image=image, key=key):
                 self._store(image, key)
             case ImageFailed(failure=failure):
@@ -84,3 +101,10 @@ class Watch:
         failed = f", {self.failures} failed" if self.failures else ""
         done = f"{len(self.saved)}/{self._images} images{failed}"
         return f"{done} · {show_usd(self.cost)} so far, {show_usd(self.quoted)} quoted · {self._note}"
+
+
+def _most_of_a_call(decision: Decision, model: str) -> Nanos:
+    """The ceiling of one image by that model, whichever candidate it is called as."""
+    quotes = [candidate.quote for candidate in decision.candidates]
+    named = [candidate.quote for candidate in decision.candidates if candidate.model.id == model]
+    return max(-(-quote.ceiling // quote.images) for quote in named or quotes)

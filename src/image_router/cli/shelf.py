@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from image_router.core.errors import AssetError
 from image_router.core.results import GeneratedImage
 from image_router.engine.media import save
 
+PIPE: Final = "-"
+"""The output that stands for stdout."""
 EXTENSIONS: Final = (".jpg", ".png", ".webp")
 _SPELLINGS: Final = frozenset((*EXTENSIONS, ".jpeg"))
 
@@ -42,6 +45,8 @@ class Shelf:
             raise AssetError(f"folder {self.folder} cannot be made: {error.strerror}") from error
         if not os.access(self.folder, os.W_OK | os.X_OK):
             raise AssetError(f"folder {self.folder} cannot be written; choose another with -o")
+        if self._named and self._named.exists() and not self._named.is_file():
+            raise AssetError(f"{self._named} is a device or pipe, not a file; use -o - for stdout")
         if self._named and self._named.exists() and not self._overwrite:
             raise AssetError(f"{self._named} exists; use --overwrite to replace it, or another name")
 
@@ -56,8 +61,7 @@ class Shelf:
         try:
             return save(image.data, path, overwrite=self._overwrite)
         except AssetError as error:
-            kept = save(image.data, Path(tempfile.mkdtemp(prefix="image-router-")) / path.name)
-            self.trouble = AssetError(f"{error}; the picture is paid and kept as {kept}")
+            kept, self.trouble = _elsewhere(image, path.name, error)
             return kept
 
     def _is_free(self, path: Path) -> bool:
@@ -69,6 +73,36 @@ class Shelf:
         yield self.folder / f"{self._stem}{ending}"
         for number in itertools.count(2):
             yield self.folder / f"{self._stem}-{number}{ending}"
+
+
+class Pipe:
+    """stdout in place of a file: one picture, byte for byte."""
+
+    def __init__(self) -> None:
+        self.trouble: AssetError | None = None
+        """Set when the picture had to be kept elsewhere."""
+
+    def check(self) -> None:
+        """Raise AssetError while nothing is spent: stdout is a terminal."""
+        if sys.stdout.isatty():
+            raise AssetError("-o - writes the picture's bytes to stdout, a terminal here; pipe it on")
+
+    def put(self, image: GeneratedImage) -> Path:
+        """Write the bytes; where nobody takes them, keep the paid picture in a temporary folder."""
+        try:
+            sys.stdout.buffer.write(image.data)
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            problem = AssetError(f"stdout does not take the picture: {error.strerror}")
+            kept, self.trouble = _elsewhere(image, f"image{image.extension}", problem)
+            return kept
+        return Path(PIPE)
+
+
+def _elsewhere(image: GeneratedImage, name: str, problem: AssetError) -> tuple[Path, AssetError]:
+    """The file in a temporary folder that a paid picture is kept as, and the problem with that told."""
+    kept = save(image.data, Path(tempfile.mkdtemp(prefix="image-router-")) / name)
+    return kept, AssetError(f"{problem}; the picture is paid and kept as {kept}")
 
 
 def _stem(path: Path) -> str:

@@ -15,9 +15,10 @@ import click
 from image_router.cli.failures import INTERRUPTED, OK, PARTIAL
 from image_router.cli.preview import can_preview, half_blocks
 from image_router.cli.progress import Watch
+from image_router.cli.shelf import PIPE
+from image_router.core.decision import Decision
 from image_router.core.errors import CostLimitExceeded
 from image_router.core.money import Nanos, show_usd, usd_text
-from image_router.core.rates import Quote
 from image_router.core.results import GeneratedImage, ImageResult
 from image_router.engine.views import result_view
 
@@ -31,26 +32,55 @@ class Manner:
     yes: bool
     preview: bool
     as_json: bool
+    piped: bool = False
+    """The picture itself goes to stdout; words go to stderr."""
 
     @classmethod
     def taken_from(cls, options: dict[str, Any]) -> Manner:
-        return cls(yes=options.pop("yes"), preview=options.pop("preview"), as_json=options.pop("as_json"))
+        piped = options["output"] == PIPE
+        return cls(
+            yes=options.pop("yes"),
+            preview=options.pop("preview") and not piped,
+            as_json=options.pop("as_json"),
+            piped=piped,
+        )
 
 
-def confirm(quote: Quote, *, above: Nanos, manner: Manner) -> None:
-    """Ask before a spend above the threshold. Raises CostLimitExceeded when nobody can answer or says no."""
-    if quote.total <= above or manner.yes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a command is about to spend."""
+
+    expected: Nanos
+    ceiling: Nanos
+    bound: str = "at most"
+    """What the ceiling bounds, in words."""
+
+    @classmethod
+    def of(cls, decision: Decision) -> Price:
+        """With every fallback counted: the first choice may fail, and a dearer one serve."""
+        return cls(expected=decision.head.quote.total, ceiling=decision.ceiling)
+
+    def __str__(self) -> str:
+        return f"{show_usd(self.expected)} expected, {self.bound} {show_usd(self.ceiling)}"
+
+
+def confirm(price: Price, *, above: Nanos, manner: Manner) -> None:
+    """Ask before a spend that is, or can come, above the threshold.
+
+    Raises CostLimitExceeded when nobody can answer or says no.
+    """
+    most = max(price.expected, price.ceiling)
+    if most <= above or manner.yes:
         return
-    price = f"{show_usd(quote.total)} expected, at most {show_usd(quote.ceiling)}"
     if manner.as_json or not sys.stdin.isatty():
         raise CostLimitExceeded(
             f"this would spend {price}, above the {show_usd(above)} that needs no question (confirm_above); "
             "add --yes to spend it, or ask for fewer or smaller images",
             limit=above,
-            asked=quote.total,
+            asked=most,
         )
     if not click.confirm(f"This spends {price}. Go on?", err=True):
-        raise CostLimitExceeded(f"not confirmed: {price}; nothing was spent", limit=above, asked=quote.total)
+        raise CostLimitExceeded(f"not confirmed: {price}; nothing was spent", limit=above, asked=most)
 
 
 def run_watched(work: Coroutine[Any, Any, T], watch: Watch, *, manner: Manner) -> T:
@@ -75,7 +105,7 @@ def show_result(result: ImageResult, saved: dict[str, Path], *, manner: Manner) 
         for warning in result.warnings:
             click.echo(f"note: {warning}", err=True)
         if len(result.images) > 1 or result.failures or len(result.attempts) > 1:
-            click.echo(_sum_line(result))
+            click.echo(_sum_line(result), err=manner.piped)
     return PARTIAL.status if result.failures else OK.status
 
 
@@ -83,7 +113,8 @@ def _show_image(image: GeneratedImage, path: Path, manner: Manner) -> None:
     if manner.preview and can_preview():
         click.echo(half_blocks(image.data))
     tier = image.tier or "pinned model"
-    click.echo(f"{path}  {image.pixels} · {tier} · {image.model} · {show_usd(image.cost.total)}")
+    line = f"{path}  {image.pixels} · {tier} · {image.model} · {show_usd(image.cost.total)}"
+    click.echo(line, err=manner.piped)
     for warning in image.warnings:
         click.echo(f"note: {path.name}: {warning}", err=True)
     if image.text:
@@ -105,12 +136,16 @@ def _say_interrupted(watch: Watch, manner: Manner) -> None:
             "interrupted": True,
             "files": files,
             "cost_usd": usd_text(watch.cost),
-            "cut_off": watch.in_flight,
+            "at_risk_usd": usd_text(watch.at_risk),
+            "cut_off": watch.cut_off,
         }
         click.echo(json.dumps(view, indent=2))
         return
     click.echo(f"stopped: {len(files)} finished and kept, {show_usd(watch.cost)} spent", err=True)
     for file in files:
-        click.echo(file)
-    if watch.in_flight:
-        click.echo(f"{watch.in_flight} calls were cut off; the provider may bill them all the same", err=True)
+        click.echo(file, err=manner.piped)
+    if watch.cut_off:
+        calls = "1 call was" if watch.cut_off == 1 else f"{watch.cut_off} calls were"
+        click.echo(
+            f"{calls} cut off; the provider may bill up to {show_usd(watch.at_risk)} all the same", err=True
+        )
