@@ -51,6 +51,38 @@ def last_models(count: int) -> list[str]:
     return [entry.model for entry in offline_emulator(ARTICLE).bill().entries[-count:]]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "constraints"),
+    [
+        (None, None),
+        (7, {}),
+        (b"a fox", {}),
+        ("a fox \udc80", {}),
+        ("a fox", ["purpose"]),
+        ("a fox", "economy"),
+        ("a fox", {"purpose": ["hero"], "size": ["1K"]}),
+        ("a fox", {"profile": ["default"]}),
+        ("a fox", {"budget_consumed_pct": object()}),
+        ("a fox", {"reference_images": 5}),
+        ("a fox", {"language": 3}),
+        ("a fox", {"scope": None, "n": "two"}),
+    ],
+)
+def test_odd_arguments_answer_none(prompt: Any, constraints: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever is passed, the article's function answers None and logs why; it never raises."""
+    assert route_image(prompt, constraints) is None
+    assert [record.levelname for record in caplog.records if record.name.endswith("classic")] == ["ERROR"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "variants"), [(None, ["a"]), ("Mira", None), ("Mira", "abc"), ("Mira", [None]), ("Mira", 3)]
+)
+def test_odd_chains_answer_nothing(prompt: Any, variants: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A chain of what are no prompts is an empty list, with the reason in the log."""
+    assert character_consistency_chain(prompt, variants) == []
+    assert caplog.records[-1].levelname == "ERROR"
+
+
 def test_the_articles_chain() -> None:
     """The article's own call returns ten variants, from one economical reference and ten on Pro."""
     poses = [f"Mira in pose {i}" for i in range(1, 11)]

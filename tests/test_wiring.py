@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from image_router import facts
 from image_router.aio import ImageRouter
@@ -50,11 +52,49 @@ def test_parts_come_from_settings(tmp_path: Path) -> None:
 
 
 def test_a_policy_file_is_the_profile(tmp_path: Path) -> None:
-    """A policy file of one's own is the profile, unless another is named."""
+    """A policy file of one's own is the profile; naming another beside it is refused with the ways out."""
     file = tmp_path / "mine.toml"
     file.write_text('extends = "default"\nname = "mine"\nversion = "1"\ndescription = "d"\n')
     assert parts_of(settings(tmp_path, policy_file=file)).profile == "mine"
-    assert parts_of(settings(tmp_path, policy_file=file, profile="default")).profile == "default"
+    assert parts_of(settings(tmp_path, policy_file=file, profile="mine")).profile == "mine"
+    words = r"mine\.toml and profile 'ecommerce' are both set.*leave one of them out, or .* extends = 'ecomm"
+    with pytest.raises(ConfigError, match=words):
+        parts_of(settings(tmp_path, policy_file=file, profile="ecommerce"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"base_url": "https://proxy.example/x"}, {"provider": ProviderName.SDK}, {"vertex": True}],
+)
+async def test_the_offline_endpoint(tmp_path: Path, fields: dict[str, Any]) -> None:
+    """Offline the endpoint explained is the emulator, whatever else is set; explaining starts none."""
+    offline_emulator.cache_clear()
+    async with ImageRouter(settings(tmp_path, offline=True, **fields)) as router:
+        shown = await router.explain("a fox")
+    assert shown.endpoint.startswith("POST http://127.0.0.1 (emulator)/v1beta/models/gemini-")
+    assert offline_emulator.cache_info().currsize == 0
+
+
+@pytest.mark.parametrize("name", list(ProviderName))
+async def test_the_user_agent_is_sent(tmp_path: Path, name: ProviderName) -> None:
+    """The user agent that the operator chose stands in the header of each call, over HTTP and the SDK."""
+    heard: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        heard.append(request.headers["User-Agent"])
+        return web.json_response({"models": []})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    async with TestServer(app) as server:
+        known = settings(
+            tmp_path, provider=name, api_key=Secret(KEY), base_url=str(server.make_url("/")).rstrip("/"),
+            user_agent="picture-desk/7",
+        )  # fmt: skip
+        provider = provider_for(known)()
+        assert await provider.models() == ()
+        await provider.aclose()
+    assert [agent.count("picture-desk/7") for agent in heard] == [1]
 
 
 @pytest.mark.parametrize(

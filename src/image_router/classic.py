@@ -6,7 +6,7 @@ The only place that answers None or leaves something out instead of raising; eac
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 from functools import lru_cache
@@ -38,7 +38,7 @@ def route_image(prompt: str, constraints: Mapping[str, Any] | None = None) -> by
         with ImageRouter() as router:
             result = router.generate(prompt, **_asked(constraints or {}))
     except ImageRouterError as error:
-        log.error("no image for %r: %s", prompt[:60], error)
+        log.error("no image for %.60r: %s", prompt, error)
         return None
     return result.image.data
 
@@ -47,17 +47,25 @@ def character_consistency_chain(character_prompt: str, variant_prompts: Sequence
     """The variants that came, in order; failed ones are left out and logged. [] when the reference fails."""
     try:
         with ImageRouter() as router:
-            result = router.chain(character_prompt, list(variant_prompts))
+            result = router.chain(character_prompt, _listed(variant_prompts))
     except ImageRouterError as error:
-        log.error("no chain for %r: %s", character_prompt[:60], error)
+        log.error("no chain for %.60r: %s", character_prompt, error)
         return []
     for failure in result.failures:
         log.error("%s of the chain failed: %s", failure.key, failure.error)
     return [image.data for image in result.images]
 
 
-def _asked(constraints: Mapping[str, Any]) -> dict[str, Any]:
+def _listed(prompts: object) -> list[str]:
+    if isinstance(prompts, str) or not isinstance(prompts, Iterable):
+        raise InvalidRequest(f"variant_prompts {prompts!r} is no list of prompts")
+    return list(prompts)
+
+
+def _asked(constraints: object) -> dict[str, Any]:
     """The article's constraints as the router's arguments."""
+    if not isinstance(constraints, Mapping):
+        raise InvalidRequest(f"constraints {constraints!r} is no dictionary")
     if unknown := constraints.keys() - _ARTICLE - _OURS:
         log.warning("constraints that are not known are ignored: %s", ", ".join(sorted(map(str, unknown))))
     return {

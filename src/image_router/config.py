@@ -22,7 +22,7 @@ import platformdirs
 from image_router._version import __version__
 from image_router.core.catalog import ModelState
 from image_router.core.errors import ConfigError, InvalidRequest
-from image_router.core.money import USD, Nanos, parse_usd
+from image_router.core.money import USD, Nanos, parse_usd, show_usd
 from image_router.core.scopes import scope_path
 from image_router.core.types import OnAmbiguous, RetiredPolicy
 
@@ -104,6 +104,7 @@ class Settings:
     wait_for_budget: float = 0.0
     """Seconds a request waits for money that others hold, before it is refused."""
     user_agent: str = f"image-router/{__version__}"
+    """Sent with every call to the provider; google-genai adds its own name behind it."""
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     """Field → where its value came from; fields left at their default are absent."""
 
@@ -317,8 +318,18 @@ def _number_of_seconds(raw: Any) -> float:
         raise ValueError(f"{raw!r} is not a number of seconds") from None
 
 
+def _header(raw: Any) -> str:
+    value = _text(raw)
+    if not value.isascii() or not value.isprintable():
+        raise ValueError(f"{raw!r} cannot stand in an HTTP header: use printable ASCII characters")
+    return value
+
+
 def _money(raw: Any) -> Nanos:
-    return parse_usd(raw, name="the amount")
+    if not isinstance(raw, float):
+        return parse_usd(raw, name="the amount")
+    exact = show_usd(parse_usd(repr(raw), name="the amount")).strip("$").replace(",", "")
+    raise ValueError(f'{raw!r} is a binary fraction, no exact amount; write it in quotes, "{exact}"')
 
 
 def _member_of(kind: type[_E]) -> Callable[[Any], _E]:
@@ -367,5 +378,5 @@ _PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "confirm_above": _money,
     "deadline": _seconds,
     "wait_for_budget": _patience,
-    "user_agent": _text,
+    "user_agent": _header,
 }

@@ -68,6 +68,13 @@ def test_imagen_is_another_kind(name: str) -> None:
     assert model.life.shutdown == date(2026, 8, 17)
 
 
+LANGUAGES = (
+    "en", "ar-EG", "de-DE", "es-MX", "fr-FR", "hi-IN", "id-ID", "it-IT", "ja-JP", "ko-KR", "pt-BR", "ru-RU",
+    "uk-UA", "vi-VN", "zh-CN",
+)  # fmt: skip
+"""https://ai.google.dev/gemini-api/docs/image-generation, Limitations, read 2026-10-08."""
+
+
 @pytest.mark.parametrize("name", [name for name in MATRIX if not name.startswith("imagen")])
 def test_gemini_models(name: str) -> None:
     """Gemini models converse, take a seed and batch; only 2.5 refuses a system instruction and a size."""
@@ -76,7 +83,7 @@ def test_gemini_models(name: str) -> None:
     assert model.seed
     assert model.conversation
     assert model.safety_settings
-    assert model.languages is None
+    assert model.languages == LANGUAGES
     assert model.person_generation == ()
     assert model.system_instruction is model.sends_size is (name != "gemini-2.5-flash-image")
     assert model.output_tokens >= max(model.tokens_per_image.values()) + 8192

@@ -26,7 +26,7 @@ SHAPING = {
     "identity_locked": True,
     "thinking": "high",
     "seed": 0,
-    "safety": (SafetySetting(category="c", threshold="t"),),
+    "safety": (SafetySetting(category="HARM_CATEGORY_HARASSMENT", threshold="OFF"),),
     "person_generation": "allow_all",
     "system_instruction": "s",
     "grounding": ("web",),

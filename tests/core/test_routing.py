@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ from image_router.core.errors import (
     NoEligibleTier,
     RequestError,
 )
+from image_router.core.policy import GuardChoice
 from image_router.core.routing import decide
 from image_router.core.types import (
     Adaptation,
@@ -162,7 +164,9 @@ def test_pinned_retired_model() -> None:
 def test_pinned_uncertain_model() -> None:
     """An id past a date whose sources conflict is refused, and the refusal names the way to settle it."""
     with pytest.raises(
-        ModelRetired, match=r'is uncertain .*\[model_states\] "gemini-2.5-flash-image" = "alive"'
+        ModelRetired,
+        match=r"is uncertain .*; open only to projects that used 2\.5 models before\): "
+        r'.*\[model_states\] "gemini-2.5-flash-image" = "alive"',
     ):
         decide(ask(model="gemini-2.5-flash-image"), world())
 
@@ -421,9 +425,107 @@ def test_locked_identity_that_moves_is_told() -> None:
         snapshot=Snapshot(open_circuits=frozenset({PRO})),
     )
     assert decision.warnings == (
-        "the identity is locked, and gemini_31_flash_image serves, not nano_banana_pro: compare the looks",
+        f"the identity is locked, and {NANO_21} (gemini_31_flash_image) serves, not {PRO} (nano_banana_pro): "
+        "compare the looks",
     )
     assert decide(ask(purpose="character_lock"), world()).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "snapshot"),
+    [
+        ({"max_cost": 80_000_000}, Snapshot()),
+        ({"size": Size.S512}, Snapshot()),
+        ({}, Snapshot(pressure={"a": 95})),
+    ],
+)
+def test_every_way_off_the_specialist_is_told(fields: dict[str, Any], snapshot: Snapshot) -> None:
+    """A limit, a shape or the guard that moves a locked identity is named with both models."""
+    here = world(states={"gemini-3.1-flash-image": "alive"})
+    degrading = replace(here.policy, guard=replace(here.policy.guard, locked=GuardChoice.DEGRADE))
+    request = ask(purpose="character_lock", references=(reference(),), **fields)
+    decision = decide(request, replace(here, policy=degrading), snapshot=snapshot)
+    (warning,) = decision.warnings
+    assert decision.head.model.id != PRO
+    assert f"{decision.head.model.id} ({decision.head.tier}) serves, not {PRO} (nano_banana_pro)" in warning
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "tier", "first", "second"),
+    [
+        (LITE, {}, "nano_banana", LITE, NANO_21),
+        (PRO, {}, "nano_banana_pro", PRO, NANO_21),
+        (NANO_21, {"purpose": "hero"}, "imagen_4_standard", NANO_21, NANO_21),
+        (LITE, {"purpose": "hero"}, "nano_banana", LITE, NANO_21),
+    ],
+)
+def test_a_conversation_stays_with_its_family(
+    model: str, fields: dict[str, Any], tier: str, first: str, second: str
+) -> None:
+    """Models that read the conversation's signatures come first and say so; others follow, flattened."""
+    asked = {"purpose": "contextual_edit", **fields}
+    decision = decide(ask(conversation=conversation(model), **asked), world())
+    assert (str(decision.head.tier), decision.head.model.id) == (tier, first)
+    assert decision.head.adapted == ()
+    assert decision.head.reason.startswith(f"continues the conversation with {model}, whose signatures")
+    assert decision.rule == asked["purpose"].replace("_", " ")
+    if len(decision.candidates) > 1:
+        flattened = decision.candidates[-1]
+        assert decision.candidates[1].model.id == second
+        assert [change.kind for change in flattened.adapted] == [Adaptation.FLATTEN_HISTORY] * (
+            flattened.model.family != decision.head.model.family
+        )
+
+
+def test_a_locked_identity_outranks_its_conversation() -> None:
+    """A locked identity goes to its specialist, whoever began the conversation."""
+    decision = decide(ask(purpose="character_lock", conversation=conversation(LITE)), world())
+    assert decision.head.model.id == PRO
+
+
+@pytest.mark.parametrize(
+    ("language", "fits"), [("xx", False), ("uk", True), ("zh_CN", True), ("pt-PT", True)]
+)
+def test_gemini_languages(language: str, fits: bool) -> None:
+    """A stated language that Gemini's page does not name is refused; naming none would work."""
+    if fits:
+        assert decide(ask(language=language), world()).dropped[0].reason is not DropReason.LANGUAGE
+        return
+    with pytest.raises(NoEligibleTier, match=r"understands en, ar-EG, .*, not xx") as caught:
+        decide(ask(language=language), world())
+    assert {drop.reason for drop in caught.value.dropped} == {DropReason.LANGUAGE}
+    assert decide(ask(prompt="ένα αλεπού"), world()).head.model.id == LITE
+
+
+@pytest.mark.parametrize(
+    ("model", "day", "tier", "serves", "thinking"),
+    [
+        ("imagen-4.0-generate-001", TODAY, "imagen_4_standard", NANO_21, "high"),
+        ("imagen-4.0-fast-generate-001", TODAY, "imagen_4_fast", NANO_21, "minimal"),
+        ("imagen-4.0-ultra-generate-001", TODAY, "imagen_4_ultra", PRO, None),
+        ("imagen-4.0-generate-001", date(2026, 9, 1), "imagen_4_standard", "gemini-3.1-flash-image", "high"),
+        ("gemini-2.5-flash-image", TODAY, "nano_banana", LITE, "minimal"),
+        ("gemini-3.1-flash-image-preview", TODAY, "gemini_31_flash_image", NANO_21, "medium"),
+        ("gemini-3-pro-image-preview", TODAY, "nano_banana_pro", PRO, None),
+    ],
+)
+def test_a_substitute_is_used_as_its_lineage_says(
+    model: str, day: date, tier: str, serves: str, thinking: str | None
+) -> None:
+    """What stands in for a retired id has the tier and the thinking level with which its lineage goes on."""
+    head = decide(ask(model=model, retired=RetiredPolicy.SUBSTITUTE), world(day)).head
+    assert (head.tier, head.model.id, head.parameters.thinking) == (tier, serves, thinking)
+
+
+def test_real_reasons_come_first() -> None:
+    """A pinned tier's own reason stands before one line for the tiers that the pin left aside."""
+    with pytest.raises(NoEligibleTier) as caught:
+        decide(ask(tier=Tier.IMAGEN_4_FAST, size=Size.K4), world(ARTICLE))
+    head, real, aside = str(caught.value).splitlines()
+    assert head == "no tier can serve this request:"
+    assert real.startswith("  imagen_4_fast: imagen-4.0-fast-generate-001 makes 1K")
+    assert aside.startswith("  not asked, since the request pins imagen_4_fast: nano_banana_pro, gemini_31")
+    assert len(caught.value.dropped) == len(Tier)
 
 
 def test_decision_names_its_sources() -> None:

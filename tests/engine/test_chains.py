@@ -22,7 +22,7 @@ from image_router.core.errors import (
     NoEligibleTier,
 )
 from image_router.core.events import Event, ImageMade
-from image_router.core.reply import Reply
+from image_router.core.reply import ApiError, Reply
 from image_router.engine.chains import ChainFailure, ChainResult
 from image_router.providers.base import Call
 from image_router.storage import run_folder
@@ -334,7 +334,45 @@ async def test_a_locked_identity_that_moves_is_told() -> None:
     shop, _, _ = router(day=ARTICLE)
     result = await shop.chain(MIRA, ["a"], max_cost="0.10")
     assert result.images[0].tier == "gemini_31_flash_image"
-    assert "the identity is locked, and gemini_31_flash_image serves" in result.images[0].warnings[0]
+    words = "the identity is locked, and gemini-3.1-flash-image-preview (gemini_31_flash_image) serves"
+    assert words in result.images[0].warnings[0]
+
+
+async def test_a_chain_tells_once_that_its_identity_moved() -> None:
+    """However many variants leave the specialist, the chain's own warnings say it once, with both models."""
+    shop, _, _ = router(day=ARTICLE)
+    result = await shop.chain(MIRA, POSES, max_cost="0.10")
+    (warning,) = result.warnings
+    assert "gemini-3.1-flash-image-preview (gemini_31_flash_image) serves, not" in warning
+    assert "gemini-3-pro-image-preview (nano_banana_pro)" in warning
+
+
+async def test_a_chain_tells_of_a_failover() -> None:
+    """A variant that another model made after the specialist failed is named in the chain's warnings."""
+
+    class ProIsDown(ScriptedProvider):
+        async def generate(self, call: Call, *, timeout: float) -> Reply:
+            if call.model.id == "gemini-3-pro-image-preview":
+                return Reply(http_status=404, error=ApiError(http_status=404, status="NOT_FOUND"))
+            return await super().generate(call, timeout=timeout)
+
+    provider = ProIsDown()
+    shop, _, _ = router(day=ARTICLE, provider=lambda: provider)
+    result = await shop.chain(MIRA, ["a"])
+    (warning,) = result.warnings
+    assert warning == (
+        "variant-001: the identity is locked, and gemini-3.1-flash-image-preview (gemini_31_flash_image) "
+        "made it after gemini-3-pro-image-preview (nano_banana_pro) failed: compare the looks"
+    )
+
+
+@pytest.mark.parametrize("variants", [["a", None], ["a", 3], ["\udc80"]])
+async def test_variants_are_words(variants: list[Any]) -> None:
+    """A variant that is no text, or none that can be sent, is refused before anything is spent."""
+    shop, provider, _ = router(day=ARTICLE)
+    with pytest.raises(InvalidRequest):
+        await shop.chain(MIRA, variants)
+    assert provider.calls == []
 
 
 async def test_cancelling_keeps_what_is_finished(tmp_path: Path) -> None:

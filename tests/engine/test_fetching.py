@@ -82,7 +82,7 @@ async def test_three_redirects_are_followed(site: Callable[[str], str]) -> None:
     [
         ("/page", "an HTML page"),
         ("/missing", "404"),
-        ("/endless", "more than 1,000,000 bytes"),
+        ("/endless", "over 1,000,000 bytes"),
         ("/sleepy", "within 0.5 s"),
         ("/away?to=file:///etc/passwd", "no http or https URL"),
     ],
@@ -91,6 +91,38 @@ async def test_what_is_no_picture_is_refused(site: Callable[[str], str], path: s
     """Pages, errors, floods, silence and other schemes end as one sentence."""
     with pytest.raises(InvalidRequest, match=words):
         await fetch_reference(site(path), timeout=0.5, max_bytes=1_000_000, allow_private=True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:secret@127.0.0.1/a.png",
+        "http://me:sec/secret@127.0.0.1/a.png",
+        "http://me:secret@[::1/a.png",
+        "http://secret@localhost/a.png",
+        "ftp://me:secret@example.org/a.png",
+        "http://me:secret@nowhere.invalid/a.png",
+        "http://me:secret@/a.png",
+    ],
+)
+async def test_a_password_is_never_repeated(url: str) -> None:
+    """Refusals show a URL without user and password, and offer what the user can do."""
+    with pytest.raises(InvalidRequest) as caught:
+        await fetch_reference(url, timeout=5.0)
+    assert "secret" not in str(caught.value)
+    assert "allow private" not in str(caught.value)
+
+
+async def test_a_password_is_no_part_of_the_name(site: Callable[[str], str]) -> None:
+    """What was fetched with a password is named without it, also where the answer is an error."""
+    url = site("/picture").replace("http://", "http://me:secret@")
+    assert (await fetch_reference(url, allow_private=True)).name == site("/picture")
+    for path in ("/missing", "/hop/4", "/page"):
+        with pytest.raises(InvalidRequest) as caught:
+            await fetch_reference(
+                site(path).replace("http://", "http://me:secret@"), timeout=5.0, allow_private=True
+            )
+        assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from image_router.core.reply import FaultKind, Reply
 from image_router.core.types import ImageRequest, Size
 from image_router.engine.media import load_reference
 from image_router.facts import load_catalog
+from image_router.providers import rest
 from image_router.providers.base import Call, ModelsUnavailable
 from image_router.providers.rest import RestProvider
 from pictures import as_base64, picture
@@ -212,15 +213,16 @@ async def test_name_that_does_not_resolve_was_never_sent() -> None:
     assert (reply.fault.kind, reply.fault.sent) == (FaultKind.CONNECT, False)
 
 
-async def test_waiting_for_a_connection_is_not_sending() -> None:
+async def test_waiting_for_a_connection_is_not_sending(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that timed out in the queue for a connection was never sent."""
+    monkeypatch.setattr(rest, "CONNECTIONS", 1)
     gate = asyncio.Event()
 
     async def wait(writer: asyncio.StreamWriter) -> None:
         await gate.wait()
 
     async with line(wait) as server:
-        provider = RestProvider(KEY, base_url=f"http://127.0.0.1:{server.port}", real=False, connections=1)
+        provider = RestProvider(KEY, base_url=f"http://127.0.0.1:{server.port}", real=False)
         first = asyncio.create_task(provider.generate(call(), timeout=1.0))
         await asyncio.sleep(0.1)
         second = await provider.generate(call(), timeout=0.2)
@@ -251,6 +253,16 @@ async def test_key_in_an_error_is_taken_out() -> None:
         reply = await made(server)
     assert reply.error is not None
     assert reply.error.message == "API key not valid: [key]"
+
+
+async def test_a_short_key_leaves_the_words_whole() -> None:
+    """A key that is a letter is in every word: the error is still understood as what it says."""
+    body = orjson.dumps({"error": {"code": 400, "message": "API key expired", "status": "INVALID_ARGUMENT"}})
+    async with line(whole(body, "400 Bad Request")) as server:
+        provider = RestProvider("k", base_url=f"http://127.0.0.1:{server.port}", real=False)
+        reply = await provider.generate(call(), timeout=5.0)
+        await provider.aclose()
+    assert classify(reply, Expected()).cause is Cause.BAD_KEY
 
 
 async def test_models_are_read_page_by_page() -> None:

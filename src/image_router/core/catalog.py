@@ -260,17 +260,26 @@ class Catalog:
         return tuple(tier for tier, entry in entries if entry and entry.model == model_id)
 
     def successor(self, model_id: str, day: date) -> Model | None:
-        """The model to use instead: along the replacements to the first that serves on the day, else the
-        one that serves a tier this model has served; None when there is neither."""
+        """The model to use instead: the one that serves a tier this model has served, else along the
+        replacements the first that serves on the day; None when there is neither."""
+        if heir_of_tier := self.goes_on(model_id, day):
+            return self.models[heir_of_tier[1].model]
         seen, model = {model_id}, self.models[model_id]
         while (heir := model.life.replacement) and heir not in seen:
             seen.add(heir)
             model = self.models[heir]
             if self.state(heir, day).serves:
                 return model
-        tiers = (tier for tier, line in self.lineages.items() if any(e.model == model_id for e in line))
-        heirs = (entry.model for tier in tiers if (entry := self.serving(tier, day)))
-        return next((self.models[heir] for heir in heirs if heir != model_id), None)
+        return None
+
+    def goes_on(self, model_id: str, day: date) -> tuple[Tier, LineageEntry] | None:
+        """The first tier that a model has served and another serves on the day, with that one's entry."""
+        for tier in Tier:
+            entry = self.serving(tier, day)
+            served = any(one.model == model_id for one in self.lineages.get(tier, ()))
+            if entry and served and entry.model != model_id:
+                return tier, entry
+        return None
 
     def oldest_check(self) -> date:
         """The day on which the least recently checked model was checked."""

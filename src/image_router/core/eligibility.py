@@ -129,15 +129,18 @@ def _language(request: ImageRequest, model: Model, _: Parameters) -> str | None:
     if model.languages is None:
         return None
     can = ", ".join(model.languages)
+    spoken = {_primary(language) for language in model.languages}
     if request.language is not None:
-        spoken = {language.partition("-")[0].lower() for language in model.languages}
-        if request.language.partition("-")[0].lower() not in spoken:
-            return f"{model.id} understands {can}, not {request.language}"
-    elif (script := _foreign_script(final_prompt(request))) and all(
-        lang.startswith("en") for lang in model.languages
-    ):
+        known = _primary(request.language) in spoken
+        return None if known else f"{model.id} understands {can}, not {request.language}"
+    # A script cannot tell one of many languages from another; it costs a look at every letter.
+    if spoken == {"en"} and (script := _foreign_script(final_prompt(request))):
         return f"{model.id} understands {can}; the prompt holds {script} (set language if it is English)"
     return None
+
+
+def _primary(language: str) -> str:
+    return language.replace("_", "-").partition("-")[0].lower()
 
 
 def _foreign_script(text: str) -> str | None:

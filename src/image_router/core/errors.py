@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from image_router.core.budget import Shortfall
@@ -42,6 +42,18 @@ class ImageRouterError(Exception):
     """Base of every expected error; its text is meant for people."""
 
     code: ClassVar[str] = "error"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default pickle and copy call the class with `args` alone, which keyword-only fields refuse.
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(
+    kind: type[ImageRouterError], args: tuple[Any, ...], fields: dict[str, Any]
+) -> ImageRouterError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(fields)
+    return error
 
 
 class RequestError(ImageRouterError):

@@ -78,7 +78,8 @@ class Quote:
 
     @property
     def per_image(self) -> Nanos:
-        """Expected for one image; every line is a whole multiple of the number of images."""
+        """Expected for one image: exact for one request, whose images cost the same; for a chain's combined
+        quote the mean of its unlike images, rounded down to a nano-dollar."""
         return self.total // self.images
 
 

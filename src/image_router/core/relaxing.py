@@ -52,7 +52,7 @@ def _changes(request: ImageRequest, world: World) -> Iterator[Change]:
     """Small changes, the least painful first."""
     if request.lane is Lane.BATCH:
         yield "the interactive lane", lambda r: replace(r, lane=Lane.INTERACTIVE)
-    for name in ("seed", "person_generation", "thinking", "quality_floor"):
+    for name in ("seed", "person_generation", "thinking", "quality_floor", "language"):
         if getattr(request, name) is not None:
             yield f"no {name}", _without(name, None)
     for name in ("safety", "grounding"):

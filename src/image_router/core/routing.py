@@ -5,8 +5,8 @@ Pure: a request, a policy, the catalog and card of the day, and a snapshot go in
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 
 from image_router.core.adapting import adapted
@@ -59,6 +59,7 @@ class _Shortlist:
 
 
 NOTHING_KNOWN = Snapshot()
+_NEVER_ASKED = frozenset({DropReason.PINNED_ELSEWHERE, DropReason.NOT_A_FALLBACK})
 
 
 def decide(request: ImageRequest, world: World, *, snapshot: Snapshot = NOTHING_KNOWN) -> Decision:
@@ -83,7 +84,10 @@ def decide(request: ImageRequest, world: World, *, snapshot: Snapshot = NOTHING_
         rate_card=world.card.day,
         policy=world.policy.label,
         guard=action,
-        warnings=(*shortlist.warnings, *_identity_at_risk(request, shortlist, candidates[0])),
+        warnings=(
+            *shortlist.warnings,
+            *_identity_at_risk(request, shortlist, candidates[0]),
+        ),
     )
 
 
@@ -96,7 +100,8 @@ def _shortlist(request: ImageRequest, world: World) -> _Shortlist:
     else:
         preference = prefer(request, world.policy)
         preferred, rule, reason = preference.tiers, preference.rule, preference.reason
-    options, dropped = [], []
+    options: list[_Option] = []
+    dropped: list[Dropped] = []
     for place, tier in enumerate(preferred):
         entry = world.catalog.serving(tier, world.day)
         if entry is None:
@@ -108,8 +113,24 @@ def _shortlist(request: ImageRequest, world: World) -> _Shortlist:
         options.append(_Option(tier=tier, model=model, thinking=entry.thinking, reason=why))
     dropped += _left_aside(request, preferred, world)
     return _Shortlist(
-        rule=rule, reason=reason, options=tuple(options), dropped=tuple(dropped), first=preferred[0]
+        rule=rule,
+        reason=reason,
+        options=tuple(_continuing(request, options)),
+        dropped=tuple(dropped),
+        first=preferred[0],
     )
+
+
+def _continuing(request: ImageRequest, options: list[_Option]) -> Iterable[_Option]:
+    """A conversation stays with the models that read its signatures; others get its last picture alone.
+    A locked identity stays with its specialist."""
+    talk = request.conversation
+    if talk is None or request.locks_identity:
+        return options
+    readers = [one for one in options if one.model.conversation and one.model.family == talk.family]
+    others = [one for one in options if one not in readers]
+    why = f"continues the conversation with {talk.model}, whose signatures it reads"
+    return [*(replace(one, reason=f"{why}; {one.reason}") for one in readers), *others]
 
 
 def _left_aside(request: ImageRequest, preferred: tuple[Tier, ...], world: World) -> Iterable[Dropped]:
@@ -129,9 +150,9 @@ def _pinned_model(request: ImageRequest, asked: str, world: World) -> _Shortlist
     if model is None:
         known = ", ".join(sorted(world.catalog.models))
         raise InvalidRequest(f"model {asked!r} is not in the catalog; it knows {known}")
-    model, warnings = _alive(request, model, world)
-    tiers = world.catalog.tiers_served_by(model.id, world.day)
-    tier = tiers[0] if tiers else None
+    pinned = model
+    model, warnings = _alive(request, pinned, world)
+    tier, thinking = _use_of(pinned, model, world)
     aside = tuple(
         Dropped(
             tier=other, model=None, reason=DropReason.PINNED_ELSEWHERE, detail=f"the request pins {model.id}"
@@ -140,7 +161,7 @@ def _pinned_model(request: ImageRequest, asked: str, world: World) -> _Shortlist
         if other is not tier
     )
     reason = f"stands in for the pinned {asked}" if warnings else f"the request pins {asked}"
-    option = _Option(tier=tier, model=model, thinking=None, reason=reason)
+    option = _Option(tier=tier, model=model, thinking=thinking, reason=reason)
     return _Shortlist(
         rule="pinned model",
         reason=reason,
@@ -149,6 +170,15 @@ def _pinned_model(request: ImageRequest, asked: str, world: World) -> _Shortlist
         first=tier,
         warnings=warnings,
     )
+
+
+def _use_of(pinned: Model, served: Model, world: World) -> tuple[Tier | None, ThinkingLevel | None]:
+    """A stand-in is used as the lineage of the pinned model goes on; the pinned model itself as it is."""
+    if served is not pinned and (line := world.catalog.goes_on(pinned.id, world.day)):
+        tier, entry = line
+        return tier, entry.thinking
+    tiers = world.catalog.tiers_served_by(served.id, world.day)
+    return (tiers[0] if tiers else None), None
 
 
 def _alive(request: ImageRequest, model: Model, world: World) -> tuple[Model, tuple[str, ...]]:
@@ -166,7 +196,10 @@ def _alive(request: ImageRequest, model: Model, world: World) -> tuple[Model, tu
 
 
 def _retired(model: Model, state: ModelState, successor: Model | None, day: date) -> ModelRetired:
-    when = f" (shutdown {model.life.shutdown}, {model.life.confidence})" if model.life.shutdown else ""
+    life = model.life
+    known = [f"shutdown {life.shutdown}, {life.confidence}"] if life.shutdown else []
+    known += [life.note] if life.note else []
+    when = f" ({'; '.join(known)})" if known else ""
     way_out = f"use {successor.id}" if successor else "no successor is known"
     if state is ModelState.UNCERTAIN:
         way_out += f', or set [model_states] "{model.id}" = "alive" if it answers for you'
@@ -180,10 +213,15 @@ def _retired(model: Model, state: ModelState, successor: Model | None, day: date
     )
 
 
-def _identity_at_risk(request: ImageRequest, shortlist: _Shortlist, head: Candidate) -> Iterable[str]:
+def _identity_at_risk(request: ImageRequest, shortlist: _Shortlist, head: Candidate) -> Iterator[str]:
     """A locked identity never leaves its first choice without a word."""
-    if request.locks_identity and head.tier is not shortlist.first:
-        yield f"the identity is locked, and {head.tier} serves, not {shortlist.first}: compare the looks"
+    first = shortlist.first
+    if request.locks_identity and first is not None and head.tier is not first:
+        living = (option.model.id for option in shortlist.options if option.tier is first)
+        yield (
+            f"the identity is locked, and {head.model.id} ({head.tier}) serves, not "
+            f"{next(living, 'no living model')} ({first}): compare the looks"
+        )
 
 
 def _able(
@@ -298,5 +336,16 @@ def _nothing_left(
             limit=limit,
             asked=asked,
         )
-    reasons = "\n".join(f"  {drop.tier or drop.model}: {drop.detail}" for drop in dropped)
+    reasons = "\n".join(f"  {line}" for line in _reasons(dropped))
     return NoEligibleTier(f"no tier can serve this request:\n{reasons}", dropped=dropped)
+
+
+def _reasons(dropped: list[Dropped]) -> Iterator[str]:
+    """A line for each model that cannot; after them one for the tiers that were never asked."""
+    aside = [drop for drop in dropped if drop.reason in _NEVER_ASKED]
+    for drop in dropped:
+        if drop not in aside:
+            yield f"{drop.tier or drop.model}: {drop.detail}"
+    for detail in dict.fromkeys(drop.detail for drop in aside):
+        tiers = ", ".join(str(drop.tier) for drop in aside if drop.detail == detail)
+        yield f"not asked, since {detail}: {tiers}"

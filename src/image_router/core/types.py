@@ -176,12 +176,35 @@ class Reference:
     """Where it came from, for messages: a file name or URL."""
 
 
+THRESHOLDS = (
+    "BLOCK_NONE",
+    "OFF",
+    "BLOCK_ONLY_HIGH",
+    "BLOCK_MEDIUM_AND_ABOVE",
+    "BLOCK_LOW_AND_ABOVE",
+    "HARM_BLOCK_THRESHOLD_UNSPECIFIED",
+)
+"""HarmBlockThreshold of https://ai.google.dev/api/generate-content, read 2026-10-08."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafetySetting:
-    """One category and threshold, in the API's own spelling (HARM_CATEGORY_…, BLOCK_…)."""
+    """One category and threshold, in the API's own spelling. Raises InvalidRequest for another."""
 
     category: str
     threshold: str
+
+    def __post_init__(self) -> None:
+        if not self.category.startswith("HARM_CATEGORY_"):
+            raise InvalidRequest(
+                f"safety category {self.category!r} is none of the API's; write it like "
+                f"HARM_CATEGORY_HARASSMENT"
+            )
+        if self.threshold not in THRESHOLDS:
+            raise InvalidRequest(
+                f"safety threshold {self.threshold!r} of {self.category} is not one of "
+                f"{', '.join(THRESHOLDS)}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +216,10 @@ class TurnPart:
     media_type: str | None = None
     signature: str | None = field(default=None, repr=False)
     """The provider's thoughtSignature (base64 text, 1–3 MB); must return on the same part."""
+
+    def __post_init__(self) -> None:
+        if self.text is not None:
+            _check_words("the text of an earlier turn", self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +255,21 @@ _NAMED: Mapping[str, type[StrEnum]] = {
     "thinking": ThinkingLevel,
     "person_generation": PersonGeneration,
 }
+_NEEDED_WORDS = ("prompt", "scope")
+_OTHER_WORDS = ("text", "system_instruction", "model", "language", "key")
+
+
+def _check_words(name: str, value: object) -> None:
+    """Refuse what cannot be sent: JSON is UTF-8, which has no place for half of a surrogate pair."""
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{name} {value!r} is no text")
+    try:
+        value.encode()
+    except UnicodeEncodeError as problem:
+        raise InvalidRequest(
+            f"{name} holds {value[problem.start]!a} as character {problem.start + 1}, which is no Unicode "
+            f"text: half of a surrogate pair, or a byte that was not UTF-8; read the words as what they are"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +319,11 @@ class ImageRequest:
     """Idempotency key."""
 
     def __post_init__(self) -> None:
+        for name in _NEEDED_WORDS:
+            _check_words(name, getattr(self, name))
+        for name in _OTHER_WORDS:
+            if getattr(self, name) is not None:
+                _check_words(name, getattr(self, name))
         scope_path(self.scope)
         for name, kind in _NAMED.items():
             self._name(name, kind)

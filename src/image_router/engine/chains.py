@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,7 +68,8 @@ class ChainResult:
     """What the pictures found in the run folder had cost."""
     manifest: Path | None
     warnings: tuple[str, ...] = ()
-    """Pictures that were made and paid, but could not be kept in the run folder."""
+    """What routing had to say, such as a locked identity away from its specialist, each thing once; and
+    pictures that were made and paid, but could not be kept in the run folder."""
 
     @property
     def images(self) -> tuple[GeneratedImage, ...]:
@@ -99,7 +100,7 @@ class ChainPlan:
     concurrency: int = 4
 
     def __post_init__(self) -> None:
-        if not self.variants or not all(prompt.strip() for prompt in self.variants):
+        if not self.variants or not all(_says_something(prompt) for prompt in self.variants):
             raise InvalidRequest("a chain needs at least one variant, and no variant's prompt may be empty")
         if self.base.n != 1:
             raise InvalidRequest(f"n is {self.base.n}; a chain makes one picture of each variant")
@@ -110,6 +111,21 @@ class ChainPlan:
             )
         if self.concurrency < 1:
             raise InvalidRequest(f"concurrency is {self.concurrency}; make at least 1 variant at a time")
+
+
+def _told(item: ChainItem, result: ImageResult) -> Iterator[str]:
+    """What routing said, and a locked identity that another model than the decided one made."""
+    yield from result.decision.warnings
+    head, image = result.decision.head, result.image
+    if item.request.locks_identity and image.model != head.model.id:
+        yield (
+            f"{item.key}: the identity is locked, and {image.model} ({image.tier}) made it after "
+            f"{head.model.id} ({head.tier}) failed: compare the looks"
+        )
+
+
+def _says_something(prompt: object) -> bool:
+    return isinstance(prompt, str) and bool(prompt.strip())
 
 
 async def quote_chain(maker: Maker, plan: ChainPlan) -> Quote:
@@ -200,6 +216,7 @@ class _Run:
                 self.attempts += error.attempts if isinstance(error, ProviderError) else ()
                 return error
             self.attempts += result.attempts
+            self.warnings += (word for word in _told(item, result) if word not in self.warnings)
             image = replace(result.image, warnings=(*result.warnings, *result.image.warnings))
             return self._stored(item, image)
 

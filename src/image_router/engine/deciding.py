@@ -52,7 +52,7 @@ class Decider:
     def world(self, profile: str | None = None) -> World:
         """Catalog, rate card and policy of the day. Raises InvalidRequest for an unknown profile."""
         known, name = self._facts, profile or self._facts.profile
-        if name not in known.policies:
+        if not isinstance(name, str) or name not in known.policies:
             raise InvalidRequest(f"profile {name!r} is not one of {', '.join(sorted(known.policies))}")
         card = card_on(self.day, known.cards)
         return World(catalog=known.catalog, card=card, policy=known.policies[name], day=self.day)

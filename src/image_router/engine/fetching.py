@@ -13,12 +13,12 @@ from yarl import URL
 
 from image_router.core.errors import InvalidRequest
 from image_router.core.types import Reference, ReferenceRole
-from image_router.engine.media import MAX_REFERENCE_BYTES, reference_of
+from image_router.engine.media import MAX_REFERENCE_BYTES, reference_of, without_password
 
 MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_OUTWARD = "give a public address, a file, or allow private addresses"
+_OUTWARD = "download the file and pass its path"
 
 
 async def fetch_reference(
@@ -34,15 +34,22 @@ async def fetch_reference(
     Addresses that are not public are refused, and the connection goes to the very address that was checked,
     also after each of at most three redirects. Raises InvalidRequest.
     """
-    data = b""
+    data, shown = b"", without_password(url)
     try:
         async with asyncio.timeout(timeout):
             data = await _fetch(url, max_bytes, allow_private)
     except TimeoutError:
-        raise InvalidRequest(f"reference {url}: no whole answer within {timeout:g} s") from None
+        raise InvalidRequest(f"reference {shown}: no whole answer within {timeout:g} s") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise InvalidRequest(f"reference {url} cannot be fetched: {error or type(error).__name__}") from None
-    return await asyncio.to_thread(reference_of, data, url, role=role)
+        raise InvalidRequest(f"reference {shown} cannot be fetched: {_words(error, url)}") from None
+    return await asyncio.to_thread(reference_of, data, shown, role=role)
+
+
+def _words(error: Exception, url: str) -> str:
+    """What an error says, unless it quotes the URL, which may hold a password."""
+    if isinstance(error, ValueError):
+        return f"it is no URL that can be read ({type(error).__name__})"
+    return str(error).replace(url, "it") or type(error).__name__
 
 
 async def _fetch(url: str, max_bytes: int, allow_private: bool) -> bytes:
@@ -60,28 +67,31 @@ async def _fetch(url: str, max_bytes: int, allow_private: bool) -> bytes:
                 if response.status not in _REDIRECTS:
                     return await _read(response, url, max_bytes)
                 target = target.join(URL(response.headers.get("Location", "")))
-    raise InvalidRequest(f"reference {url} redirects more than {MAX_REDIRECTS} times")
+    shown = without_password(url)
+    raise InvalidRequest(f"reference {shown} redirects more than {MAX_REDIRECTS} times")
 
 
 def _check(url: URL, *, allow_private: bool) -> None:
+    shown = without_password(str(url))
     if url.scheme not in ("http", "https") or not url.host:
-        raise InvalidRequest(f"reference {url} is no http or https URL")
+        raise InvalidRequest(f"reference {shown} is no http or https URL; {_OUTWARD}")
     try:
         address = ipaddress.ip_address(url.host)
     except ValueError:
         return  # a name: the resolver checks what it stands for
     if not allow_private and not is_public(str(address)):
-        raise InvalidRequest(f"reference {url} points to {address}, which is not public; {_OUTWARD}")
+        raise InvalidRequest(f"reference {shown} points to {address}, which is not public; {_OUTWARD}")
 
 
 async def _read(response: aiohttp.ClientResponse, url: str, max_bytes: int) -> bytes:
+    shown = without_password(url)
     if response.status != 200:
-        raise InvalidRequest(f"reference {url}: the server answered {response.status} {response.reason}")
+        raise InvalidRequest(f"reference {shown}: the server answered {response.status} {response.reason}")
     found = bytearray()
     async for piece in response.content.iter_chunked(64 * 1024):
         found += piece
         if len(found) > max_bytes:
-            raise InvalidRequest(f"reference {url} has more than {max_bytes:,} bytes; use a smaller picture")
+            raise InvalidRequest(f"reference {shown} has over {max_bytes:,} bytes; use a smaller picture")
     return bytes(found)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pybase64
 
@@ -184,7 +185,8 @@ def _read(source: object) -> tuple[bytes, str]:
         return _data_uri(source), "(data URI)"
     if isinstance(source, str) and "://" in source[:10]:
         raise InvalidRequest(
-            f"reference {source[:80]!r} is a URL; give a file, or fetch_reference() an http URL"
+            f"reference {without_password(source)[:80]!r} is no http or https URL; download the "
+            f"file and pass its path"
         )
     if isinstance(source, (str, os.PathLike)):
         return _file(Path(source)), str(Path(source))
@@ -197,6 +199,17 @@ def _read(source: object) -> tuple[bytes, str]:
         f"a reference cannot be made of {type(source).__name__}; "
         "give a path, bytes, or an object with inline_data"
     )
+
+
+def without_password(url: str) -> str:
+    """A URL as messages show it: without user and password, and without all that may be one."""
+    scheme = url.partition("://")[0]
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # a password with a slash leaves a port that is none
+    except ValueError:
+        return f"{scheme}://…"
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _file(path: Path) -> bytes:

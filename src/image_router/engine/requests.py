@@ -74,7 +74,7 @@ def _safety(field: str, value: Any) -> tuple[SafetySetting, ...]:
 
 def _setting(field: str, pair: Any) -> SafetySetting:
     match pair:
-        case (str(category), str(threshold)) if category.startswith("HARM_CATEGORY_"):
+        case (str(category), str(threshold)):
             return SafetySetting(category=category, threshold=threshold)
     raise InvalidRequest(
         f"{field}: {pair!r} is no category with its threshold; "
@@ -188,9 +188,10 @@ async def _load(source: Any, fetch_urls: bool) -> Reference:
     role = None
     if isinstance(source, tuple):
         source, role = _with_role(source)
-    if isinstance(source, str) and source.startswith(("http://", "https://")):
+    if isinstance(source, str) and source[:8].lower().startswith(("http://", "https://")):
         if not fetch_urls:
-            raise InvalidRequest(f"reference {source} is not fetched offline; give a file, or bytes")
+            shown = media.without_password(source)
+            raise InvalidRequest(f"reference {shown} is not fetched offline; give a file, or bytes")
         from image_router.engine.fetching import fetch_reference  # aiohttp, for URLs alone
 
         return await fetch_reference(source, role or ReferenceRole.OBJECT)

@@ -31,10 +31,14 @@ from image_router.providers.wires import WIRES, encoded_body
 BASE_URL = "https://generativelanguage.googleapis.com"
 MAX_BODY = 128 * 1024 * 1024
 """Bytes of one answer. A 4K picture with its signature takes about 40 MB."""
+CONNECTIONS = 256
+"""Open at once; a call beyond them waits."""
 LOOKUP_TIMEOUT = 30.0
 """Seconds for a page of models or a probe."""
 _MAX_PAGES = 50
 _ERROR_BODY = 1024 * 1024
+_SHORTEST_SECRET = 8
+"""Characters. A shorter key stands in ordinary words, by which an error is understood."""
 
 
 @dataclass(slots=True)
@@ -66,9 +70,9 @@ class RestProvider:
         *,
         base_url: str = BASE_URL,
         api_version: str = "v1beta",
+        user_agent: str = f"image-router/{__version__}",
         real: bool = True,
         max_body: int = MAX_BODY,
-        connections: int = 256,
     ) -> None:
         if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
             raise ConfigError(
@@ -78,10 +82,10 @@ class RestProvider:
         if url.scheme not in ("http", "https") or not url.host:
             raise ConfigError(f"base URL {base_url!r} must start with http:// or https://")
         self.real = real
+        self._user_agent = user_agent
         self._api_key = api_key
         self._root = f"{base_url.rstrip('/')}/{api_version}/"
         self._max_body = max_body
-        self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -188,14 +192,14 @@ class RestProvider:
                 raise _TooLarge(f"the answer has more than {limit:,} bytes; raise max_body to read it")
             if len(exchange.body) > limit:
                 break
-        if response.status != 200:
+        if response.status != 200 and len(self._api_key) >= _SHORTEST_SECRET:
             # Some errors quote the key.
             exchange.body = exchange.body.replace(self._api_key.encode(), b"[key]")
 
     def _pool(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections),
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 trust_env=self._root.startswith("https:"),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -204,7 +208,7 @@ class RestProvider:
                     "x-goog-api-key": self._api_key,
                     "Content-Type": "application/json",
                     "Accept-Encoding": "identity",
-                    "User-Agent": f"image-router/{__version__}",
+                    "User-Agent": self._user_agent,
                 },
             )
         return self._session
