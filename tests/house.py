@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 
 FILE_LINES = 400
 FUNCTION_LINES = 50
@@ -36,7 +37,7 @@ def crowded_signatures(text: str) -> Iterator[str]:
     Methods like __exit__, click commands and methods of a library's class (`class X(library.Base)`) are
     exempt: others wrote their signatures.
     """
-    inherited = set(_inherited(ast.parse(text)))
+    inherited = set(_inherited(text))
     for function in _functions(text):
         if _is_dunder(function.name) or _is_command(function) or function.lineno in inherited:
             continue
@@ -53,7 +54,7 @@ def crowded_signatures(text: str) -> Iterator[str]:
 
 
 def globals_used(text: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(text)):
+    for node in _nodes(text):
         if isinstance(node, ast.Global):
             yield f"line {node.lineno}: global {', '.join(node.names)}"
 
@@ -76,7 +77,7 @@ def unexplained_broad_excepts(text: str) -> Iterator[str]:
 
 def foreign_imports(text: str, *, package: str) -> Iterator[str]:
     """Imports of anything but the standard library and the package itself."""
-    for node in ast.walk(ast.parse(text)):
+    for node in _nodes(text):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -89,14 +90,20 @@ def foreign_imports(text: str, *, package: str) -> Iterator[str]:
                 yield f"line {node.lineno}: import {name}"
 
 
+@cache
+def _nodes(text: str) -> tuple[ast.AST, ...]:
+    """Every node of the text; each file is read by many rules, and parsing takes longest."""
+    return tuple(ast.walk(ast.parse(text)))
+
+
 def _functions(text: str) -> Iterator[_Function]:
-    for node in ast.walk(ast.parse(text)):
+    for node in _nodes(text):
         if isinstance(node, _Function):
             yield node
 
 
 def _broad_handlers(text: str) -> Iterator[ast.ExceptHandler]:
-    for node in ast.walk(ast.parse(text)):
+    for node in _nodes(text):
         if isinstance(node, ast.ExceptHandler) and _is_broad(node.type) and not _passes_on(node):
             yield node
 
@@ -117,9 +124,9 @@ def _is_dunder(name: str) -> bool:
     return name != "__init__" and name.startswith("__") and name.endswith("__")
 
 
-def _inherited(module: ast.Module) -> Iterator[int]:
+def _inherited(text: str) -> Iterator[int]:
     """Lines of the methods of classes whose base belongs to a library."""
-    for node in ast.walk(module):
+    for node in _nodes(text):
         if isinstance(node, ast.ClassDef) and any(_is_library(base) for base in node.bases):
             yield from (each.lineno for each in node.body if isinstance(each, _Function))
 
@@ -139,7 +146,7 @@ def _is_command(function: _Function) -> bool:
 
 def imported_packages(text: str) -> Iterator[str]:
     """Top-level names of everything a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(text)):
+    for node in _nodes(text):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

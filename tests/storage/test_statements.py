@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from gemini_emulator import Emulator
+from gemini_emulator.asks import Ask
+from gemini_emulator.studio import flat
+from gemini_emulator.world import Span
 from image_router.books import Books, name_of
 from image_router.cli.app import outcome_of
 from image_router.config import Settings, load_settings
@@ -61,8 +64,9 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def run(address: str, settings: Settings) -> AsyncIterator[Run]:
+async def run(address: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Run]:
     """Forty requests of every purpose in two scopes, with faults of all kinds among them."""
+    monkeypatch.setattr("gemini_emulator.studio._drawn", _unpainted)
     emulator = offline_emulator(APRIL)
     emulator.faults.clear()
     emulator.reset()
@@ -77,6 +81,11 @@ async def run(address: str, settings: Settings) -> AsyncIterator[Run]:
     async with await Database.open(address) as db:
         yield Run(books=Books(db, settings), emulator=emulator, images=sum(made))
     emulator.faults.clear()
+
+
+def _unpainted(ask: Ask, frame: Span, seed: int | None, draft: bool) -> bytes:
+    """Painting takes longest, and nobody looks."""
+    return flat(frame, ask.media_type, subject=f"{ask.prompt}|{seed}|{draft}")
 
 
 _ANSWERS = ("image_tokens_without_image", "prompt_blocked", "image_safety")

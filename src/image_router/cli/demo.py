@@ -170,6 +170,7 @@ def _card(job: Job, image: GeneratedImage, decision: Decision, folder: Path) -> 
         purpose=job.purpose,
         reason=f"{decision.rule}: {decision.head.reason}",
         quote=decision.head.quote,
+        ceiling=decision.ceiling,
         text=job.text,
     )
 

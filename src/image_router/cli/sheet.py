@@ -30,6 +30,8 @@ class Card:
     purpose: str
     reason: str
     quote: Quote
+    ceiling: Nanos
+    """With every fallback counted."""
     text: str | None = None
     """The words that were to be drawn."""
 
@@ -86,7 +88,7 @@ class Sheet:
             ("Pictures", str(len(self.cards))),
             ("Tiers", str(len({card.tier for card in self.cards}))),
             ("Quoted", show_usd(self.quoted, decimals=4)),
-            ("At most", show_usd(sum(card.quote.ceiling for card in self.cards), decimals=4)),
+            ("At most", show_usd(sum(card.ceiling for card in self.cards), decimals=4)),
             ("Charged", show_usd(self.total, decimals=4)),
             ("Provider’s bill", "equal" if self.agrees else show_usd(self.provider_total)),
         )

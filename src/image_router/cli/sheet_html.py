@@ -95,7 +95,7 @@ def _card(card: Card) -> str:
         <p class="model">{escape(card.image.model)} · {card.image.pixels}</p>
         <dl class="money">
           <div><dt>Quoted</dt><dd>{show_usd(card.quote.total)}</dd></div>
-          <div><dt>At most</dt><dd>{show_usd(card.quote.ceiling)}</dd></div>
+          <div><dt>At most</dt><dd>{show_usd(card.ceiling)}</dd></div>
           <div><dt>Charged</dt><dd>{show_usd(card.cost.total)}</dd></div>
         </dl>
       </div>

@@ -97,7 +97,7 @@ class _Tile:
         soft, bold = _font(self.type_size - 5), _font(self.type_size - 2, bold=True)
         pen.line((x, y - 14, right, y - 14), fill=_LINE, width=2)
         quote = self.card.quote
-        rows = [("Quoted", quote.total), ("At most", quote.ceiling), ("Charged", self.card.cost.total)]
+        rows = [("Quoted", quote.total), ("At most", self.card.ceiling), ("Charged", self.card.cost.total)]
         places = [(x, "la"), ((x + right) // 2, "ma"), (right, "ra")]
         for (label, amount), (place, anchor) in zip(rows, places, strict=True):
             if self.small:
