@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Integer, LargeBinary, Table, Text, or_
 
-from image_router.core.budget import within
+from image_router.core.scopes import within
 from image_router.storage.schema import metadata
 
 assets = Table(
