@@ -55,8 +55,9 @@ class SdkProvider:
     """A provider over a google.genai client, Developer API or Vertex/Enterprise.
 
     `predict` serves Imagen instead of the client, when given. `real` is False when nothing behind the client
-    can cost money. `owned` clients are closed with the provider; a client of the user stays open. Retries of the client are switched off for every call. Raises ConfigError for an object
-    that is no google-genai client.
+    can cost money. `owned` clients are closed with the provider; a client of the user stays open. Retries of
+    the client are switched off for every call. Raises ConfigError for an object that is no google-genai
+    client.
     """
 
     name = "google-genai"
