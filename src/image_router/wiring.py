@@ -81,7 +81,7 @@ def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] | None = None) -> Pa
 
     known = facts_of(settings)
     announcer = Announcer((log_sink,) if sinks is None else sinks)
-    doors = _Doors(settings, announcer, known.catalog)
+    doors = _Doors(settings, announce=announcer, catalog=known.catalog)
     return Parts(
         **{field.name: getattr(known, field.name) for field in fields(known)},
         provider=provider_for(settings),
@@ -104,7 +104,7 @@ def database_of(settings: Settings) -> str | Path:
 class _Doors:
     """What the books and the traffic of one router share: a database, opened when money is first needed."""
 
-    def __init__(self, settings: Settings, announce: Announcer, catalog: Catalog) -> None:
+    def __init__(self, settings: Settings, *, announce: Announcer, catalog: Catalog) -> None:
         self._settings, self._announce, self._catalog = settings, announce, catalog
 
     @cached_property
