@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import get_args
 
-from gemini_emulator.drafts import Draft, Frame, Shape, cut_short, without_picture
+from gemini_emulator.drafts import Draft, Frame, Shape, Spoil, cut_short, without_picture
 from gemini_emulator.usage import Usage, text_tokens
 
 Options = Mapping[str, str]
@@ -211,31 +211,18 @@ def _recounted(usage: Usage, image_out: int) -> Usage:
     return replace(usage, image_out=image_out, candidates=candidates)
 
 
-@_fault
-def wrong_mime(draft: Draft, options: Options) -> Draft:
-    """The declared mimeType contradicts the bytes"""
-    return replace(draft, spoil="wrong_mime")
+_SPOILT: Mapping[str, tuple[Spoil, str]] = {
+    "wrong_mime": ("wrong_mime", "The declared mimeType contradicts the bytes"),
+    "corrupt_base64": ("corrupt_base64", "The data field is not base64"),
+    "double_base64": ("double_base64", "The data field is base64 of base64"),
+    "corrupt_image": ("corrupt_bytes", "Valid base64 of bytes that are no picture"),
+    "cut_image": ("cut_bytes", "Valid base64 of the first half of a picture"),
+}
 
 
-@_fault
-def corrupt_base64(draft: Draft, options: Options) -> Draft:
-    """The data field is not base64"""
-    return replace(draft, spoil="corrupt_base64")
+def _spoiling(spoil: Spoil) -> Twist:
+    return lambda draft, options: replace(draft, spoil=spoil)
 
 
-@_fault
-def double_base64(draft: Draft, options: Options) -> Draft:
-    """The data field is base64 of base64"""
-    return replace(draft, spoil="double_base64")
-
-
-@_fault
-def corrupt_image(draft: Draft, options: Options) -> Draft:
-    """Valid base64 of bytes that are no picture"""
-    return replace(draft, spoil="corrupt_bytes")
-
-
-@_fault
-def cut_image(draft: Draft, options: Options) -> Draft:
-    """Valid base64 of the first half of a picture"""
-    return replace(draft, spoil="cut_bytes")
+TWISTS.update({name: _spoiling(spoil) for name, (spoil, _) in _SPOILT.items()})
+DESCRIPTIONS.update({name: does for name, (_, does) in _SPOILT.items()})
