@@ -49,7 +49,7 @@ def facts_of(settings: Settings) -> Facts:
         catalog=facts.load_catalog(settings.home, settings.model_states),
         cards=facts.load_cards(settings.home),
         policies=facts.load_policies(settings.home, settings.policy_file),
-        profile=_profile(settings),
+        profile=profile_of(settings),
         as_of=settings.as_of,
         today=today,
         root=_root(settings),
@@ -60,7 +60,7 @@ def facts_of(settings: Settings) -> Facts:
     )
 
 
-def _profile(settings: Settings) -> str:
+def profile_of(settings: Settings) -> str:
     """A policy file of one's own is the profile; beside another profile it would count for nothing."""
     named, file = settings.profile, settings.policy_file
     if file is None:

@@ -106,6 +106,8 @@ def _show(result: ChainResult, folder: Path, manner: Manner) -> int:
             _show_image(image, folder / f"{key}{image.extension}", manner)
         for failure in result.failures:
             click.echo(f"{failure.key} failed ({failure.error.code}): {failure.error}", err=True)
+        for warning in result.warnings:
+            click.echo(f"note: {warning}", err=True)
         click.echo(_sum_line(result, len(made), folder))
     return PARTIAL.status if result.failures else OK.status
 

@@ -23,7 +23,7 @@ from image_router.core.errors import ConfigError, InvalidRequest
 from image_router.core.rates import card_on
 from image_router.core.types import Tier
 from image_router.providers.base import ModelsUnavailable
-from image_router.wiring import GOOGLE, today
+from image_router.wiring import GOOGLE, profile_of, today
 
 STALE_DAYS: Final = 60
 _CLOCK_SECONDS: Final = 120
@@ -70,10 +70,10 @@ def facts_are(settings: Settings) -> Iterator[Finding]:
         catalog = facts.load_catalog(settings.home, settings.model_states)
         card = card_on(day, facts.load_cards(settings.home))
         policies = facts.load_policies(settings.home, settings.policy_file)
+        name = profile_of(settings)
     except (ConfigError, InvalidRequest) as error:
         yield _error("facts", str(error), f"mend the file, or move it out of {settings.home}")
         return
-    name = settings.profile or (settings.policy_file.stem if settings.policy_file else "default")
     if name in policies:
         yield _ok("policy", policies[name].label)
     else:
