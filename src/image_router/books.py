@@ -1,4 +1,4 @@
-"""The books of one installation for whoever looks after its money: caps, statements, reconciliation.
+"""The books of one installation for whoever looks after it: caps, statements, reconciliation, pictures.
 
     async with open_books(offline=True) as books:
         await books.budgets.set("acme", who="ann", day=parse_usd("5"))
@@ -14,6 +14,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,13 @@ from image_router.core.reconcile import Call, Charge, Reconciliation, reconcile
 from image_router.core.spending import COLUMNS, Spending, spending_of
 from image_router.core.statement import By, Line, Period, Unknown
 from image_router.storage import statements
+from image_router.storage.assets import Assets
 from image_router.storage.budgets import Budgets
 from image_router.storage.condition import Condition, condition
 from image_router.storage.database import Database
+from image_router.storage.keeping import Keeper
 from image_router.storage.ledger import Ledger
-from image_router.wiring import database_of, today
+from image_router.wiring import assets_on, database_of, today
 
 
 @asynccontextmanager
@@ -74,6 +77,16 @@ class Books:
         self.db = db
         self.budgets = Budgets(db)
         self.ledger = Ledger(db)
+
+    @cached_property
+    def assets(self) -> Assets:
+        """The kept pictures."""
+        return assets_on(self._settings, self.db)
+
+    @cached_property
+    def keeper(self) -> Keeper:
+        """Who throws pictures away."""
+        return Keeper(self.assets)
 
     async def scope(self, name: str | None) -> str | None:
         """The scope, if anybody ever used it or one below it. Raises InvalidRequest: it may be misspelt."""

@@ -24,6 +24,7 @@ from image_router.core.catalog import ModelState
 from image_router.core.errors import ConfigError, InvalidRequest
 from image_router.core.money import USD, Nanos, parse_usd, show_usd
 from image_router.core.scopes import scope_path
+from image_router.core.storing import StoreMode
 from image_router.core.types import OnAmbiguous, RetiredPolicy
 
 FILE_NAME: Final = "image-router.toml"
@@ -87,6 +88,10 @@ class Settings:
     """Who pays, as organisation/project/key."""
     database: Secret | None = None
     """postgresql:// URL of the books; None: a SQLite file in the home folder."""
+    store: StoreMode = StoreMode.ALL
+    """What is kept of pictures where no rule of their scope says otherwise."""
+    assets: str | None = None
+    """Folder or bucket URL (s3://, gs://, az://) of the pictures; None: a folder in the home."""
     usage_tier: int | None = None
     """The project's usage tier at Google (1 to 3): calls are paced below its published limits. None: only
     what refusals teach."""
@@ -132,6 +137,8 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "as_of": ("IMAGE_ROUTER_AS_OF",),
         "scope": ("IMAGE_ROUTER_SCOPE",),
         "database": ("IMAGE_ROUTER_DATABASE_URL",),
+        "store": ("IMAGE_ROUTER_STORE",),
+        "assets": ("IMAGE_ROUTER_ASSETS",),
         "usage_tier": ("IMAGE_ROUTER_USAGE_TIER",),
         "profile": ("IMAGE_ROUTER_PROFILE",),
         "policy_file": ("IMAGE_ROUTER_POLICY_FILE",),
@@ -369,6 +376,8 @@ _PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "as_of": _date,
     "scope": _scope,
     "database": _secret,
+    "store": _member_of(StoreMode),
+    "assets": _text,
     "usage_tier": _usage_tier,
     "profile": _text,
     "policy_file": _path,

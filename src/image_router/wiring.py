@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from image_router.engine.accounts import Accounts
     from image_router.engine.door import Door
     from image_router.engine.router import Parts
+    from image_router.engine.shelf import Shelf
     from image_router.providers.base import Provider
+    from image_router.storage.assets import Assets
+    from image_router.storage.database import Database
     from image_router.storage.lazy import LazyDatabase
     from image_router.telemetry import Announcer
 
@@ -89,6 +92,7 @@ def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] | None = None) -> Pa
         on_ambiguous=settings.on_ambiguous,
         wait_for_budget=settings.wait_for_budget,
         accounts=doors.accounts,
+        shelf=doors.shelf,
         door=doors.door,
         announce=announcer,
     )
@@ -101,8 +105,26 @@ def database_of(settings: Settings) -> str | Path:
     return settings.database.reveal() if settings.database else settings.home / "ledger.db"
 
 
+def store_of(settings: Settings) -> str | Path:
+    """Where pictures are kept: a folder, or a bucket's URL. The emulator's never mix with real ones."""
+    if settings.offline:
+        return settings.home / "offline-assets"
+    return settings.assets or settings.home / "assets"
+
+
+def assets_on(settings: Settings, db: Database) -> Assets:
+    """The kept pictures of an open database. Raises ConfigError for an odd address."""
+    from image_router.storage.assets import Assets
+    from image_router.storage.blobs import Blobs
+    from image_router.storage.stores import open_store
+    from image_router.storage.storing_rules import StoringRule, StoringRules
+
+    rules = StoringRules(db, default=StoringRule(store=settings.store))
+    return Assets(db, Blobs(open_store(store_of(settings))), rules=rules)
+
+
 class _Doors:
-    """What the books and the traffic of one router share: a database, opened when money is first needed."""
+    """What books, pictures and traffic of one router share: a database, opened when money is first needed."""
 
     def __init__(self, settings: Settings, *, announce: Announcer, catalog: Catalog) -> None:
         self._settings, self._announce, self._catalog = settings, announce, catalog
@@ -118,6 +140,11 @@ class _Doors:
 
         owner = f"{socket.gethostname()}:{os.getpid()}"
         return LedgerAccounts(self._database, owner=owner, announce=self._announce)
+
+    def shelf(self) -> Shelf:
+        from image_router.engine.shelving import DurableShelf
+
+        return DurableShelf(self._database, assets=partial(assets_on, self._settings))
 
     async def door(self, provider: Provider) -> Door:
         """The emulator's overloads must not shut real models, and its calls are not paced."""

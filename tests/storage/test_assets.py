@@ -21,9 +21,10 @@ from image_router.core.budget import SECOND
 from image_router.core.causes import Billed
 from image_router.core.errors import AssetError, InvalidRequest
 from image_router.core.holds import AttemptKey, HoldRequest, Sending, Settlement
+from image_router.core.storing import StoreMode
 from image_router.core.types import Conversation, Purpose, Turn, TurnPart
 from image_router.storage.asset_queries import Query
-from image_router.storage.asset_values import Asset, Made, StoreMode
+from image_router.storage.asset_values import Asset, Made
 from image_router.storage.assets import Assets
 from image_router.storage.blobs import BLOBS, LANDING, Blobs, Fault
 from image_router.storage.cache import Cache

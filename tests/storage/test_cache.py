@@ -11,10 +11,11 @@ import pytest
 import made
 from image_router.core.budget import SECOND
 from image_router.core.errors import InvalidRequest
-from image_router.storage.asset_values import Made, StoreMode
+from image_router.core.storing import CacheMode, StoreMode
+from image_router.storage.asset_values import Made
 from image_router.storage.assets import Assets
 from image_router.storage.blobs import BLOBS, Blobs
-from image_router.storage.cache import Cache, CacheMode
+from image_router.storage.cache import Cache
 from image_router.storage.cache_rows import Bounds
 from image_router.storage.database import Database, Transaction
 from image_router.storage.landing import insert_asset

@@ -30,8 +30,9 @@ from image_router.core.holds import AttemptKey, Hold, HoldRequest, Sending, Sett
 from image_router.core.money import Nanos
 from image_router.core.outcome import Billed
 from image_router.core.results import ImageResult
+from image_router.core.storing import StoreMode
 from image_router.core.types import ImageRequest, Purpose
-from image_router.storage.asset_values import Made, StoreMode
+from image_router.storage.asset_values import Made
 from image_router.storage.assets import Assets
 from image_router.storage.blobs import Blobs
 from image_router.storage.database import Database, Transaction

@@ -29,6 +29,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "usage": ("stating:usage", "The traffic's mix, spend by day, savings, and what failures cost."),
     "ledger": ("auditing:ledger", "Verify the ledger, read its entries, resolve unknown calls."),
     "reconcile": ("reconciling:reconcile", "Compare the ledger with a provider's bill, call by call."),
+    "assets": ("assets:assets", "Kept pictures: list, show, export, and throw away what nobody needs."),
+    "forget": ("assets:forget", "Erase the prompts and pictures of a scope; the ledger keeps its amounts."),
     "emulator": ("serving:emulator", "Start the local Gemini image API."),
     "doctor": (
         "doctor:doctor",

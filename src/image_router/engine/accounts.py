@@ -5,14 +5,20 @@ Whether a ledger stands behind these protocols (engine/bookkeeping) or nothing i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from image_router.core.decision import Candidate, Decision
 from image_router.core.money import Nanos
 from image_router.core.results import Attempt
 from image_router.core.types import Size
+
+if TYPE_CHECKING:
+    from image_router.storage.database import Transaction
+
+Row: TypeAlias = "Callable[[Transaction], None]"
+"""Something to write in a transaction of the books."""
 
 
 class Account(Protocol):
@@ -22,9 +28,12 @@ class Account(Protocol):
         """Durable before the call. Raises BudgetExceeded or HoldExpired: then nothing may be sent."""
         ...
 
-    async def settled(self, attempt: Attempt, *, index: int, size: Size) -> None:
-        """What one attempt cost, or may have cost."""
+    async def settled(self, attempt: Attempt, *, index: int, size: Size, row: Row | None = None) -> None:
+        """What one attempt cost, or may have cost; `row` is written in the same transaction."""
         ...
+
+    @property
+    def hold_id(self) -> str | None: ...
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -53,17 +62,18 @@ class Accounts(Protocol):
 class NoAccount:
     """Without a ledger: nothing is held and nothing is written down."""
 
+    hold_id: str | None = None
     warnings: tuple[str, ...] = ()
 
     async def sent(self, *, index: int, number: int, candidate: Candidate, at_risk: Nanos) -> None:
         return None
 
-    async def settled(self, attempt: Attempt, *, index: int, size: Size) -> None:
+    async def settled(self, attempt: Attempt, *, index: int, size: Size, row: Row | None = None) -> None:
         return None
 
 
 class NoAccounts:
-    """For callers who keep no books, such as tests with a script."""
+    """For callers who keep no books, such as tests with a script: rows are written nowhere."""
 
     async def pressure(self, scope: str) -> Mapping[str, int]:
         return {}

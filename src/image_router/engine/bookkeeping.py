@@ -13,7 +13,7 @@ from image_router.core.holds import LEASE, AttemptKey, Hold, HoldRequest, Sendin
 from image_router.core.money import Nanos, show_usd
 from image_router.core.results import Attempt
 from image_router.core.types import Size
-from image_router.engine.accounts import Account
+from image_router.engine.accounts import Account, Row
 from image_router.storage.lazy import LazyDatabase
 from image_router.storage.ledger import Ledger
 
@@ -31,23 +31,14 @@ class _Held:
         sending = Sending(attempt=key, at_risk=at_risk, model=candidate.model.id, tier=candidate.tier)
         await self.ledger.sent(self.hold, sending)
 
-    async def settled(self, attempt: Attempt, *, index: int, size: Size) -> None:
-        settlement = Settlement(
-            attempt=AttemptKey(number=attempt.number, index=index),
-            billed=attempt.billed,
-            cost=attempt.cost,
-            at_risk=attempt.at_risk or None,
-            response_id=attempt.response_id,
-            outcome=attempt.cause,
-            model=attempt.model,
-            tier=attempt.tier,
-            images=attempt.images,
-            size=size,
-            usage=attempt.usage,
-        )
-        done = await self.ledger.settle(self.hold, settlement)
+    async def settled(self, attempt: Attempt, *, index: int, size: Size, row: Row | None = None) -> None:
+        done = await self.ledger.settle(self.hold, settlement_of(attempt, index=index, size=size), row=row)
         if done.overrun:
             self.overruns.append(done)
+
+    @property
+    def hold_id(self) -> str:
+        return self.hold.id
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -55,6 +46,23 @@ class _Held:
             f"{show_usd(done.spent)} was charged, {show_usd(done.overrun)} more than was held: an overrun"
             for done in self.overruns
         )
+
+
+def settlement_of(attempt: Attempt, *, index: int, size: Size) -> Settlement:
+    """What the ledger is told of an attempt."""
+    return Settlement(
+        attempt=AttemptKey(number=attempt.number, index=index),
+        billed=attempt.billed,
+        cost=attempt.cost,
+        at_risk=attempt.at_risk or None,
+        response_id=attempt.response_id,
+        outcome=attempt.cause,
+        model=attempt.model,
+        tier=attempt.tier,
+        images=attempt.images,
+        size=size,
+        usage=attempt.usage,
+    )
 
 
 class LedgerAccounts:

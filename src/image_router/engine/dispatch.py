@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from image_router.core.decision import Candidate, Decision
 from image_router.core.errors import (
@@ -29,8 +30,11 @@ from image_router.engine.accounts import Account, NoAccount
 from image_router.engine.admission import Ask, Refusal
 from image_router.engine.calls import call_for
 from image_router.engine.door import CALL_TIME, Door, Passage, passing
+from image_router.engine.shelf import NoShelf, Paid, Shelf
 from image_router.providers import gemini_wire
 from image_router.providers.base import Call
+
+T = TypeVar("T")
 
 _REWRITTEN = {
     Adaptation.REENCODE_REFERENCE: "the references were re-encoded after the provider could not read them",
@@ -47,6 +51,7 @@ class Tools:
     card: RateCard
     announce: Sink
     account: Account = field(default_factory=NoAccount)
+    shelf: Shelf = field(default_factory=NoShelf)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
@@ -78,6 +83,7 @@ class _Answer:
     reply: Reply
     outcome: Outcome
     attempt: Attempt
+    image: GeneratedImage | None = None
 
 
 @dataclass(slots=True)
@@ -174,11 +180,43 @@ async def _send(run: _Run, step: Try, passage: Passage) -> Outcome:
     outcome = classify(reply, expected_of(call.model, call.parameters, request=call.request))
     attempt = _priced(run, step.candidate, call, outcome)
     run.note(attempt)
-    run.answer = _Answer(step, call, reply, outcome, attempt)
-    await tools.account.settled(attempt, index=job.index, size=call.parameters.size)
+    answer = _Answer(step, call, reply, outcome, attempt)
+    run.answer = await _surely(_booked(run, answer))
     tools.announce(AttemptEnded(request_id=job.request_id, index=job.index, attempt=attempt))
     unknown = attempt.billed is Billed.UNKNOWN
     return await passage.report(outcome, spent=None if unknown else attempt.cost.total)
+
+
+async def _surely(work: Coroutine[None, None, T]) -> T:
+    """Also when the caller is cancelled: what was paid is stored and written down first."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+async def _booked(run: _Run, answer: _Answer) -> _Answer:
+    """Settle the attempt; a picture's bytes are safe before that, and its row comes with it."""
+    job, account, size = run.job, run.tools.account, answer.call.parameters.size
+    picture = answer.outcome.image
+    if picture is None or answer.outcome.kind is not Kind.IMAGE:
+        await account.settled(answer.attempt, index=job.index, size=size)
+        return answer
+    image = await asyncio.to_thread(_image, job, answer, picture)
+    paid = Paid(
+        image=image,
+        decision=job.decision,
+        candidate=answer.step.candidate,
+        attempt=answer.attempt,
+        hold_id=account.hold_id,
+    )
+    async with run.tools.shelf.placing(paid) as placed:
+        await account.settled(answer.attempt, index=job.index, size=size, row=placed.row)
+    if placed.trouble:
+        image = replace(image, warnings=(*image.warnings, placed.trouble))
+    return replace(answer, image=image)
 
 
 def _priced(run: _Run, candidate: Candidate, call: Call, outcome: Outcome) -> Attempt:
@@ -209,16 +247,15 @@ def _ceiling(call: Call, card: RateCard) -> Nanos:
 
 
 def _ended(run: _Run, finish: Finish) -> Dispatched:
-    tried, answer, picture = tuple(run.tried), run.answer, finish.outcome.image
-    if answer is None or picture is None or finish.outcome.kind is not Kind.IMAGE:
+    tried, answer = tuple(run.tried), run.answer
+    if answer is None or answer.image is None or finish.outcome.kind is not Kind.IMAGE:
         error = error_for(finish.outcome, model=finish.candidate.model.id, attempts=tried, stopped=finish.why)
         return Dispatched(image=None, error=error, attempts=tried)
-    image = _image(run, answer, finish.candidate, picture)
-    return Dispatched(image=image, error=None, attempts=tried)
+    return Dispatched(image=answer.image, error=None, attempts=tried)
 
 
-def _image(run: _Run, answer: _Answer, candidate: Candidate, picture: ReplyImage) -> GeneratedImage:
-    job, outcome, facts = run.job, answer.outcome, picture.facts
+def _image(job: Job, answer: _Answer, picture: ReplyImage) -> GeneratedImage:
+    candidate, outcome, facts = answer.step.candidate, answer.outcome, picture.facts
     if facts is None:
         raise AssertionError("an image outcome has inspected bytes")
     talks = answer.call.model.dialect is Dialect.GENERATE_CONTENT

@@ -17,6 +17,7 @@ from image_router.core.results import FailedImage, ImageResult
 from image_router.engine.accounts import Account, Accounts
 from image_router.engine.dispatch import Dispatched, Job, Tally, Tools, dispatch
 from image_router.engine.door import Door
+from image_router.engine.shelf import Shelf
 
 AT_ONCE = 8
 """Calls in flight for one request; a page of requests has its own limit."""
@@ -40,6 +41,7 @@ class Workshop:
     door: Door
     card: RateCard
     accounts: Accounts
+    shelf: Shelf
     announce: Sink
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
@@ -84,6 +86,7 @@ async def _side_by_side(
         card=shop.card,
         announce=shop.announce,
         account=account,
+        shelf=shop.shelf,
         clock=shop.clock,
         sleep=shop.sleep,
     )

@@ -36,6 +36,7 @@ from image_router.engine.deciding import Decider, Facts, assumed
 from image_router.engine.door import Door, OpenDoor
 from image_router.engine.making import AT_ONCE, Order, Workshop, make
 from image_router.engine.requests import References, ReferenceSource, each_source
+from image_router.engine.shelf import NoShelf, Shelf
 from image_router.providers.base import Provider
 from image_router.storage.conversations import ConversationStore
 from image_router.telemetry import Announcer
@@ -56,6 +57,8 @@ class Parts(Facts):
     wait_for_budget: float = 0.0
     accounts: Callable[[], Accounts] = NoAccounts
     """Called at the first paid request, so that explaining opens no database."""
+    shelf: Callable[[], Shelf] = NoShelf
+    """Where pictures are kept, likewise."""
     door: Callable[[Provider], Awaitable[Door]] = _open_door
     """The way to the provider, likewise."""
     announce: Announcer = field(default_factory=Announcer)
@@ -73,6 +76,7 @@ class ImageRouter(Decider):
         self._parts = parts
         self._provider: Provider | None = None
         self._accounts: Accounts | None = None
+        self._shelf: Shelf | None = None
         self._door: Door | None = None
         self._opening = asyncio.Lock()
 
@@ -85,10 +89,13 @@ class ImageRouter(Decider):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the books and the provider's connections."""
+        """Close the store, the books and the provider's connections."""
         if self._door is not None:
             await self._door.aclose()
             self._door = None
+        if self._shelf is not None:
+            await self._shelf.aclose()
+            self._shelf = None
         if self._accounts is not None:
             await self._accounts.aclose()
             self._accounts = None
@@ -109,6 +116,13 @@ class ImageRouter(Decider):
         if self._accounts is None:
             self._accounts = self._parts.accounts()
         return self._accounts
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where pictures are kept, asked for when the first one is wanted."""
+        if self._shelf is None:
+            self._shelf = self._parts.shelf()
+        return self._shelf
 
     async def door(self) -> Door:
         """The way to the provider, made when first needed."""
@@ -276,6 +290,7 @@ class ImageRouter(Decider):
             door=await self.door(),
             card=card_on(self.day, parts.cards),
             accounts=self.accounts,
+            shelf=self.shelf,
             announce=parts.announce.also(on_event),
             clock=parts.clock,
             sleep=parts.sleep,

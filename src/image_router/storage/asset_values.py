@@ -14,18 +14,9 @@ from image_router.core.decision import Decision
 from image_router.core.money import Nanos
 from image_router.core.results import Attempt, GeneratedImage
 from image_router.core.similarity import Sketch, sketch
+from image_router.core.storing import StoreMode
 from image_router.core.types import Conversation, Pixels, Purpose, Tier
 from image_router.storage.provenance import Provenance, provenance_of
-
-
-class StoreMode(StrEnum):
-    """What is kept of the pictures of a scope."""
-
-    ALL = "all"
-    METADATA = "metadata"
-    """Prompt, decision and cost; no bytes."""
-    NONE = "none"
-    """Nothing but the ledger's amounts and, for a key, that its work is done."""
 
 
 class BlobRole(StrEnum):

@@ -13,6 +13,7 @@ from typing import Final
 from image_router.core.budget import SECOND, Micros
 from image_router.core.errors import AssetError, StorageError
 from image_router.core.results import GeneratedImage
+from image_router.core.storing import StoreMode
 from image_router.storage.asset_queries import (
     Family,
     Query,
@@ -22,7 +23,7 @@ from image_router.storage.asset_queries import (
     note_thumbnail,
     why_no_bytes,
 )
-from image_router.storage.asset_values import Asset, Made, StoreMode, asset_of, parents_of
+from image_router.storage.asset_values import Asset, Made, asset_of, parents_of
 from image_router.storage.blobs import Blobs, digest_of
 from image_router.storage.database import Database, Transaction
 from image_router.storage.landing import Landed, Note, Stranded, insert_asset, land, stranded

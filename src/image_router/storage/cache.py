@@ -10,7 +10,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from image_router.core.budget import SECOND, Micros, from_micros
 from image_router.core.errors import AssetError
@@ -18,6 +17,7 @@ from image_router.core.money import Nanos, show_usd
 from image_router.core.rates import Cost
 from image_router.core.results import GeneratedImage
 from image_router.core.similarity import ALIKE
+from image_router.core.storing import CacheMode
 from image_router.storage import cache_rows
 from image_router.storage.asset_values import Asset
 from image_router.storage.assets import Assets
@@ -30,16 +30,6 @@ from image_router.storage.objects import now_micros
 _PRUNE_EVERY = 64
 """Pictures stored between two looks at the bounds."""
 _log = logging.getLogger(__name__)
-
-
-class CacheMode(StrEnum):
-    """What one request wants of the cache."""
-
-    USE = "use"
-    REFRESH = "refresh"
-    """Pay anew, and let the new picture replace the old one."""
-    BYPASS = "bypass"
-    """Pay anew, and leave the cache as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

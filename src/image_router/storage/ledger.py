@@ -67,6 +67,8 @@ class Step:
     scope: str | None = None
     repeatable: bool = True
     """Whether doing it twice is doing it once."""
+    row: Callable[[Transaction], None] | None = None
+    """What is written in the same transaction when the step is not refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +96,17 @@ def take_steps(tx: Transaction, steps: Sequence[Step]) -> tuple[list[Any], list[
             results.append(step.act(stored.book))
         except ImageRouterError as refusal:
             results.append(refusal)
+        else:
+            if step.row is not None:
+                step.row(tx)
     stored.store()
     return results, stored.book.alerts
 
 
-def settling(hold: Hold | str, done: Settlement) -> Step:
+def settling(hold: Hold | str, done: Settlement, *, row: Callable[[Transaction], None] | None = None) -> Step:
     """The step of Ledger.settle, for take_steps."""
     hold_id = _id(hold)
-    return Step(act=lambda book: book.settle(hold_id, done), hold_id=hold_id, key=done.attempt)
+    return Step(act=lambda book: book.settle(hold_id, done), hold_id=hold_id, key=done.attempt, row=row)
 
 
 def closing(hold: Hold | str) -> Step:
@@ -155,9 +160,11 @@ class Ledger:
         step = Step(act=lambda book: book.sent(hold_id, call), hold_id=hold_id, key=call.attempt)
         await self._do(step)
 
-    async def settle(self, hold: Hold | str, done: Settlement) -> Settled:
+    async def settle(
+        self, hold: Hold | str, done: Settlement, *, row: Callable[[Transaction], None] | None = None
+    ) -> Settled:
         """Record what an attempt cost. Never refused for lack of money: an excess is an overrun."""
-        settled = cast(Settled, await self._surely(settling(hold, done)))
+        settled = cast(Settled, await self._surely(settling(hold, done, row=row)))
         self._wake()
         return settled
 

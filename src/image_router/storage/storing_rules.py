@@ -11,8 +11,8 @@ from sqlalchemy import delete, insert, select
 
 from image_router.core.errors import InvalidRequest
 from image_router.core.scopes import scope_path
+from image_router.core.storing import StoreMode
 from image_router.storage.asset_tables import storing_rules
-from image_router.storage.asset_values import StoreMode
 from image_router.storage.database import Database, Transaction
 
 FRESH: Final = 5.0

@@ -30,9 +30,9 @@ from image_router.core.money import Nanos, show_usd
 from image_router.core.rates import Cost
 from image_router.core.results import GeneratedImage, ImageResult
 from image_router.core.scopes import scope_path
+from image_router.core.storing import StoreMode
 from image_router.storage import work_rows
 from image_router.storage.asset_queries import why_no_bytes
-from image_router.storage.asset_values import StoreMode
 from image_router.storage.assets import Assets
 from image_router.storage.blobs import BlobFault
 from image_router.storage.database import Database, Transaction
