@@ -33,6 +33,7 @@ from image_router.core.statement import By, Line, Period, Unknown
 from image_router.storage import statements
 from image_router.storage.assets import Assets
 from image_router.storage.budgets import Budgets
+from image_router.storage.cache import Cache
 from image_router.storage.condition import Condition, condition
 from image_router.storage.database import Database
 from image_router.storage.keeping import Keeper
@@ -82,6 +83,11 @@ class Books:
     def assets(self) -> Assets:
         """The kept pictures."""
         return assets_on(self._settings, self.db)
+
+    @cached_property
+    def cache(self) -> Cache:
+        """Which equal requests are answered by which pictures."""
+        return Cache(self.db, self.assets)
 
     @cached_property
     def keeper(self) -> Keeper:

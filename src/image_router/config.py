@@ -24,7 +24,7 @@ from image_router.core.catalog import ModelState
 from image_router.core.errors import ConfigError, InvalidRequest
 from image_router.core.money import USD, Nanos, parse_usd, show_usd
 from image_router.core.scopes import scope_path
-from image_router.core.storing import StoreMode
+from image_router.core.storing import CacheMode, StoreMode
 from image_router.core.types import OnAmbiguous, RetiredPolicy
 
 FILE_NAME: Final = "image-router.toml"
@@ -92,6 +92,8 @@ class Settings:
     """What is kept of pictures where no rule of their scope says otherwise."""
     assets: str | None = None
     """Folder or bucket URL (s3://, gs://, az://) of the pictures; None: a folder in the home."""
+    cache: CacheMode | None = None
+    """None: `use` for requests with a seed, `bypass` for others."""
     usage_tier: int | None = None
     """The project's usage tier at Google (1 to 3): calls are paced below its published limits. None: only
     what refusals teach."""
@@ -106,6 +108,8 @@ class Settings:
     """The command line asks before it spends more than this."""
     deadline: float | None = None
     """Seconds for one request; None: the default for its size."""
+    wait_for_key: float = 120.0
+    """Seconds a request waits for another one that is at the same key."""
     wait_for_budget: float = 0.0
     """Seconds a request waits for money that others hold, before it is refused."""
     user_agent: str = f"image-router/{__version__}"
@@ -139,6 +143,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "database": ("IMAGE_ROUTER_DATABASE_URL",),
         "store": ("IMAGE_ROUTER_STORE",),
         "assets": ("IMAGE_ROUTER_ASSETS",),
+        "cache": ("IMAGE_ROUTER_CACHE",),
         "usage_tier": ("IMAGE_ROUTER_USAGE_TIER",),
         "profile": ("IMAGE_ROUTER_PROFILE",),
         "policy_file": ("IMAGE_ROUTER_POLICY_FILE",),
@@ -147,6 +152,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "retired": ("IMAGE_ROUTER_RETIRED",),
         "confirm_above": ("IMAGE_ROUTER_CONFIRM_ABOVE",),
         "deadline": ("IMAGE_ROUTER_DEADLINE",),
+        "wait_for_key": ("IMAGE_ROUTER_WAIT_FOR_KEY",),
         "wait_for_budget": ("IMAGE_ROUTER_WAIT_FOR_BUDGET",),
         "user_agent": ("IMAGE_ROUTER_USER_AGENT",),
     }
@@ -378,6 +384,7 @@ _PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "database": _secret,
     "store": _member_of(StoreMode),
     "assets": _text,
+    "cache": _member_of(CacheMode),
     "usage_tier": _usage_tier,
     "profile": _text,
     "policy_file": _path,
@@ -386,6 +393,7 @@ _PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "retired": _member_of(RetiredPolicy),
     "confirm_above": _money,
     "deadline": _seconds,
+    "wait_for_key": _patience,
     "wait_for_budget": _patience,
     "user_agent": _header,
 }

@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "ledger": ("auditing:ledger", "Verify the ledger, read its entries, resolve unknown calls."),
     "reconcile": ("reconciling:reconcile", "Compare the ledger with a provider's bill, call by call."),
     "assets": ("assets:assets", "Kept pictures: list, show, export, and throw away what nobody needs."),
+    "cache": ("caching:cache", "What equal requests are answered with for free: stats, clear."),
     "forget": ("assets:forget", "Erase the prompts and pictures of a scope; the ledger keeps its amounts."),
     "emulator": ("serving:emulator", "Start the local Gemini image API."),
     "doctor": (

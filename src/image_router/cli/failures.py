@@ -37,6 +37,7 @@ EXIT_CODE_OF: Final[Mapping[type[errors.ImageRouterError], Exit]] = MappingProxy
         errors.LaneUnavailable: Exit(6, "the lane was decided and quoted, but this command cannot run it"),
         errors.IdempotencyConflict: Exit(7, "the same key named a different request before"),
         errors.BudgetExceeded: Exit(10, "a budget does not allow the spending"),
+        errors.KeyBusy: Exit(12, "another process is still at the work of the same key; wait for it"),
         errors.HoldExpired: Exit(11, "the money held for the work was given up; run it again"),
         errors.ProviderError: Exit(20, "the provider did not make the image"),
         errors.RateLimited: Exit(21, "a limit per minute was hit; wait and try again"),

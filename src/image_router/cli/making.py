@@ -10,6 +10,7 @@ import click
 from image_router.aio import ImageRouter
 from image_router.cli.failures import exit_of
 from image_router.cli.options import (
+    again_options,
     edit_options,
     images_option,
     prompt_from,
@@ -31,6 +32,7 @@ from image_router.core.types import ImageRequest
 @click.command()
 @prompt_options
 @images_option
+@again_options
 @request_options
 @spending_options
 @settings_options
@@ -52,6 +54,7 @@ def generate(**options: Any) -> int:
 @prompt_options
 @click.option("--continue", "continued", is_flag=True, help="Go on with the conversation that made IMAGE.")
 @images_option
+@again_options
 @edit_options
 @spending_options
 @settings_options

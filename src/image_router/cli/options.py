@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 from image_router.config import VARIABLES, ProviderName, Settings, load_settings
 from image_router.core.errors import AssetError, InvalidRequest
+from image_router.core.storing import CacheMode
 from image_router.core.types import (
     Adaptation,
     AspectRatio,
@@ -160,6 +161,27 @@ edit_options = every(purpose_option("Default: contextual_edit."), _picture_optio
 chain_options = every(
     purpose_option("A chain sets it: economy for the reference, character_lock for the variants."),
     _picture_options,
+)
+
+again_options = every(
+    click.option(
+        "--key",
+        metavar="KEY",
+        help="Name this work for ever: asked again, the same pictures come back, free.",
+    ),
+    setting(
+        "--cache",
+        "cache",
+        type=Names(CacheMode),
+        help="An equal request's pictures: use them free, refresh them, or bypass. Default: use with --seed.",
+    ),
+    setting(
+        "--wait-for-key",
+        "wait_for_key",
+        type=float,
+        metavar="SECONDS",
+        help="Wait so long for another process at the same key. Default: 120.",
+    ),
 )
 
 images_option = click.option("-n", "n", type=int, default=1, show_default=True, help="How many images.")

@@ -113,7 +113,8 @@ def _show_image(image: GeneratedImage, path: Path, manner: Manner) -> None:
     if manner.preview and can_preview():
         click.echo(half_blocks(image.data))
     tier = image.tier or "pinned model"
-    line = f"{path}  {image.pixels} · {tier} · {image.model} · {show_usd(image.cost.total)}"
+    price = "free, paid before" if image.cached else show_usd(image.cost.total)
+    line = f"{path}  {image.pixels} · {tier} · {image.model} · {price}"
     click.echo(line, err=manner.piped)
     for warning in image.warnings:
         click.echo(f"note: {path.name}: {warning}", err=True)

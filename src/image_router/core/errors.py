@@ -114,6 +114,12 @@ class IdempotencyConflict(RequestError):
     code = "idempotency_conflict"
 
 
+class KeyBusy(ImageRouterError):
+    """Somebody else is at the work of the same key, and had not ended when the waiting did."""
+
+    code = "key_busy"
+
+
 class BudgetExceeded(ImageRouterError):
     """A budget or its guard does not allow the spending; nothing was spent.
 

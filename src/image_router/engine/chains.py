@@ -124,6 +124,12 @@ def _told(item: ChainItem, result: ImageResult) -> Iterator[str]:
         )
 
 
+def _keyed(item: ChainItem) -> ImageRequest:
+    """A chain's key names the whole chain; each of its pictures has a key of its own."""
+    key = item.request.key
+    return replace(item.request, key=f"{key}/{item.key}") if key else item.request
+
+
 def _says_something(prompt: object) -> bool:
     return isinstance(prompt, str) and bool(prompt.strip())
 
@@ -210,7 +216,7 @@ class _Run:
         async with self._gate:
             try:
                 result = await self._maker.generate(
-                    item.request, profile=self._plan.profile, on_event=self._named(item.key)
+                    _keyed(item), profile=self._plan.profile, on_event=self._named(item.key)
                 )
             except ImageRouterError as error:
                 self.attempts += error.attempts if isinstance(error, ProviderError) else ()

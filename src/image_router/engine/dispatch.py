@@ -24,6 +24,7 @@ from image_router.core.outcome import Billed, Kind, Outcome, chargeable, classif
 from image_router.core.rates import Cost, RateCard, price, quote
 from image_router.core.reply import Reply, ReplyImage
 from image_router.core.results import Attempt, GeneratedImage
+from image_router.core.storing import CacheMode
 from image_router.core.types import Adaptation, Dialect
 from image_router.engine import media
 from image_router.engine.accounts import Account, NoAccount
@@ -52,6 +53,7 @@ class Tools:
     announce: Sink
     account: Account = field(default_factory=NoAccount)
     shelf: Shelf = field(default_factory=NoShelf)
+    cache: CacheMode = CacheMode.BYPASS
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
@@ -211,6 +213,8 @@ async def _booked(run: _Run, answer: _Answer) -> _Answer:
         candidate=answer.step.candidate,
         attempt=answer.attempt,
         hold_id=account.hold_id,
+        allowed=job.plan.adapt,
+        cache=run.tools.cache,
     )
     async with run.tools.shelf.placing(paid) as placed:
         await account.settled(answer.attempt, index=job.index, size=size, row=placed.row)

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from image_router.core.decision import Decision
-from image_router.core.errors import AllAttemptsFailed, BudgetExceeded, ImageRouterError, ProviderError
+from image_router.core.errors import (
+    AllAttemptsFailed,
+    AmbiguousOutcome,
+    BudgetExceeded,
+    ImageRouterError,
+    ProviderError,
+)
 from image_router.core.events import Decided, ImageFailed, ImageMade, RequestEnded, Sink
 from image_router.core.failover import Plan
 from image_router.core.guard import affordable
 from image_router.core.rates import RateCard
-from image_router.core.results import FailedImage, ImageResult
+from image_router.core.results import FailedImage, GeneratedImage, ImageResult
+from image_router.core.storing import CacheMode
+from image_router.core.types import ImageRequest
 from image_router.engine.accounts import Account, Accounts
 from image_router.engine.dispatch import Dispatched, Job, Tally, Tools, dispatch
 from image_router.engine.door import Door
-from image_router.engine.shelf import Shelf
+from image_router.engine.shelf import Shelf, Turn
 
 AT_ONCE = 8
 """Calls in flight for one request; a page of requests has its own limit."""
@@ -28,10 +36,20 @@ class Order:
     """One request, decided."""
 
     request_id: str
+    request: ImageRequest
     decision: Decision
+    """Of the images that are not known."""
     plan: Plan
     wait_for_budget: float = 0.0
     """Seconds."""
+    cache: CacheMode = CacheMode.BYPASS
+    known: Mapping[int, Dispatched] = field(default_factory=dict)
+    """By index: paid before, or not to be sent again."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        return tuple(index for index in range(self.request.n) if index not in self.known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +67,41 @@ class Workshop:
 
 async def make(order: Order, shop: Workshop) -> ImageResult:
     """Make all images that can be made; raises when not one came."""
+    if not order.missing:
+        shop.announce(Decided(request_id=order.request_id, decision=order.decision))
+        return _assembled(order, order.decision, done=_known(order, shop), shop=shop, warnings=())
     async with _funded(order, shop) as (decision, account):
         shop.announce(Decided(request_id=order.request_id, decision=decision))
-        done = await _side_by_side(order, decision, shop=shop, account=account)
+        done = _known(order, shop) | await _side_by_side(order, decision, shop=shop, account=account)
     return _assembled(order, decision, done=done, shop=shop, warnings=account.warnings)
+
+
+def came(image: GeneratedImage) -> Dispatched:
+    """An image that needs no call."""
+    return Dispatched(image=image, error=None, attempts=())
+
+
+def known_of(turn: Turn, *, resend: bool) -> dict[int, Dispatched]:
+    """What earlier turns at a key made; what they sent without knowing the outcome, unless it is resent."""
+    known = {index: came(image) for index, image in turn.made.items()}
+    for index in () if resend else turn.unknown:
+        error = AmbiguousOutcome(
+            f"image {index + 1} was sent by an earlier try under this key and may have been billed; see "
+            f"`image-router ledger unknowns`, then resolve it, or set on_ambiguous = once"
+        )
+        known.setdefault(index, Dispatched(image=None, error=error, attempts=()))
+    return known
+
+
+def hand_out(result: ImageResult, announce: Sink) -> ImageResult:
+    """A result of earlier, with the events that its pictures had then."""
+    announce(Decided(request_id=result.request_id, decision=result.decision))
+    for image in result.images:
+        announce(ImageMade(request_id=result.request_id, image=image))
+    for failure in result.failures:
+        announce(ImageFailed(request_id=result.request_id, failure=failure))
+    _announce_end(result, announce)
+    return result
 
 
 @asynccontextmanager
@@ -79,7 +128,7 @@ async def _funded(order: Order, shop: Workshop) -> AsyncIterator[tuple[Decision,
 
 async def _side_by_side(
     order: Order, decision: Decision, *, shop: Workshop, account: Account
-) -> list[Dispatched]:
+) -> dict[int, Dispatched]:
     gate, started, tally = asyncio.Semaphore(AT_ONCE), shop.clock(), Tally()
     tools = Tools(
         door=shop.door,
@@ -87,6 +136,7 @@ async def _side_by_side(
         announce=shop.announce,
         account=account,
         shelf=shop.shelf,
+        cache=order.cache,
         clock=shop.clock,
         sleep=shop.sleep,
     )
@@ -102,45 +152,66 @@ async def _side_by_side(
                 tally=tally,
             )
             done = await dispatch(job, tools)
-        if done.image:
-            shop.announce(ImageMade(request_id=order.request_id, image=done.image))
-        elif done.error:
-            failure = FailedImage(index=index, error=done.error)
-            shop.announce(ImageFailed(request_id=order.request_id, failure=failure))
+        _announce(order, index, done=done, announce=shop.announce)
         return done
 
-    return list(await asyncio.gather(*(one(index) for index in range(decision.request.n))))
+    made = await asyncio.gather(*(one(index) for index in order.missing))
+    return dict(zip(order.missing, made, strict=True))
+
+
+def _known(order: Order, shop: Workshop) -> dict[int, Dispatched]:
+    for index, done in order.known.items():
+        _announce(order, index, done=done, announce=shop.announce)
+    return dict(order.known)
+
+
+def _announce(order: Order, index: int, *, done: Dispatched, announce: Sink) -> None:
+    if done.image:
+        announce(ImageMade(request_id=order.request_id, image=done.image))
+    elif done.error:
+        failure = FailedImage(index=index, error=done.error)
+        announce(ImageFailed(request_id=order.request_id, failure=failure))
 
 
 def _assembled(
     order: Order,
     decision: Decision,
     *,
-    done: Sequence[Dispatched],
+    done: Mapping[int, Dispatched],
     shop: Workshop,
     warnings: tuple[str, ...],
 ) -> ImageResult:
-    failures = tuple(FailedImage(index=i, error=d.error) for i, d in enumerate(done) if d.error)
+    in_order = [done[index] for index in sorted(done)]
+    failures = tuple(FailedImage(index=i, error=d.error) for i, d in enumerate(in_order) if d.error)
     result = ImageResult(
         request_id=order.request_id,
-        images=tuple(d.image for d in done if d.image),
+        images=tuple(d.image for d in in_order if d.image),
         failures=failures,
-        attempts=tuple(attempt for d in done for attempt in d.attempts),
-        decision=decision,
-        warnings=(*decision.warnings, *((decision.guard.detail,) if decision.guard else ()), *warnings),
+        attempts=tuple(attempt for d in in_order for attempt in d.attempts),
+        decision=replace(decision, request=order.request),
+        warnings=(
+            *decision.warnings,
+            *((decision.guard.detail,) if decision.guard else ()),
+            *order.notes,
+            *warnings,
+        ),
     )
-    shop.announce(
+    _announce_end(result, shop.announce)
+    if not result.images:
+        raise _all_failed(result)
+    return result
+
+
+def _announce_end(result: ImageResult, announce: Sink) -> None:
+    announce(
         RequestEnded(
-            request_id=order.request_id,
+            request_id=result.request_id,
             images=len(result.images),
-            failures=len(failures),
+            failures=len(result.failures),
             cost=result.cost,
             at_risk=result.at_risk,
         )
     )
-    if not result.images:
-        raise _all_failed(result)
-    return result
 
 
 def _all_failed(result: ImageResult) -> ImageRouterError:

@@ -29,17 +29,24 @@ from image_router.core.failover import Plan
 from image_router.core.rates import Quote, card_on
 from image_router.core.relaxing import decide_or_suggest
 from image_router.core.results import GeneratedImage, ImageResult
+from image_router.core.storing import CacheMode, wanted_of_cache
 from image_router.core.types import Conversation, ImageRequest, Lane, OnAmbiguous
 from image_router.engine.accounts import Accounts, NoAccounts
 from image_router.engine.chains import ChainPlan, ChainResult, quote_chain, run_chain
 from image_router.engine.deciding import Decider, Facts, assumed
 from image_router.engine.door import Door, OpenDoor
-from image_router.engine.making import AT_ONCE, Order, Workshop, make
+from image_router.engine.making import AT_ONCE, Order, Workshop, came, hand_out, known_of, make
 from image_router.engine.requests import References, ReferenceSource, each_source
-from image_router.engine.shelf import NoShelf, Shelf
+from image_router.engine.shelf import NoShelf, Shelf, Turn, Wish
 from image_router.providers.base import Provider
 from image_router.storage.conversations import ConversationStore
 from image_router.telemetry import Announcer
+
+
+def _mode(said: CacheMode | str | None) -> CacheMode | None:
+    if said is not None and said not in list(CacheMode):
+        raise InvalidRequest(f"cache {said!r} is not one of {', '.join(CacheMode)}")
+    return CacheMode(said) if said is not None else None
 
 
 async def _open_door(provider: Provider) -> Door:
@@ -55,6 +62,9 @@ class Parts(Facts):
     conversations: ConversationStore
     on_ambiguous: OnAmbiguous | None = None
     wait_for_budget: float = 0.0
+    wait_for_key: float = 0.0
+    cache: CacheMode | None = None
+    """None: as `wanted_of_cache` says."""
     accounts: Callable[[], Accounts] = NoAccounts
     """Called at the first paid request, so that explaining opens no database."""
     shelf: Callable[[], Shelf] = NoShelf
@@ -138,25 +148,62 @@ class ImageRouter(Decider):
         profile: str | None = None,
         pressure: int = 0,
         wait_for_budget: float | None = None,
+        cache: CacheMode | str | None = None,
         on_event: Sink | None = None,
         **asked: Any,
     ) -> ImageResult:
         """Make the images. Some may fail: the result holds images and failures side by side.
 
-        `wait_for_budget` is how many seconds to wait for money that others hold; None: as set. Raises
-        RequestError and BudgetExceeded before spending, and ProviderError (with its attempts and their cost)
-        when not one image came.
+        `wait_for_budget` is how many seconds to wait for money that others hold; None: as set. With `key` the
+        work is done once for ever: the same request again is answered with the same bytes, free. `cache` is
+        use, refresh or bypass; None: as set, else use for requests with a seed. Raises RequestError, KeyBusy
+        and BudgetExceeded before spending, AssetError where a finished key's pictures are gone, and
+        ProviderError (with its attempts and their cost) when not one image came.
         """
         request = await self.request(prompt, **asked)
+        mode = wanted_of_cache(request, _mode(cache) or self._parts.cache)
         self._allow_spending(request)
-        decision = await self._decide_now(request, profile, pressure)
-        order = Order(
+        wish = Wish(
+            request=request,
+            profile=profile,
             request_id=self._parts.new_id(),
-            decision=decision,
-            plan=self._plan(request, profile),
-            wait_for_budget=self._parts.wait_for_budget if wait_for_budget is None else wait_for_budget,
+            wait=self._parts.wait_for_key,
         )
-        return await make(order, await self._workshop(on_event))
+        async with self.shelf.turn(wish) as turn:
+            if turn.finished is not None:
+                return hand_out(turn.finished, self._parts.announce.also(on_event))
+            order = await self._order(wish, turn, mode=mode, pressure=pressure)
+            if wait_for_budget is not None:
+                order = replace(order, wait_for_budget=wait_for_budget)
+            turn.result = await make(order, await self._workshop(on_event))
+        return turn.result
+
+    async def _order(self, wish: Wish, turn: Turn, *, mode: CacheMode, pressure: int) -> Order:
+        """Decide, and leave out what was paid before or must not be sent again."""
+        request = wish.request
+        notes: tuple[str, ...] = ()
+        decision = await self._decide_now(request, wish.profile, pressure)
+        plan = self._plan(request, wish.profile)
+        known = known_of(turn, resend=plan.on_ambiguous is OnAmbiguous.ONCE)
+        if mode is CacheMode.USE:
+            wanted = [index for index in range(request.n) if index not in known]
+            hits = await self.shelf.cached(decision, wanted, allowed=plan.adapt)
+            known |= {index: came(image) for index, image in hits.items()}
+            alike = await self.shelf.alike(request) if len(known) < request.n else None
+            notes = (alike,) if alike else ()
+        left = request.n - len(known)
+        if 0 < left < request.n:
+            decision = await self._decide_now(replace(request, n=left), wish.profile, pressure)
+        return Order(
+            request_id=turn.request_id,
+            request=request,
+            decision=decision,
+            plan=plan,
+            wait_for_budget=self._parts.wait_for_budget,
+            cache=mode,
+            known=known,
+            notes=notes,
+        )
 
     async def _decide_now(self, request: ImageRequest, profile: str | None, pressure: int) -> Decision:
         """Decide with what the moment says: budgets, open circuits, models that are gone."""
@@ -197,6 +244,7 @@ class ImageRouter(Decider):
         image: ReferenceSource | None = None,
         previous: GeneratedImage | str | Path | None = None,
         profile: str | None = None,
+        cache: CacheMode | str | None = None,
         on_event: Sink | None = None,
         **asked: Any,
     ) -> ImageResult:
@@ -205,7 +253,7 @@ class ImageRouter(Decider):
         Raises AssetError when no conversation of `previous` is known.
         """
         request = await self.edit_request(instruction, image=image, previous=previous, **asked)
-        return await self.generate(request, profile=profile, on_event=on_event)
+        return await self.generate(request, profile=profile, cache=cache, on_event=on_event)
 
     async def edit_request(
         self,

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 
-from image_router.core.errors import AssetError, ImageRouterError, StorageError
+from image_router.core.budget import from_micros
+from image_router.core.decision import Candidate, Decision
+from image_router.core.errors import AssetError, ImageRouterError, KeyBusy, ProviderError, StorageError
+from image_router.core.fingerprint import cache_key, request_fingerprint
+from image_router.core.holds import LEASE
+from image_router.core.results import GeneratedImage, ImageResult
+from image_router.core.storing import CacheMode
+from image_router.core.types import Adaptation, ImageRequest
 from image_router.engine.bookkeeping import settlement_of
-from image_router.engine.shelf import Paid, Placed
+from image_router.engine.shelf import Paid, Placed, Turn, Wish
 from image_router.storage.asset_values import Made
 from image_router.storage.assets import Assets
+from image_router.storage.cache import Cache
 from image_router.storage.database import Database, Transaction
 from image_router.storage.landing import Landed, Note, insert_asset
 from image_router.storage.lazy import LazyDatabase
 from image_router.storage.ledger import settling, take_steps
+from image_router.storage.work import Finished, Refused, Works, is_refusal
+from image_router.storage.work_rows import Claimed, Running, Work
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +35,8 @@ _log = logging.getLogger(__name__)
 class _Opened:
     db: Database
     assets: Assets
+    cache: Cache
+    works: Works
 
 
 class DurableShelf:
@@ -40,9 +52,67 @@ class DurableShelf:
         async with self._opening:
             if self._parts is None:
                 db = await self._database.opened()
-                self._parts = _Opened(db, self._assets(db))
+                assets = self._assets(db)
+                self._parts = _Opened(db, assets, Cache(db, assets), Works(db, assets))
                 await _adopt_stranded(self._parts.assets)
             return self._parts
+
+    @asynccontextmanager
+    async def turn(self, wish: Wish) -> AsyncIterator[Turn]:
+        if wish.request.key is None:
+            yield Turn(request_id=wish.request_id)
+            return
+        works = (await self._opened()).works
+        work = _work(wish)
+        claim = await works.claim(work, wish.request_id, wait=wish.wait)
+        match claim:
+            case Finished(result=result):
+                yield Turn(request_id=result.request_id, finished=result)
+            case Refused(error=error):
+                raise error
+            case Running(owner=owner, since=since):
+                raise KeyBusy(
+                    f"{owner} is at the work of key {work.key!r} since {from_micros(since):%H:%M:%S} UTC and "
+                    f"did not end within {wish.wait:g} s; ask again later, or wait longer (wait_for_key)"
+                )
+            case Claimed():
+                async with self._claimed(claim) as turn:
+                    yield turn
+
+    @asynccontextmanager
+    async def _claimed(self, claim: Claimed) -> AsyncIterator[Turn]:
+        parts = await self._opened()
+        async with _beating(parts.works):
+            try:
+                claim = await parts.works.recover(claim, settle)
+                turn = Turn(
+                    request_id=claim.request_id,
+                    made=await parts.works.made(claim),
+                    unknown=claim.unknown,
+                )
+                yield turn
+            except BaseException as error:
+                await asyncio.shield(_given_up(parts, claim, error))
+                raise
+            if turn.result is not None:
+                await _ended(parts, claim, turn.result)
+
+    async def cached(
+        self, decision: Decision, indexes: Collection[int], *, allowed: frozenset[Adaptation]
+    ) -> Mapping[int, GeneratedImage]:
+        cache, scope = (await self._opened()).cache, decision.request.scope
+        found: dict[int, GeneratedImage] = {}
+        for index in indexes:
+            key = _cache_key(decision, decision.head, allowed=allowed, index=index)
+            hit = await cache.get(scope, key)
+            if hit is not None:
+                found[index] = replace(hit.image, index=index)
+        return found
+
+    async def alike(self, request: ImageRequest) -> str | None:
+        cache = (await self._opened()).cache
+        found = await cache.similar(request.prompt, request.scope, text=request.text)
+        return str(found) if found else None
 
     @asynccontextmanager
     async def placing(self, paid: Paid) -> AsyncIterator[Placed]:
@@ -55,11 +125,18 @@ class DurableShelf:
         if landed is None:
             yield Placed()
             return
-        yield Placed(row=lambda tx: insert_asset(tx, landed))
-        await _tidied(parts.assets, landed)
+
+        def write(tx: Transaction) -> None:
+            insert_asset(tx, landed)
+            parts.cache.insert(tx, landed)
+
+        yield Placed(row=write)
+        await _tidied(parts, landed, paid.image)
 
     async def aclose(self) -> None:
         if self._parts is not None:
+            await self._parts.works.drain()
+            await self._parts.cache.aclose()
             await self._parts.assets.aclose()
             self._parts = None
 
@@ -83,12 +160,84 @@ async def _adopt_stranded(assets: Assets) -> None:
         _log.warning("pictures of a process that died are not yet taken in: %s", problem)
 
 
-async def _tidied(assets: Assets, landed: Landed) -> None:
+async def _tidied(parts: _Opened, landed: Landed, image: GeneratedImage) -> None:
     try:
-        await assets.done(landed)
-    except AssetError as problem:
-        _log.warning("a note stays and is looked at again at the next start: %s", problem)
+        await parts.assets.done(landed)
+        await parts.cache.remember(landed, image)
+    except (AssetError, StorageError) as problem:
+        _log.warning("a picture is stored, and its note or place in memory is not in order: %s", problem)
 
 
 def _made(paid: Paid) -> Made:
-    return Made(image=paid.image, decision=paid.decision, attempt=paid.attempt, hold_id=paid.hold_id)
+    key = _cache_key(paid.decision, paid.candidate, allowed=paid.allowed, index=paid.image.index)
+    return Made(
+        image=paid.image,
+        decision=paid.decision,
+        attempt=paid.attempt,
+        hold_id=paid.hold_id,
+        cache_key=None if paid.cache is CacheMode.BYPASS else key,
+    )
+
+
+def _cache_key(
+    decision: Decision, candidate: Candidate, *, allowed: frozenset[Adaptation], index: int
+) -> str:
+    return cache_key(decision.request, candidate, policy=decision.policy, allowed=allowed, index=index)
+
+
+def _work(wish: Wish) -> Work:
+    request = wish.request
+    return Work(
+        scope=request.scope,
+        key=request.key or "",
+        fingerprint=request_fingerprint(request, profile=wish.profile),
+    )
+
+
+@asynccontextmanager
+async def _beating(works: Works) -> AsyncIterator[None]:
+    """Renew the leases meanwhile. A claim that is lost all the same is seen when it ends."""
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(LEASE / 3)
+            try:
+                await works.beat()
+            except StorageError as problem:
+                _log.warning("a lease could not be renewed: %s", problem)
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _ended(parts: _Opened, claim: Claimed, result: ImageResult) -> None:
+    """Remember the work, unless something of it may still succeed. The pictures are paid: nothing raises."""
+    cost = result.cost + sum(asset.cost for asset in claim.made)
+    try:
+        if all(is_refusal(failure.error) for failure in result.failures):
+            record = await parts.works.record_of(claim.work, result)
+            await parts.db.write(lambda tx: parts.works.finish(tx, claim, record=record, cost=cost))
+        else:
+            await parts.db.write(lambda tx: parts.works.let_go(tx, claim))
+    except ImageRouterError as problem:
+        _log.warning("the work of key %r is done and could not be remembered: %s", claim.work.key, problem)
+    parts.works.ended(claim)
+
+
+async def _given_up(parts: _Opened, claim: Claimed, error: BaseException) -> None:
+    """A refusal is remembered; after all else the key is free for whoever comes next."""
+    works = parts.works
+    try:
+        if isinstance(error, ProviderError) and is_refusal(error):
+            record = await works.record_of(claim.work, error)
+            await parts.db.write(lambda tx: works.refuse(tx, claim, record=record, cost=error.cost))
+        else:
+            await parts.db.write(lambda tx: works.let_go(tx, claim))
+    except ImageRouterError as problem:
+        _log.warning("key %r is free again only when its lease ends: %s", claim.work.key, problem)
+    works.ended(claim)
