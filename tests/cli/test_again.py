@@ -28,7 +28,8 @@ def test_a_key_is_paid_once(run: Run, here: Path, emulator: Emulator) -> None:
     assert emulator.bill().total == before
     assert [image["sha256"] for image in again["images"]] == [image["sha256"] for image in first["images"]]
     assert (again["cost_usd"], [image["cached"] for image in again["images"]]) == ("0", [True, True])
-    assert (here / "image.jpg").read_bytes() == (here / "image-3.jpg").read_bytes()
+    files = [(here / f"image{number}.jpg").read_bytes() for number in ("", "-2", "-3", "-4")]
+    assert set(files[:2]) == set(files[2:])
     assert "free, paid before" in run("generate", "a fox", "-n", "2", "--key", "k1").out
     assert run("generate", "a bear", "-n", "2", "--key", "k1").status == 7
 

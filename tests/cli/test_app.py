@@ -15,6 +15,7 @@ from image_router.cli.app import COMMANDS, cli
 from image_router.cli.failures import EXIT_CODE_OF, exit_of, exit_table
 from image_router.config import VARIABLES
 from image_router.core import errors
+from image_router.storage.blobs import BlobFault, Fault
 
 HEAVY = {"PIL", "aiohttp", "google", "numpy", "starlette", "uvicorn"}
 
@@ -51,7 +52,8 @@ def test_no_arguments_show_the_help(run: Run) -> None:
 def test_every_error_class_has_an_exit_code() -> None:
     """Each error class has its own entry, or shares that of the class above it."""
     own = {kind for kind in error_classes() if kind not in EXIT_CODE_OF}
-    assert own == {errors.InvalidRequest}
+    assert own - {BlobFault} == {errors.InvalidRequest}
+    assert exit_of(BlobFault("x", digest="ab", fault=Fault.MISSING)).status == 42
     assert exit_of(errors.InvalidRequest("x")).status == 2
 
 

@@ -147,11 +147,11 @@ def gc(delete: bool, grace: float, as_json: bool, **options: Any) -> None:
 
 
 @click.command()
-@click.option("--scope", required=True, metavar="SCOPE", help="This scope and all below it.")
-@click.option("--yes", is_flag=True, help="Erase without asking.")
+@click.option("--scope", "erased", required=True, metavar="SCOPE", help="This scope and all below it.")
+@click.option("--yes", "sure", is_flag=True, help="Erase without asking.")
 @json_option
 @books_options
-def forget(scope: str, yes: bool, as_json: bool, **options: Any) -> None:
+def forget(erased: str, sure: bool, as_json: bool, **options: Any) -> None:
     """Erase the prompts and pictures of a scope for ever; the ledger keeps its amounts.
 
     \b
@@ -160,18 +160,18 @@ def forget(scope: str, yes: bool, as_json: bool, **options: Any) -> None:
     Exports, run folders and the conversations of the command line are not touched. Run it when the scope is
     quiet: pictures under way stay.
     """
-    if not yes:
-        click.confirm(f"Erase the prompts and pictures of {scope} and all below it for ever?", abort=True)
+    if not sure:
+        click.confirm(f"Erase the prompts and pictures of {erased} and all below it for ever?", abort=True)
 
     async def work(books: Books) -> Forgotten:
-        return await books.keeper.forget(scope)
+        return await books.keeper.forget(erased)
 
     done = with_books(options, work)
     if as_json:
-        show_json({"scope": scope, "assets": done.assets, "works": done.works, "blobs": done.blobs})
+        show_json({"scope": erased, "assets": done.assets, "works": done.works, "blobs": done.blobs})
     else:
         click.echo(
-            f"{scope}: {done.assets} pictures and {done.works} keys forgotten, {done.blobs} files deleted"
+            f"{erased}: {done.assets} pictures and {done.works} keys forgotten, {done.blobs} files deleted"
         )
 
 
