@@ -16,12 +16,23 @@ from image_router.cli.failures import INTERRUPTED, OK, PARTIAL
 from image_router.cli.preview import can_preview, half_blocks
 from image_router.cli.progress import Watch
 from image_router.cli.shelf import PIPE
-from image_router.core.decision import Decision
+from image_router.core.decision import Decision, DropReason
 from image_router.core.errors import CostLimitExceeded
 from image_router.core.money import Nanos, show_usd, usd_text
 from image_router.core.results import GeneratedImage, ImageResult
 from image_router.engine.views import result_view
 
+# Dropped after the first choice stood, or for reasons that say nothing about what a tier can do.
+_ABLE = frozenset(
+    {
+        DropReason.SAME_MODEL,
+        DropReason.PINNED_ELSEWHERE,
+        DropReason.NOT_A_FALLBACK,
+        DropReason.DEARER_THAN_ALLOWED,
+        DropReason.BUDGET,
+        DropReason.GUARD,
+    }
+)
 T = TypeVar("T")
 
 
@@ -102,11 +113,19 @@ def show_result(result: ImageResult, saved: dict[str, Path], *, manner: Manner) 
             _show_image(image, saved[image.digest], manner)
         for failure in result.failures:
             click.echo(f"image {failure.index + 1} failed ({failure.error.code}): {failure.error}", err=True)
+        click.echo(f"why: {_why(result.decision)}", err=True)
         for warning in result.warnings:
             click.echo(f"note: {warning}", err=True)
         if len(result.images) > 1 or result.failures or len(result.attempts) > 1:
             click.echo(_sum_line(result), err=manner.piped)
     return PARTIAL.status if result.failures else OK.status
+
+
+def _why(decision: Decision) -> str:
+    """The rule that fired and, where its own tier does not serve, what kept it from serving."""
+    passed_over = next((f"; not {d.tier}: {d.detail}" for d in decision.dropped if d.reason not in _ABLE), "")
+    served_by_rule = decision.head.reason == decision.reason
+    return f"{decision.rule}: {decision.reason}{'' if served_by_rule else passed_over}"
 
 
 def _show_image(image: GeneratedImage, path: Path, manner: Manner) -> None:
