@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from image_router.core.errors import ConfigError, InvalidRequest
@@ -16,6 +18,12 @@ T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 Place = tuple[str | int, ...]
 """Keys from the top of a file to a value; an int is the index in an array of tables."""
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> dict[str, Any]:
+    """A profile's parent is read once for all its children; readers take their values from a copy."""
+    return tomllib.loads(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,7 @@ class TomlFile:
     def read(self) -> Table:
         """The whole file as one table. Raises ConfigError with the line of a syntax error."""
         try:
-            return Table(self, (), tomllib.loads(self.text))
+            return Table(self, (), deepcopy(_parsed(self.text)))
         except tomllib.TOMLDecodeError as problem:
             raise ConfigError(f"{self.name} is not TOML: {problem}") from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
@@ -172,7 +171,12 @@ async def build_request(
 
 async def load_references(sources: References, *, fetch_urls: bool = True) -> tuple[Reference, ...]:
     """Read all references at once; a (source, role) pair names what one stands for."""
-    references = tuple(await asyncio.gather(*(_load(source, fetch_urls) for source in each_source(sources))))
+    given = each_source(sources)
+    if not given:
+        return ()
+    import asyncio  # 60 ms of start-up, which a request of words alone need not pay
+
+    references = tuple(await asyncio.gather(*(_load(source, fetch_urls) for source in given)))
     media.check_total(references)
     return references
 
@@ -195,7 +199,9 @@ async def _load(source: Any, fetch_urls: bool) -> Reference:
         from image_router.engine.fetching import fetch_reference  # aiohttp, for URLs alone
 
         return await fetch_reference(source, role or ReferenceRole.OBJECT)
-    return await asyncio.to_thread(media.load_reference, source, role)
+    from asyncio import to_thread  # as above
+
+    return await to_thread(media.load_reference, source, role)
 
 
 def _with_role(pair: tuple[Any, ...]) -> tuple[Any, ReferenceRole]:

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from image_router.core.reply import ApiError
+from image_router.providers import json_text
 from image_router.providers.lenient import JsonObject, obj, objs, text
 
 MAX_WORDS = 2000
@@ -92,16 +91,16 @@ def find_error(body: bytes) -> JsonObject | None:
 def _json_values(body: bytes) -> Iterator[Any]:
     """The body as one JSON value; else each SSE line, and what is left when the SSE lines are taken out."""
     try:
-        yield orjson.loads(body)
+        yield json_text.loads(body)
         return
-    except orjson.JSONDecodeError:
+    except ValueError:
         lines = body.splitlines()
     events = [line[5:] for line in lines if line.startswith(b"data:")]
     rest = b"\n".join(line for line in lines if not line.startswith((b"data:", b"event:", b"id:", b":")))
     for piece in (*events, rest):
         try:
-            yield orjson.loads(piece)
-        except orjson.JSONDecodeError:
+            yield json_text.loads(piece)
+        except ValueError:
             continue
 
 

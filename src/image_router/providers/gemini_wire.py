@@ -10,12 +10,12 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
 import pybase64
 
 from image_router.core.prompting import final_prompt
 from image_router.core.reply import FaultKind, Reply, ReplyImage, ReplyText, TransportFault
 from image_router.core.types import Conversation, Grounding, ImageRequest, Turn, TurnPart, Usage
+from image_router.providers import json_text
 from image_router.providers.base import Call, ListedModel
 from image_router.providers.error_wire import error_of, find_error, parse_error
 from image_router.providers.lenient import JsonObject, count, obj, objs, some_text, text
@@ -121,8 +121,8 @@ def parse_reply(http_status: int, headers: Mapping[str, str], *, body: bytes) ->
     if body.lstrip()[:5] == b"data:":
         return parse_stream(body)
     try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        answer = json_text.loads(body)
+    except ValueError as error:
         return Reply(http_status=http_status, fault=broken_body(body, str(error)))
     if isinstance(answer, list):
         return _merged(objs(answer))
@@ -143,8 +143,8 @@ def parse_stream(body: bytes) -> Reply:
         if not payload or payload == b"[DONE]":
             continue
         try:
-            events.append(obj(orjson.loads(payload)))
-        except orjson.JSONDecodeError as error:
+            events.append(obj(json_text.loads(payload)))
+        except ValueError as error:
             return Reply(http_status=200, fault=broken_body(payload, str(error)))
     bare_error = find_error(body)
     if bare_error is not None and not any("error" in event for event in events):
@@ -262,7 +262,7 @@ def _searches(grounding: JsonObject) -> int:
 
 def parse_models(body: bytes) -> tuple[tuple[ListedModel, ...], str | None]:
     """One page of models.list and the token of the next. Raises ValueError for any other body."""
-    page = orjson.loads(body)
+    page = json_text.loads(body)
     if not isinstance(page, dict) or not ("models" in page or not page):
         raise ValueError("the answer is no page of models")
     return tuple(_listed(model) for model in objs(page.get("models"))), some_text(page.get("nextPageToken"))

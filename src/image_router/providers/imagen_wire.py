@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import orjson
-
 from image_router.core.prompting import final_prompt
 from image_router.core.reply import FaultKind, Reply, TransportFault
 from image_router.core.types import Usage
+from image_router.providers import json_text
 from image_router.providers.base import Call
 from image_router.providers.error_wire import error_of, parse_error
 from image_router.providers.gemini_wire import broken_body, image_of
@@ -45,8 +44,8 @@ def parse_reply(http_status: int, headers: Mapping[str, str], *, body: bytes) ->
     if http_status != 200:
         return Reply(http_status=http_status, error=parse_error(http_status, headers, body=body))
     try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        answer = json_text.loads(body)
+    except ValueError as error:
         return Reply(http_status=http_status, fault=broken_body(body, str(error)))
     if not isinstance(answer, dict) or (answer and not {"predictions", "error"} & answer.keys()):
         fault = TransportFault(kind=FaultKind.MALFORMED, sent=True, detail="JSON without predictions")

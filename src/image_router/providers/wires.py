@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import orjson
-
 from image_router.core.reply import Reply
 from image_router.core.types import Dialect
-from image_router.providers import gemini_wire, imagen_wire
+from image_router.providers import gemini_wire, imagen_wire, json_text
 from image_router.providers.base import Call
 from image_router.providers.lenient import JsonObject
 
@@ -44,4 +42,4 @@ WIRES: Mapping[Dialect, Wire] = {
 
 def encoded_body(call: Call) -> bytes:
     """The call as JSON text. Worth a thread: references may be tens of megabytes."""
-    return orjson.dumps(WIRES[call.model.dialect].request_body(call))
+    return json_text.dumps(WIRES[call.model.dialect].request_body(call))
