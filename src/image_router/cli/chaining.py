@@ -45,7 +45,7 @@ def chain(**options: Any) -> int:
     """Draw a character once, cheaply, then every variant with that picture as its reference.
 
     \b
-    image-router chain "Mira, a courier with green hair" --variant "on a bike" --variant "at the sea"
+    image-router chain "Mira, a girl courier with green hair" --variant "on a bike" --variant "at the sea"
     image-router chain "Mira, a courier" --variants-file poses.txt -o mira/ --size 2K
     image-router chain --prompt-file mira.txt --variant "asleep" -o mira/ --yes --json
 
