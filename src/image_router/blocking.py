@@ -70,7 +70,7 @@ class ImageRouter:
         future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: the work must not go on unseen
             future.cancel()
             raise
 

@@ -91,7 +91,7 @@ class DurableShelf:
                     unknown=claim.unknown,
                 )
                 yield turn
-            except BaseException as error:
+            except BaseException as error:  # cancellation too: a key is never left claimed
                 await asyncio.shield(_given_up(parts, claim, error))
                 raise
             if turn.result is not None:

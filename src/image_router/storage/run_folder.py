@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -48,11 +49,10 @@ class RunFolder:
             ) from None
         except OSError as problem:
             raise AssetError(f"the run folder {self.folder} cannot be used: {problem}") from problem
-        try:
+        with ExitStack() as unless_read:
+            unless_read.callback(self._lock.release)
             self._items = self._read()
-        except BaseException:
-            self._lock.release()
-            raise
+            unless_read.pop_all()
         return self
 
     def __exit__(
