@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from image_router.config import (
-    _PARSERS,
     VARIABLES,
     ProviderName,
     Secret,
@@ -17,6 +16,7 @@ from image_router.config import (
     load_settings,
     unknown_variables,
 )
+from image_router.config.parsers import PARSERS
 from image_router.core.catalog import ModelState
 from image_router.core.errors import ConfigError
 from image_router.core.types import OnAmbiguous
@@ -37,7 +37,7 @@ def here(tmp_path: Path) -> Path:
 def test_every_field_has_a_source_and_a_parser() -> None:
     """No setting can be forgotten in the table of variables or of parsers."""
     names = {each.name for each in fields(Settings)} - {"origins"}
-    assert names == VARIABLES.keys() == _PARSERS.keys()
+    assert names == VARIABLES.keys() == PARSERS.keys()
 
 
 def test_defaults_need_nothing(home: Path, here: Path) -> None:
