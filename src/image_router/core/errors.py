@@ -8,6 +8,10 @@ ImageRouterError
 │   ├─ CostLimitExceeded   .limit .asked
 │   ├─ LaneUnavailable
 │   └─ IdempotencyConflict
+├─ KeyRefused              the caller, with the owner of the router key: .key_id .field .limit .asked
+│   ├─ KeyInvalid          no secret, or one that is unknown, revoked or expired
+│   ├─ KeyForbids          the key's rules
+│   └─ KeyLimited          the key's limits: .retry_after
 ├─ BudgetExceeded          the owner of the money: .scope .window .cap .spent .held .asked .window_end
 ├─ HoldExpired             whoever kept working on a hold that was given up
 ├─ ProviderError           .tier .model .retry_after .usage .billed .attempts
@@ -118,6 +122,62 @@ class KeyBusy(ImageRouterError):
     """Somebody else is at the work of the same key, and had not ended when the waiting did."""
 
     code = "key_busy"
+
+
+class KeyRefused(ImageRouterError):
+    """A router key does not allow it; nothing was spent.
+
+    `key_id` names the key where it is known; `field` the rule or limit that refused, as KeyRules spells it;
+    `limit` and `asked` are its numbers or names as text, None where there are none.
+    """
+
+    code = "key_refused"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str,
+        key_id: str | None = None,
+        limit: str | None = None,
+        asked: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.field = field
+        self.key_id = key_id
+        self.limit = limit
+        self.asked = asked
+
+
+class KeyInvalid(KeyRefused):
+    """No secret was sent, or it opens nothing: malformed or unknown (field secret), revoked, expired."""
+
+    code = "key_invalid"
+
+
+class KeyForbids(KeyRefused):
+    """The key's rules forbid it: scope, tiers, models, max_size, admin, or more than a limit ever allows."""
+
+    code = "key_forbids"
+
+
+class KeyLimited(KeyRefused):
+    """One of the key's limits is reached for now; waiting `retry_after` seconds helps."""
+
+    code = "key_limited"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str,
+        retry_after: float,
+        key_id: str | None = None,
+        limit: str | None = None,
+        asked: str | None = None,
+    ) -> None:
+        super().__init__(message, field=field, key_id=key_id, limit=limit, asked=asked)
+        self.retry_after = retry_after
 
 
 class BudgetExceeded(ImageRouterError):
