@@ -9,7 +9,7 @@ from image_router.core.catalog import ModelState
 from image_router.core.errors import ConfigError
 from image_router.core.rates import card_on
 from image_router.core.types import Lane, Tier
-from image_router.facts import SHIPPED, load_cards, load_catalog, load_mix
+from image_router.facts import SHIPPED, load_cards, load_catalog, load_mix, load_policies
 
 OWN_MODEL = """
 [models."painter-1"]
@@ -21,6 +21,8 @@ life.released = 2026-12-01
 model = "painter-1"
 from = 2026-12-01
 """
+
+OWN_POLICY = 'extends = "print_desk"\nname = "mine"\nversion = "1"\ndescription = "d"\n'
 
 
 def write(home: Path, name: str, text: str) -> Path:
@@ -100,6 +102,31 @@ def test_a_card_under_a_wrong_name(tmp_path: Path) -> None:
     write(tmp_path, "rate_cards/2026-12-01.toml", shipped)
     with pytest.raises(ConfigError, match=r"2026-12-01\.toml is the rate card of 2026-10-08; name it"):
         load_cards(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("day", "card"),
+    [("2026-04-09", "2026-04-09"), ("2026-05-27", "2026-04-09"), ("2026-05-28", "2026-05-28"),
+     ("2027-01-31", "2026-10-08"), ("2026-04-08", "2026-04-09")],
+)  # fmt: skip
+def test_the_card_that_serves_a_day(day: str, card: str) -> None:
+    """Of the cards, the newest that is not after the day can be read alone; before the first, the first."""
+    assert [each.day.isoformat() for each in load_cards(None, serving=date.fromisoformat(day))] == [card]
+
+
+def test_one_policy_is_that_of_all(tmp_path: Path) -> None:
+    """A policy read alone is the one that reading all gives; a name that no file has reads them all."""
+    write(tmp_path, "policies/mine.toml", OWN_POLICY)
+    everything = load_policies(tmp_path)
+    for name, policy in everything.items():
+        assert load_policies(tmp_path, only=name) == {name: policy}
+    assert load_policies(tmp_path, only="nobody") == everything
+
+
+def test_reading_twice_gives_the_same() -> None:
+    """Reading a file takes nothing from what the next reader of the same file finds."""
+    assert load_catalog(None) == load_catalog(None)
+    assert load_policies(None) == load_policies(None)
 
 
 def test_a_users_mix(tmp_path: Path) -> None:

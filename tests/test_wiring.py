@@ -19,10 +19,19 @@ from image_router.core.catalog import ModelState
 from image_router.core.errors import ConfigError, InvalidCredentials, InvalidRequest
 from image_router.core.money import usd_text
 from image_router.core.types import OnAmbiguous, Tier
+from image_router.engine.deciding import Decider
 from image_router.providers.rest import RestProvider
 from image_router.providers.sdk import SdkProvider
 from image_router.testing import ScriptedProvider, emulated
-from image_router.wiring import GOOGLE, offline_emulator, parts_of, provider_for, today
+from image_router.wiring import (
+    GOOGLE,
+    facts_for_one,
+    facts_of,
+    offline_emulator,
+    parts_of,
+    provider_for,
+    today,
+)
 
 # The SDK's own class, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
@@ -155,6 +164,26 @@ def test_broken_facts_are_refused_at_the_door(tmp_path: Path) -> None:
     (tmp_path / "policies" / "mine.toml").write_text('extends = "default"\nname = 3\n')
     with pytest.raises(ConfigError, match=r"mine\.toml, line 2: name: must be text"):
         ImageRouter(settings(tmp_path))
+
+
+@pytest.mark.parametrize("day", ["2026-11-22", "2026-12-24"])
+async def test_one_decision_is_that_of_the_router(tmp_path: Path, day: str) -> None:
+    """What explain reads for one decision decides as all the facts do."""
+    chosen = settings(tmp_path, as_of=date.fromisoformat(day), profile="print_desk")
+    alone, whole = Decider(facts_for_one(chosen)), Decider(facts_of(chosen))
+    assert await alone.decide("a fox", purpose="hero") == await whole.decide("a fox", purpose="hero")
+
+
+def test_one_decision_passes_by_what_does_not_count(tmp_path: Path) -> None:
+    """A broken file of another profile or another day stops no decision; one that counts does."""
+    for name in ("policies/other.toml", "rate_cards/2026-12-01.toml"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("= 3\n")
+    facts_for_one(settings(tmp_path, as_of=LATE))
+    with pytest.raises(ConfigError, match=r"2026-12-01\.toml is not TOML"):
+        facts_for_one(settings(tmp_path, as_of=date(2026, 12, 24)))
+    with pytest.raises(ConfigError, match=r"other\.toml is not TOML"):
+        facts_for_one(settings(tmp_path, as_of=LATE, profile="other"))
 
 
 def test_no_key_refuses_only_spending(tmp_path: Path) -> None:

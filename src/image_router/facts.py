@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from image_router.core.catalog import Catalog, ModelState
 from image_router.core.catalog_toml import parse_catalog
-from image_router.core.economics import Mix, parse_mix
 from image_router.core.errors import ConfigError
 from image_router.core.policy import Policy
 from image_router.core.policy_toml import parse_policy
@@ -23,6 +22,9 @@ from image_router.core.rates_toml import parse_card
 from image_router.core.toml_table import TomlFile
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from image_router.core.economics import Mix
     from image_router.core.limits import TrafficRules
 
 # importlib.resources costs 15 ms to import, and the wheel is always unpacked.
@@ -37,24 +39,38 @@ def load_catalog(home: Path | None, overrides: Mapping[str, ModelState] | None =
     return parse_catalog([_read(path) for path in _files("catalog", home)], overrides)
 
 
-def load_cards(home: Path | None) -> tuple[RateCard, ...]:
-    """All rate cards, oldest first. Raises ConfigError for a broken file or one not named by its day."""
-    cards = {path.name: _card(path) for path in _files("rate_cards", home)}
-    return tuple(sorted(cards.values(), key=lambda card: card.day))
+def load_cards(home: Path | None, *, serving: date | None = None) -> tuple[RateCard, ...]:
+    """All rate cards, oldest first; with `serving`, that day's alone, or the first where none serves it.
+
+    Raises ConfigError for a broken file or one not named by its day, among those that are read.
+    """
+    paths = sorted(
+        {path.name: path for path in _files("rate_cards", home)}.values(), key=lambda path: path.name
+    )
+    if serving is not None:
+        before = [path for path in paths if path.stem <= serving.isoformat()]
+        paths = before[-1:] or paths[:1]
+    return tuple(_card(path) for path in paths)
 
 
 def load_mix(home: Path | None) -> Mix:
     """The mix of projections: the user's, else the shipped one. Raises ConfigError for a broken file."""
+    from image_router.core.economics import parse_mix  # what explaining need not load
+
     return parse_mix(_read(_own(home, "economics.toml")))
 
 
-def load_policies(home: Path | None, extra: Path | None = None) -> dict[str, Policy]:
+def load_policies(
+    home: Path | None, extra: Path | None = None, *, only: str | None = None
+) -> dict[str, Policy]:
     """Policies by name: shipped, the user's `<home>/policies/*.toml`, and one more file.
 
-    Raises ConfigError for a broken file, with line and reason.
+    With `only`, that one, if there is such a policy. Raises ConfigError for a broken file, with line and
+    reason, among those that are parsed: the policies answered, and what they extend.
     """
     files = {path.stem: _read(path) for path in [*_files("policies", home), *([extra] if extra else [])]}
-    return {name: parse_policy(file, parents=files) for name, file in files.items()}
+    wanted = [only] if only in files else files
+    return {name: parse_policy(files[name], parents=files) for name in wanted}
 
 
 def load_traffic(home: Path | None, *, tier: int | None) -> TrafficRules:

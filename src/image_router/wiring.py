@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import atexit
 import os
-import socket
-from collections.abc import Callable
+import platform
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache, partial
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from gemini_emulator import Emulator
     from image_router.core.catalog import Catalog
     from image_router.core.events import Sink
+    from image_router.core.policy import Policy
+    from image_router.core.rates import RateCard
     from image_router.engine.accounts import Accounts
     from image_router.engine.door import Door
     from image_router.engine.router import Parts
@@ -47,11 +49,27 @@ def today() -> date:
 
 
 def facts_of(settings: Settings) -> Facts:
-    """Read the facts files; no network, no key, no database. Raises ConfigError."""
+    """Read all facts files; no network, no key, no database. Raises ConfigError."""
+    return _facts(
+        settings, facts.load_cards(settings.home), facts.load_policies(settings.home, settings.policy_file)
+    )
+
+
+def facts_for_one(settings: Settings) -> Facts:
+    """What one decision of today needs: the catalog, the day's rate card and the profile's policy.
+
+    Raises ConfigError for what is wrong with these; broken files that do not count today are for `doctor`.
+    """
+    cards = facts.load_cards(settings.home, serving=settings.as_of or today())
+    name = profile_of(settings)
+    return _facts(settings, cards, facts.load_policies(settings.home, settings.policy_file, only=name))
+
+
+def _facts(settings: Settings, cards: tuple[RateCard, ...], policies: Mapping[str, Policy]) -> Facts:
     return Facts(
         catalog=facts.load_catalog(settings.home, settings.model_states),
-        cards=facts.load_cards(settings.home),
-        policies=facts.load_policies(settings.home, settings.policy_file),
+        cards=cards,
+        policies=policies,
         profile=profile_of(settings),
         as_of=settings.as_of,
         today=today,
@@ -140,7 +158,7 @@ class _Doors:
     def accounts(self) -> Accounts:
         from image_router.engine.bookkeeping import LedgerAccounts
 
-        owner = f"{socket.gethostname()}:{os.getpid()}"
+        owner = f"{platform.node()}:{os.getpid()}"
         return LedgerAccounts(self._database, owner=owner, announce=self._announce)
 
     def shelf(self) -> Shelf:

@@ -25,7 +25,7 @@ from image_router.core.rates import Quote, QuoteLine
 from image_router.engine.deciding import Decider
 from image_router.engine.decision_views import explanation_view
 from image_router.engine.explaining import Explanation
-from image_router.wiring import facts_of
+from image_router.wiring import facts_for_one
 
 
 @click.command()
@@ -44,6 +44,9 @@ from image_router.wiring import facts_of
 def explain(as_json: bool, pressure: int, **options: Any) -> None:
     """Decide and quote without spending, and show exactly what would be sent. Needs no key.
 
+    Of your own files it reads what counts for this request: the catalog, the day's rate card, the profile.
+    `doctor` reads them all.
+
     \b
     image-router explain "a fox reading under a lamp" --purpose hero
     image-router explain "poster" --text "SUMMER SALE" --purpose final_hero --size 4K
@@ -54,7 +57,7 @@ def explain(as_json: bool, pressure: int, **options: Any) -> None:
     settings = settings_from(options)
     asked = request_from(options)
 
-    decider = Decider(facts_of(settings))
+    decider = Decider(facts_for_one(settings))
     work = decider.explain(prompt, pressure=pressure, **asked)
     explanation = _run(work) if asked.get("references") else _waited(work)
     if as_json:

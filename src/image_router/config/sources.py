@@ -9,8 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-import platformdirs
-
 from image_router.config.parsers import PARSERS, listed, url
 from image_router.config.values import ProviderName, Settings
 from image_router.core.errors import ConfigError, InvalidRequest
@@ -68,12 +66,18 @@ def load_settings(
     _add_arguments(found, arguments)
     _add_environment(found, environ)
     _add_file(found, (folder or Path.cwd()) / FILE_NAME)
-    home = _parsed("home", found) if "home" in found else Path(platformdirs.user_data_dir("image-router"))
+    home = _parsed("home", found) if "home" in found else _usual_home()
     _add_file(found, home / FILE_NAME)
     values = {name: _parsed(name, found) for name in found} | {"home": home}
     if values.get("vertex"):
         _settle_vertex(values, found, environ)
     return Settings(**values, origins={name: origin for name, (origin, _) in found.items()})
+
+
+def _usual_home() -> Path:
+    import platformdirs  # 8 ms that whoever names a home need not wait for
+
+    return Path(platformdirs.user_data_dir("image-router"))
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:

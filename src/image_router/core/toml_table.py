@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -22,7 +21,8 @@ Place = tuple[str | int, ...]
 
 @lru_cache(maxsize=64)
 def _parsed(text: str) -> dict[str, Any]:
-    """A profile's parent is read once for all its children; readers take their values from a copy."""
+    """A profile's parent is read once for all its children. Nobody changes it: every Table has a dict of its
+    own, whose inner tables become a Table's by `mapping`, which copies them."""
     return tomllib.loads(text)
 
 
@@ -36,7 +36,7 @@ class TomlFile:
     def read(self) -> Table:
         """The whole file as one table. Raises ConfigError with the line of a syntax error."""
         try:
-            return Table(self, (), deepcopy(_parsed(self.text)))
+            return Table(self, (), dict(_parsed(self.text)))
         except tomllib.TOMLDecodeError as problem:
             raise ConfigError(f"{self.name} is not TOML: {problem}") from None
 
