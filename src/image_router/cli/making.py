@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import click
 
-from image_router.aio import ImageRouter
 from image_router.cli.failures import exit_of
 from image_router.cli.options import (
     again_options,
@@ -23,10 +23,12 @@ from image_router.cli.options import (
 )
 from image_router.cli.progress import Watch
 from image_router.cli.shelf import Pipe, Shelf
-from image_router.cli.spending import Manner, Price, confirm, run_watched, show_result
+from image_router.cli.spending import Consent, Manner, Shown, run_watched, say_notes, show_result
 from image_router.core.errors import AssetError, InvalidRequest
 from image_router.core.results import ImageResult
 from image_router.core.types import ImageRequest
+from image_router.engine.router import ImageRouter
+from image_router.wiring import parts_of
 
 
 @click.command()
@@ -79,22 +81,24 @@ def _make(options: dict[str, Any], *, how: dict[str, str]) -> int:
     settings = settings_from(options)
     asked = request_from(options)
     watch = Watch(lambda image, key: shelf.put(image), images=options["n"])
+    consent = Consent(watch, above=settings.confirm_above, manner=manner, then=shelf.open)
+    parts = replace(parts_of(settings), approve=consent)
 
     async def work() -> ImageResult:
-        async with ImageRouter(settings) as router:
+        async with ImageRouter(parts) as router:
             request = await _request(router, prompt, asked, how)
-            decision = await router.decide(request)
-            confirm(Price.of(decision), above=settings.confirm_above, manner=manner)
-            shelf.check()
-            watch.quoted = decision.head.quote.total
-            with watch:
-                result = await router.generate(request, on_event=watch)
+            shelf.look()
+            result = await consent.given(partial(router.generate, request, on_event=watch))
             return _remembered(router, result)
 
-    result = run_watched(work(), watch, manner=manner)
+    try:
+        result = run_watched(work(), watch, manner=manner)
+    finally:
+        say_notes(shelf.notes, manner)
     if watch.trouble:
         raise watch.trouble
-    status = show_result(result, watch.saved, manner=manner)
+    files = {index: path for (_, index), path in watch.saved.items()}
+    status = show_result(result, Shown(files=files, notes=shelf.notes), manner=manner)
     if shelf.trouble:
         click.echo(f"error ({shelf.trouble.code}): {shelf.trouble}", err=True)
         return exit_of(shelf.trouble).status

@@ -27,8 +27,8 @@ class Watch:
         self._keep = keep
         self._images = images
         self.quoted: Nanos = 0
-        self.saved: dict[str, Path] = {}
-        """Digest of the picture → its file."""
+        self.saved: dict[tuple[str, int], Path] = {}
+        """Chain item and index of the picture → its file."""
         self.cost: Nanos = 0
         self._unknown: Nanos = 0
         self._ceilings: dict[str, Callable[[str], Nanos]] = {}
@@ -60,7 +60,8 @@ class Watch:
 
     def __enter__(self) -> Self:
         self._progress.start()
-        self._task = self._progress.add_task(self._line(), total=None)
+        if self._task is None:
+            self._task = self._progress.add_task(self._line(), total=None)
         return self
 
     def __exit__(
@@ -93,7 +94,7 @@ class Watch:
 
     def _store(self, image: GeneratedImage, key: str) -> None:
         try:
-            self.saved[image.digest] = self._keep(image, key)
+            self.saved[key, image.index] = self._keep(image, key)
         except AssetError as error:
             self.trouble = self.trouble or error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -66,6 +66,10 @@ class Price:
     bound: str = "at most"
     """What the ceiling bounds, in words."""
 
+    @property
+    def most(self) -> Nanos:
+        return max(self.expected, self.ceiling)
+
     @classmethod
     def of(cls, decision: Decision) -> Price:
         """With every fallback counted: the first choice may fail, and a dearer one serve."""
@@ -80,7 +84,7 @@ def confirm(price: Price, *, above: Nanos, manner: Manner) -> None:
 
     Raises CostLimitExceeded when nobody can answer or says no.
     """
-    most = max(price.expected, price.ceiling)
+    most = price.most
     if most <= above or manner.yes:
         return
     if manner.as_json or not sys.stdin.isatty():
@@ -94,6 +98,39 @@ def confirm(price: Price, *, above: Nanos, manner: Manner) -> None:
         raise CostLimitExceeded(f"not confirmed: {price}; nothing was spent", limit=above, asked=most)
 
 
+class _Unasked(CostLimitExceeded):
+    """More than may be spent without a question, which is put when nothing is claimed or shown."""
+
+    def __init__(self, price: Price, *, above: Nanos) -> None:
+        super().__init__(f"not confirmed: {price}", limit=above, asked=price.most)
+        self.price = price
+
+
+class Consent:
+    """The router's `approve`: asks about what is really left to pay, not about what is free by now."""
+
+    def __init__(self, watch: Watch, *, above: Nanos, manner: Manner, then: Callable[[], None]) -> None:
+        self._watch, self._above, self._manner, self._then = watch, above, manner, then
+        self._allowed = above
+
+    def __call__(self, decision: Decision) -> None:
+        price = Price.of(decision)
+        self._watch.quoted = price.expected
+        if price.most > self._allowed and not self._manner.yes:
+            raise _Unasked(price, above=self._above)
+        self._then()
+
+    async def given(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Do the work; where it stops for a question, ask and start it again. No key is claimed meanwhile."""
+        while True:
+            try:
+                with self._watch:
+                    return await work()
+            except _Unasked as stopped:
+                confirm(stopped.price, above=self._above, manner=self._manner)
+                self._allowed = stopped.price.most
+
+
 def run_watched(work: Coroutine[Any, Any, T], watch: Watch, *, manner: Manner) -> T:
     """Run a command's work. Ctrl-C ends it with exit 130, and says what is kept and what may be billed."""
     try:
@@ -103,14 +140,32 @@ def run_watched(work: Coroutine[Any, Any, T], watch: Watch, *, manner: Manner) -
         raise click.exceptions.Exit(INTERRUPTED.status) from None
 
 
-def show_result(result: ImageResult, saved: dict[str, Path], *, manner: Manner) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What became of a result on disk."""
+
+    files: Mapping[int, Path]
+    """By index of the image."""
+    notes: Sequence[str] = ()
+
+
+def say_notes(notes: Sequence[str], manner: Manner) -> None:
+    """On stderr; programs find them in the JSON."""
+    for note in () if manner.as_json else notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def show_result(result: ImageResult, shown: Shown, *, manner: Manner) -> int:
     """Print the files with model and cost, failures beside them, and the sum. Answers the exit status."""
     if manner.as_json:
-        files = {image.index: str(saved[image.digest]) for image in result.images}
-        click.echo(json.dumps(result_view(result, files=files), indent=2, ensure_ascii=False))
+        files = {index: str(path) for index, path in shown.files.items()}
+        view = {**result_view(result, files=files), "notes": list(shown.notes)}
+        click.echo(json.dumps(view, indent=2, ensure_ascii=False))
     else:
-        for image in result.images:
-            _show_image(image, saved[image.digest], manner)
+        for image, twin in _with_twins(result.images):
+            _show_image(image, shown.files[image.index], manner)
+            if twin is not None:
+                click.echo(f"note: the same bytes as {shown.files[twin.index]}", err=True)
         for failure in result.failures:
             click.echo(f"image {failure.index + 1} failed ({failure.error.code}): {failure.error}", err=True)
         click.echo(f"why: {_why(result.decision)}", err=True)
@@ -119,6 +174,14 @@ def show_result(result: ImageResult, saved: dict[str, Path], *, manner: Manner) 
         if len(result.images) > 1 or result.failures or len(result.attempts) > 1:
             click.echo(_sum_line(result), err=manner.piped)
     return PARTIAL.status if result.failures else OK.status
+
+
+def _with_twins(images: Sequence[GeneratedImage]) -> Iterator[tuple[GeneratedImage, GeneratedImage | None]]:
+    """Each image, and the earlier one with the same bytes."""
+    first: dict[str, GeneratedImage] = {}
+    for image in images:
+        twin = first.setdefault(image.digest, image)
+        yield image, None if twin is image else twin
 
 
 def _why(decision: Decision) -> str:

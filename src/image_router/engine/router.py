@@ -71,6 +71,8 @@ class Parts(Facts):
     """Where pictures are kept, likewise."""
     door: Callable[[Provider], Awaitable[Door]] = _open_door
     """The way to the provider, likewise."""
+    approve: Callable[[Decision], None] = lambda decision: None
+    """Called with what is left to make before money is held for it; what it raises, nothing is spent on."""
     announce: Announcer = field(default_factory=Announcer)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -173,6 +175,8 @@ class ImageRouter(Decider):
             if turn.finished is not None:
                 return hand_out(turn.finished, self._parts.announce.also(on_event))
             order = await self._order(wish, turn, mode=mode, pressure=pressure)
+            if order.missing:
+                self._parts.approve(order.decision)
             if wait_for_budget is not None:
                 order = replace(order, wait_for_budget=wait_for_budget)
             turn.result = await make(order, await self._workshop(on_event))
