@@ -201,7 +201,7 @@ def provider_for(settings: Settings) -> Callable[[], Provider]:
 def _offline(settings: Settings) -> Settings:
     from image_router.config import Secret
 
-    url = offline_emulator(settings.as_of).url
+    url = settings.emulator_url or offline_emulator(settings.as_of).url
     return replace(settings, base_url=url, api_key=Secret(_OFFLINE_KEY), vertex=False)
 
 

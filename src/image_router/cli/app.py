@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "assets": ("assets:assets", "Kept pictures: list, show, export, and throw away what nobody needs."),
     "cache": ("caching:cache", "What equal requests are answered with for free: stats, clear."),
     "forget": ("assets:forget", "Erase the prompts and pictures of a scope; the ledger keeps its amounts."),
+    "serve": ("serve:serve", "Serve the router over HTTP, for OpenAI's and Google's clients."),
     "emulator": ("serving:emulator", "Start the local Gemini image API."),
     "doctor": (
         "doctor:doctor",

@@ -157,6 +157,7 @@ PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "project": _text,
     "location": _text,
     "offline": _flag,
+    "emulator_url": url,
     "as_of": _date,
     "scope": _scope,
     "database": _secret,

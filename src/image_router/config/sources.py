@@ -28,6 +28,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "project": ("GOOGLE_CLOUD_PROJECT",),
         "location": ("GOOGLE_CLOUD_LOCATION",),
         "offline": ("IMAGE_ROUTER_OFFLINE",),
+        "emulator_url": ("IMAGE_ROUTER_EMULATOR_URL",),
         "as_of": ("IMAGE_ROUTER_AS_OF",),
         "scope": ("IMAGE_ROUTER_SCOPE",),
         "database": ("IMAGE_ROUTER_DATABASE_URL",),

@@ -67,6 +67,8 @@ class Settings:
     location: str | None = None
     offline: bool = False
     """Every call goes to the emulator; no other host is ever contacted."""
+    emulator_url: str | None = None
+    """A running emulator for offline mode; None: one of the process's own."""
     as_of: date | None = None
     """The day whose models and prices count; None: today."""
     scope: str = "default"

@@ -1,0 +1,17 @@
+"""All operations of the gateway, from the tables of its API modules."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+
+from image_router.gateway import health, openai_api
+from image_router.gateway.app import Entry, Gateway
+from image_router.gateway.opening import Choices, opened
+
+ENTRIES: Final[tuple[Entry, ...]] = (*openai_api.ENTRIES, *health.ENTRIES)
+
+
+def gateway(choices: Choices, **settings: Any) -> Gateway:
+    """The ASGI application of some settings; nothing is opened before the server starts it."""
+    return Gateway(partial(opened, choices, settings), ENTRIES)

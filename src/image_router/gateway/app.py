@@ -1,0 +1,262 @@
+"""The gateway: HTTP in front of one router. It is handed a built router and builds nothing.
+
+Paths without variables are found in one step; the others go through Starlette's router.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, Final, TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
+
+from image_router.books import Books
+from image_router.core.errors import ImageRouterError
+from image_router.engine.router import ImageRouter
+from image_router.gateway import refusals
+from image_router.gateway.callers import Caller, Doorkeeper
+from image_router.gateway.surfaces import (
+    GOOGLE,
+    OPENAI,
+    ROUTER,
+    Problem,
+    Refusal,
+    Surface,
+    answered,
+    problem_of,
+)
+
+log = logging.getLogger("image_router.gateway")
+
+REQUEST_ID: Final = "x-request-id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the gateway takes; sizes in bytes, times in seconds."""
+
+    json_body: int = 128 << 20
+    """References travel as base64 in JSON: 14 of 7 MB each."""
+    form_body: int = 128 << 20
+    drain: float = 120.0
+    """How long requests under way may take after a stop was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """All the gateway works with."""
+
+    router: ImageRouter
+    books: Books
+    doorkeeper: Doorkeeper
+    limits: Limits = field(default_factory=Limits)
+    url: str | None = None
+    """Address under which clients reach this server; None: as the request's Host says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One HTTP request on its way: what every endpoint is given."""
+
+    request: Request
+    caller: Caller
+    id: str
+    parts: Parts
+    stopping: bool = False
+
+    @property
+    def router(self) -> ImageRouter:
+        return self.parts.router
+
+
+Endpoint: TypeAlias = Callable[[Visit], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One operation: what the tables of the API modules are made of."""
+
+    method: str
+    path: str
+    """With {variables} as Starlette writes them."""
+    endpoint: Endpoint
+    surface: Surface
+    public: bool = False
+    """Answered without a key, also while the server stops: health and help."""
+    admin: bool = False
+
+
+@dataclass(slots=True)
+class Duty:
+    """What the process is doing: requests under way, and whether it is about to stop."""
+
+    under_way: int = 0
+    stopping: bool = False
+
+
+class Served:
+    """The operations of one path as an ASGI application: callers told apart, errors in a surface's words."""
+
+    def __init__(self, entries: Sequence[Entry], *, parts: Parts, duty: Duty) -> None:
+        self._entries = {entry.method: entry for entry in entries}
+        self._parts, self._duty = parts, duty
+        self._surface = entries[0].surface
+        if "GET" in self._entries:
+            self._entries.setdefault("HEAD", self._entries["GET"])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        visit_id = f"gw_{secrets.token_hex(12)}"
+        self._duty.under_way += 1
+        try:
+            response = await self._answer(request, visit_id)
+            response.headers[REQUEST_ID] = visit_id
+            await response(scope, receive, send)
+        finally:
+            self._duty.under_way -= 1
+
+    async def _answer(self, request: Request, visit_id: str) -> Response:
+        try:
+            entry = self._entry(request)
+            caller = await self._caller(request, entry)
+            visit = Visit(
+                request=request,
+                caller=caller,
+                id=visit_id,
+                parts=self._parts,
+                stopping=self._duty.stopping,
+            )
+            return await entry.endpoint(visit)
+        except Refusal as refusal:
+            return answered(self._surface, refusal.problem)
+        except ImageRouterError as error:
+            return answered(self._surface, problem_of(error))
+        except Exception:  # a bug of ours: the client gets a clean 500 with an id, the log gets the trace
+            log.exception("request %s failed", visit_id)
+            return answered(self._surface, _bug(visit_id))
+
+    def _entry(self, request: Request) -> Entry:
+        if entry := self._entries.get(request.method):
+            return entry
+        raise refusals.wrong_method(request.method, request.url.path, ", ".join(sorted(self._entries)))
+
+    async def _caller(self, request: Request, entry: Entry) -> Caller:
+        if entry.public:
+            return Caller(scope="")
+        if self._duty.stopping:
+            raise refusals.stopping(self._parts.limits.drain)
+        caller = await self._parts.doorkeeper.known(request)
+        if entry.admin and not caller.admin:
+            raise refusals.forbidden(
+                "this is for admin keys; make one with `image-router keys create --admin`"
+            )
+        return caller
+
+
+def _bug(visit_id: str) -> Problem:
+    return Problem(
+        status=500,
+        kind="server_error",
+        google="INTERNAL",
+        code="internal_error",
+        message=f"the gateway failed at this request; its log says why under {visit_id}",
+    )
+
+
+class Gateway:
+    """The ASGI application over its operations; the parts are opened in the server's own loop."""
+
+    def __init__(
+        self, opening: Callable[[], AbstractAsyncContextManager[Parts]], entries: Sequence[Entry]
+    ) -> None:
+        self._opening, self._entries = opening, entries
+        self._fast: dict[str, Served] = {}
+        self._slow = Router()
+        self.duty = Duty()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._fast.get(scope["path"], self._slow)(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with AsyncExitStack() as stack:
+            try:
+                parts = await stack.enter_async_context(self._opening())
+            except ImageRouterError as error:
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            self._open(parts)
+            drain_on_signal(self.duty, parts.limits.drain)
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _open(self, parts: Parts) -> None:
+        by_path: dict[str, list[Entry]] = {}
+        for entry in self._entries:
+            by_path.setdefault(entry.path, []).append(entry)
+        served = {path: Served(group, parts=parts, duty=self.duty) for path, group in by_path.items()}
+        self._fast = {path: app for path, app in served.items() if "{" not in path}
+        slow = [Route(path, app) for path, app in served.items() if "{" in path]
+        self._slow = Router(slow, default=_nowhere, redirect_slashes=False)
+
+
+async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    path = scope["path"]
+    refusal = refusals.unknown_path(scope["method"], path)
+    await answered(surface_of(path), refusal.problem)(scope, receive, send)
+
+
+def surface_of(path: str) -> Surface:
+    """Whose words to use where no operation is found."""
+    if path.startswith("/router/"):
+        return ROUTER
+    return GOOGLE if path.startswith(("/v1beta/", "/v1/models/")) else OPENAI
+
+
+def drain_on_signal(duty: Duty, patience: float) -> None:
+    """At the first SIGTERM or SIGINT refuse what is new and let what is under way end; then stop.
+
+    The server's own handler stops listening at once, so that new callers would meet a closed port. A second
+    signal goes straight to it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+
+    def wrap(number: signal.Signals) -> None:
+        stop: Any = signal.getsignal(number)
+
+        def drain(sent: int, frame: FrameType | None) -> None:
+            if duty.stopping or not callable(stop):
+                stop(sent, frame)
+                return
+            duty.stopping = True
+            loop.call_soon_threadsafe(_when_idle, duty, lambda: stop(sent, frame), loop.time() + patience)
+
+        signal.signal(number, drain)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        wrap(number)
+
+
+def _when_idle(duty: Duty, stop: Callable[[], None], latest: float) -> None:
+    loop = asyncio.get_running_loop()
+    if duty.under_way == 0 or loop.time() >= latest:
+        stop()
+    else:
+        loop.call_later(0.05, _when_idle, duty, stop, latest)

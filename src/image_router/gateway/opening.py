@@ -1,0 +1,38 @@
+"""From settings to the gateway's parts, opened in the process that serves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from image_router.aio import ImageRouter
+from image_router.books import open_books
+from image_router.config import load_settings
+from image_router.gateway.app import Limits, Parts
+from image_router.gateway.callers import OpenDoors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the operator chose for the gateway itself; picklable, so that it reaches every worker."""
+
+    open: bool = False
+    """Nobody needs a key."""
+    limits: Limits = field(default_factory=Limits)
+    url: str | None = None
+
+
+@asynccontextmanager
+async def opened(choices: Choices, settings: Mapping[str, Any]) -> AsyncIterator[Parts]:
+    """The parts, until the server stops. Raises ConfigError and StorageError."""
+    known = load_settings(**settings)
+    async with open_books(known) as books, ImageRouter(known) as router:
+        yield Parts(
+            router=router,
+            books=books,
+            doorkeeper=OpenDoors(known.scope),
+            limits=choices.limits,
+            url=choices.url,
+        )

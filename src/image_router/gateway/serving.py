@@ -1,0 +1,55 @@
+"""Runs the gateway under uvicorn: one process, or several that share a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+KEEP_ALIVE = 75
+"""Seconds an idle connection stays open: longer than the minute most load balancers keep theirs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bind:
+    """Where to listen, and how many processes do."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+
+def config_of(factory: Callable[[], Any], bind: Bind) -> uvicorn.Config:
+    """uvicorn's configuration; `factory` makes the application, in each process, and must be picklable."""
+    return uvicorn.Config(
+        factory,
+        factory=True,
+        host=bind.host,
+        port=bind.port,
+        workers=bind.workers,
+        ssl_certfile=bind.tls_cert,
+        ssl_keyfile=bind.tls_key,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE,
+    )
+
+
+def serve(factory: Callable[[], Any], bind: Bind) -> None:
+    """Serve until a signal says stop; returns when everything under way has ended."""
+    config = config_of(factory, bind)
+    if bind.workers == 1:
+        uvicorn.Server(config).run()
+        return
+    listener = config.bind_socket()
+    Multiprocess(config, sockets=[listener]).run()

@@ -1,0 +1,145 @@
+"""The shapes our answers take: each surface says its errors in the words of its own clients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import orjson
+from starlette.responses import Response
+
+from image_router.core.errors import ImageRouterError
+from image_router.engine.views import error_view
+from image_router.gateway.failures import answer_of, retry_after
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """An answer that is no success, before it takes the shape of a surface."""
+
+    status: int
+    kind: str
+    google: str
+    code: str
+    message: str
+    param: str | None = None
+    details: Mapping[str, Any] | None = None
+    """Numbers for programs: our own view of the error."""
+    wait: float | None = None
+    """Seconds, for Retry-After."""
+    headers: Mapping[str, str] | None = None
+
+
+class Refusal(Exception):
+    """What the gateway itself does not allow: an address, a method, a body, a caller."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class Surface(Protocol):
+    """How one family of clients is answered."""
+
+    name: str
+    """Also the label of metrics."""
+
+    def problem(self, problem: Problem) -> dict[str, Any]:
+        """The JSON body of an error."""
+        ...
+
+
+class OpenAISurface:
+    """`{"error": {message, type, param, code}}`, with our own view beside it."""
+
+    name = "openai"
+
+    def problem(self, problem: Problem) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "error": {
+                "message": problem.message,
+                "type": problem.kind,
+                "param": problem.param,
+                "code": problem.code,
+            }
+        }
+        if problem.details:
+            body["image_router"] = {"error": problem.details}
+        return body
+
+
+class GoogleSurface:
+    """`{"error": {code, message, status, details}}` with an ErrorInfo, and a RetryInfo where one is known."""
+
+    name = "gemini"
+
+    def problem(self, problem: Problem) -> dict[str, Any]:
+        details: list[dict[str, Any]] = [
+            {
+                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": problem.code.upper(),
+                "domain": "image-router",
+                "metadata": {
+                    name: value
+                    for name, value in (problem.details or {}).items()
+                    if isinstance(value, str) and name not in ("code", "message")
+                },
+            }
+        ]
+        if problem.wait is not None:
+            retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{problem.wait:g}s"}
+            details.append(retry)
+        return {
+            "error": {
+                "code": problem.status,
+                "message": problem.message,
+                "status": problem.google,
+                "details": details,
+            }
+        }
+
+
+class RouterSurface:
+    """Our own API: `{"error": {code, message, …numbers}}`."""
+
+    name = "router"
+
+    def problem(self, problem: Problem) -> dict[str, Any]:
+        own = {"code": problem.code, "message": problem.message, "param": problem.param}
+        return {"error": {**(problem.details or {}), **own}}
+
+
+OPENAI: Final = OpenAISurface()
+GOOGLE: Final = GoogleSurface()
+ROUTER: Final = RouterSurface()
+
+
+def problem_of(error: ImageRouterError) -> Problem:
+    """An expected error as an answer."""
+    status, kind, google = answer_of(error)
+    param = getattr(error, "param", None)
+    return Problem(
+        status=status,
+        kind=kind,
+        google=google,
+        code=error.code,
+        message=str(error),
+        param=param if isinstance(param, str) else None,
+        details=error_view(error),
+        wait=retry_after(error),
+    )
+
+
+def answered(surface: Surface, problem: Problem) -> Response:
+    """The response of a problem, telling clients whether to send it again by themselves."""
+    headers = dict(problem.headers or {})
+    if problem.wait is not None:
+        headers["retry-after"] = str(max(1, math.ceil(problem.wait)))
+    # openai-python and openai-node repeat 408, 409, 429 and 5xx unless told not to; what may have cost money
+    # is for the router to repeat.
+    headers["x-should-retry"] = "true" if problem.status == 429 and problem.wait is not None else "false"
+    return Response(orjson.dumps(surface.problem(problem)), problem.status, headers=headers, media_type=JSON)

@@ -1,0 +1,81 @@
+"""A gateway over real HTTP in front of the emulator, each test its own home."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from gemini_emulator import Emulator
+from image_router.gateway.api import gateway
+from image_router.gateway.opening import Choices
+from image_router.gateway.serving import Bind, config_of
+from image_router.testing import emulated
+
+DAY = "2026-11-22"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running gateway and the emulator behind it."""
+
+    url: str
+    emulator: Emulator
+    home: Path
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens, or that it never will."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.servers[0].sockets[0].getsockname()[1]}"
+
+
+def started(factory: Callable[[], Any], stack: ExitStack) -> str:
+    """Serve in a thread until the stack closes; answers the address."""
+    server = _Server(config_of(factory, Bind(port=0)))
+
+    def run() -> None:
+        try:
+            server.run()
+        finally:
+            server.ready.set()
+
+    thread = threading.Thread(target=run, name="gateway", daemon=True)
+    thread.start()
+    server.ready.wait()
+    if not server.started:
+        raise RuntimeError("the gateway did not start")
+
+    def stop() -> None:
+        server.should_exit = True
+        thread.join()
+
+    stack.callback(stop)
+    return server.url
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """Open mode, in front of an emulator of its own, with the day pinned."""
+    with ExitStack() as stack:
+        emulator = stack.enter_context(emulated(as_of=DAY))
+        settings = {"home": tmp_path / "home", "offline": True, "emulator_url": emulator.url, "as_of": DAY}
+        url = started(partial(gateway, Choices(open=True), **settings), stack)
+        yield Site(url=url, emulator=emulator, home=tmp_path / "home")
