@@ -20,7 +20,6 @@ from image_router.core.budget import (
     Window,
     check_amount,
     from_micros,
-    guard_percent,
     percent_used,
     span_of,
     to_micros,
@@ -169,13 +168,6 @@ def test_amounts_that_are_none(amount: object) -> None:
 def test_pressure_is_rounded_down(settled: int, held: int, percent: int) -> None:
     """Ninety percent are reached with nine tenths and not a nano-dollar before."""
     assert percent_used(settled, held, cap=1000) == percent
-
-
-def test_guard_percent_is_the_strictest() -> None:
-    """The scope that wants the guard earliest decides; without any, the policy."""
-    a, b, c = (Budget(scope="a", guard_percent=p) for p in (80, None, 95))
-    assert guard_percent([a, b, c], 90) == 80
-    assert guard_percent([b], 90) == 90
 
 
 def test_refusal_in_words() -> None:

@@ -8,9 +8,11 @@ from datetime import date
 import pytest
 
 from desk import ARTICLE, TODAY, reasons, reference, served, world
+from image_router.core.budget import SECOND, Budget, Span, Window
 from image_router.core.decision import Snapshot
-from image_router.core.errors import BudgetExceeded
+from image_router.core.errors import BudgetExceeded, GuardRefused
 from image_router.core.policy import GuardChoice
+from image_router.core.pressure import GuardLine, Standing, Strain, guard_line
 from image_router.core.routing import World, decide
 from image_router.core.types import ImageRequest, Purpose, Size, Tier
 
@@ -111,3 +113,79 @@ def test_a_guard_tier_that_cannot_serve_changes_nothing() -> None:
     decision = decide(ask(purpose="contextual_edit", size=Size.K4), world(), snapshot=FULL)
     assert (decision.head.tier, decision.guard) == ("gemini_31_flash_image", None)
     assert reasons(decision)["nano_banana_pro"] == "guard"
+
+
+def standing(percent: int, *, scope: str = "acme", held: int = 0, end: int | None = None) -> Standing:
+    return Standing(
+        scope=scope,
+        window=Window.TOTAL if end is None else Window.DAY,
+        span=Span(0, end),
+        cap=100,
+        settled=percent - held,
+        held=held,
+    )
+
+
+def seen(*standings: Standing, line: GuardLine | None = None) -> Snapshot:
+    return Snapshot(strain=Strain(standings=standings, line=line))
+
+
+@pytest.mark.parametrize(
+    ("percents", "wanted"),
+    [((80, None, 95), GuardLine(scope="s0", percent=80)), ((None,), None), ((), None)],
+)
+def test_the_tightest_scope_sets_the_line(percents: tuple[int | None, ...], wanted: GuardLine | None) -> None:
+    """Of all scopes touched, the one that wants the guard earliest decides; without any, the policy."""
+    assert guard_line(Budget(scope=f"s{n}", guard_percent=p) for n, p in enumerate(percents)) == wanted
+
+
+@pytest.mark.parametrize(("percent", "acts"), [(49, False), (50, True), (89, True)])
+def test_a_scopes_own_line_counts(percent: int, acts: bool) -> None:
+    """The guard acts where a touched scope wants it, and says whose budget is full and who set the line."""
+    snapshot = seen(
+        standing(3, scope="acme"),
+        standing(percent, scope="acme/studio"),
+        line=GuardLine(scope="acme", percent=50),
+    )
+    decision = decide(ask(purpose="hero"), world(ARTICLE), snapshot=snapshot)
+    assert (decision.guard is not None) is acts
+    if decision.guard:
+        assert (decision.guard.scope, decision.guard.set_by, decision.guard.at_percent) == (
+            "acme/studio", "acme", 50,
+        )  # fmt: skip
+        assert decision.guard.detail.startswith(
+            f"the total budget of 'acme/studio' is {percent} % used (the guard acts from 50 %"
+        )
+
+
+def test_a_line_above_the_policys_counts() -> None:
+    """A scope may let the guard act later than the policy says."""
+    snapshot = seen(standing(94), line=GuardLine(scope="acme", percent=95))
+    assert decide(ask(purpose="hero"), world(ARTICLE), snapshot=snapshot).guard is None
+
+
+def test_a_refusal_has_the_numbers() -> None:
+    """The error names scope, cap, what is spent and held of it, and where the guard acts."""
+    snapshot = seen(standing(92, held=12))
+    with pytest.raises(
+        GuardRefused, match=r"'acme' is 92 % used, .* spent and .* held \(the guard acts"
+    ) as caught:
+        decide(ask(**SENSITIVE[0]), locked(TODAY, GuardChoice.WAIT), snapshot=snapshot)
+    error = caught.value
+    assert (error.scope, error.cap, error.spent, error.held, error.waits) == ("acme", 100, 80, 12, True)
+    assert error.asked is not None
+    assert error.asked > 0
+
+
+@pytest.mark.parametrize(
+    ("one", "seconds", "lasts"),
+    [
+        (standing(95, held=10), 60, False),
+        (standing(95, held=5), 60, True),
+        (standing(95, end=30 * SECOND), 60, False),
+        (standing(95, end=90 * SECOND), 60, True),
+    ],
+)
+def test_what_waiting_can_change(one: Standing, seconds: float, lasts: bool) -> None:
+    """Pressure falls when holds are given back or the window ends in time, and else it lasts."""
+    assert Strain(standings=(one,)).lasts(90, seconds=seconds) is lasts

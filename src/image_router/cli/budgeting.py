@@ -25,7 +25,8 @@ from image_router.cli.options import json_option
 from image_router.core.budget import Budget
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import Nanos, show_usd, usd_text
-from image_router.storage.budgets import BudgetChange, Standing
+from image_router.core.pressure import Standing
+from image_router.storage.budgets import BudgetChange
 
 _CAPS: Final = ("day", "month", "total", "per_request")
 _NONE: Final = "none"

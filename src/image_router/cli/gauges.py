@@ -11,7 +11,7 @@ from image_router.cli.ink import ink
 from image_router.cli.ledgers import moment_text
 from image_router.core.budget import Budget
 from image_router.core.money import Nanos, show_usd, usd_text
-from image_router.storage.budgets import Standing
+from image_router.core.pressure import Standing
 
 _WIDTH: Final = 24
 _SPENT, _HELD, _LEFT = "█", "▒", "·"

@@ -5,7 +5,7 @@ Reads no clock and no table. Times are whole microseconds since 1970-01-01 UTC; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -189,11 +189,6 @@ def span_of(window: Window, moment: Micros, *, zone: str) -> Span:
 def percent_used(settled: Nanos, held: Nanos, *, cap: Nanos) -> int:
     """Settled and held as whole percent of the cap, rounded down: 90 is reached when nine tenths are."""
     return max(0, settled + held) * 100 // cap
-
-
-def guard_percent(budgets: Iterable[Budget], default: int) -> int:
-    """Where the guard acts: the lowest of the percents the touched scopes set, or the policy's."""
-    return min((b.guard_percent for b in budgets if b.guard_percent is not None), default=default)
 
 
 def to_micros(moment: datetime) -> Micros:

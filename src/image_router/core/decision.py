@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from image_router.core.catalog import Model
 from image_router.core.money import Nanos
+from image_router.core.pressure import NO_STRAIN, Strain
 from image_router.core.rates import Quote
 from image_router.core.types import (
     Adaptation,
@@ -47,6 +48,8 @@ class DropReason(StrEnum):
     GUARD = "guard"
     BUDGET = "budget"
     CIRCUIT_OPEN = "circuit_open"
+    KEY = "key"
+    """The caller's router key does not allow it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,12 @@ class GuardAction:
     chosen: Tier
     served: Tier
     detail: str
+    at_percent: int = 0
+    """From where on it acts."""
+    scope: str | None = None
+    """Whose budget is the fullest; None where the pressure was assumed."""
+    set_by: str | None = None
+    """The scope that says where it acts; None: the policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +134,13 @@ class Decision:
 class Snapshot:
     """All that deciding may know of the moment."""
 
+    strain: Strain = NO_STRAIN
+    """Of the budgets."""
     pressure: Mapping[str, int] = field(default_factory=dict)
-    """Scope or window → percent of its cap that is settled or held."""
+    """Assumed: of what → percent of its cap that is settled or held."""
     open_circuits: frozenset[str] = frozenset()
     """Model ids that must not be called now."""
 
     @property
     def highest_pressure(self) -> int:
-        return max(self.pressure.values(), default=0)
+        return max((*self.pressure.values(), *self.strain.percents.values()), default=0)

@@ -13,6 +13,7 @@ ImageRouterError
 │   ├─ KeyForbids          the key's rules
 │   └─ KeyLimited          the key's limits: .retry_after
 ├─ BudgetExceeded          the owner of the money: .scope .window .cap .spent .held .asked .window_end
+│   └─ GuardRefused        .at_percent .strain .waits
 ├─ HoldExpired             whoever kept working on a hold that was given up
 ├─ ProviderError           .tier .model .retry_after .usage .billed .attempts
 │   ├─ RateLimited · QuotaExhausted · ProviderUnavailable · ProviderTimeout · ModelUnavailable
@@ -39,6 +40,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from image_router.core.budget import Shortfall
     from image_router.core.decision import Dropped
+    from image_router.core.pressure import Strain
     from image_router.core.results import Attempt
 
 
@@ -184,7 +186,7 @@ class BudgetExceeded(ImageRouterError):
     """A budget or its guard does not allow the spending; nothing was spent.
 
     Where a cap is the reason, `scope`, `window` (day, month, total, request), `cap`, `spent`, `held`, `asked`
-    (nano-dollars) and `window_end` say which; they are None where the guard refused.
+    (nano-dollars) and `window_end` say which; they are None where the pressure was only assumed.
     """
 
     code = "budget_exceeded"
@@ -199,6 +201,26 @@ class BudgetExceeded(ImageRouterError):
         self.held = shortfall.held if shortfall else None
         self.asked = shortfall.asked if shortfall else None
         self.window_end = shortfall.window_end if shortfall else None
+
+
+class GuardRefused(BudgetExceeded):
+    """The guard acts, and the request must not be moved to a cheaper tier. The cap is the fullest one."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        shortfall: Shortfall | None = None,
+        at_percent: int = 100,
+        strain: Strain | None = None,
+        waits: bool = False,
+    ) -> None:
+        super().__init__(message, shortfall=shortfall)
+        self.at_percent = at_percent
+        self.strain = strain
+        """What the guard saw; None where the pressure was only assumed."""
+        self.waits = waits
+        """Whether the policy wants to wait until the pressure falls."""
 
 
 class HoldExpired(ImageRouterError):

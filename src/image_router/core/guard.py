@@ -2,15 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from image_router.core.budget import SECOND, Micros, Shortfall
 from image_router.core.decision import Candidate, Decision, Dropped, DropReason, GuardAction, Snapshot
-from image_router.core.errors import BudgetExceeded
+from image_router.core.errors import BudgetExceeded, GuardRefused
 from image_router.core.money import show_usd
 from image_router.core.policy import Guard, GuardChoice
+from image_router.core.pressure import Standing, Strain
 from image_router.core.types import ImageRequest
 
 Guarded = tuple[list[Candidate], GuardAction | None, list[Dropped]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Press:
+    """How full the fullest budget is, and from where on the guard acts."""
+
+    percent: int
+    at_percent: int
+    strain: Strain
+
+    @classmethod
+    def of(cls, guard: Guard, snapshot: Snapshot) -> _Press:
+        line = snapshot.strain.line
+        return cls(
+            snapshot.highest_pressure, line.percent if line else guard.at_percent, strain=snapshot.strain
+        )
+
+    @property
+    def fullest(self) -> Standing | None:
+        """None where a higher pressure is assumed than any budget has."""
+        one = self.strain.fullest
+        return one if one and one.percent == self.percent else None
+
+    @property
+    def set_by(self) -> str | None:
+        return self.strain.line.scope if self.strain.line else None
+
+    def __str__(self) -> str:
+        one = self.fullest
+        return (
+            f"{f'the {one.window} budget of {one.scope!r}' if one else 'the budget'} is {self.percent} % used"
+        )
+
+    def at_length(self) -> str:
+        one = self.fullest
+        sums = (
+            f", {show_usd(one.settled)} of {show_usd(one.cap)} spent and {show_usd(one.held)} held"
+            if one
+            else ""
+        )
+        by = f" as {self.set_by!r} wants" if self.set_by else ""
+        return f"{self}{sums} (the guard acts from {self.at_percent} %{by})"
 
 
 def guarded(
@@ -19,52 +63,75 @@ def guarded(
     """Put the cheaper of the first choice and the guard's tier first, and drop what is dearer than the
     first choice. A pin is the caller's word and stays; the cap itself still binds it.
 
-    Raises BudgetExceeded where references or a locked identity meet a policy that refuses or waits.
+    Raises GuardRefused where references or a locked identity meet a policy that refuses or waits.
     """
-    pressure = snapshot.highest_pressure
-    if pressure < guard.at_percent or request.tier or request.model:
+    press = _Press.of(guard, snapshot)
+    if press.percent < press.at_percent or request.tier or request.model:
         return candidates, None, []
     chosen = candidates[0]
     rival = next((c for c in candidates if c.tier is guard.tier), chosen)
     served = rival if rival.quote.total < chosen.quote.total else chosen
     if served is not chosen and (request.references or request.locks_identity):
-        _allow_degrading(guard, pressure, chosen)
+        _allow_degrading(guard, press, chosen)
     kept = [served, *(c for c in candidates if c is not served and c.quote.total <= chosen.quote.total)]
-    dropped = [_dearer(c, chosen, pressure) for c in candidates if c not in kept]
-    return kept, _action(pressure, chosen, served), dropped
+    dropped = [_dearer(c, chosen, press) for c in candidates if c not in kept]
+    return kept, _action(press, chosen, served), dropped
 
 
-def _allow_degrading(guard: Guard, pressure: int, chosen: Candidate) -> None:
+def _allow_degrading(guard: Guard, press: _Press, chosen: Candidate) -> None:
     if guard.locked is GuardChoice.DEGRADE:
         return
-    raise BudgetExceeded(
-        f"the budget is {pressure} % used (the guard acts from {guard.at_percent} %), and a request with "
-        f"references or a locked identity is not moved from {chosen.tier} to a cheaper tier: raise the cap, "
-        f"wait for the next window, or set guard.locked = 'degrade' in the policy"
+    one = press.fullest
+    raise GuardRefused(
+        f"{press.at_length()}, and a request with references or a locked identity is not moved from "
+        f"{chosen.tier} to a cheaper tier: raise the cap, wait for the next window, or set "
+        f"guard.locked = 'degrade' in the policy",
+        shortfall=_shortfall(one, chosen, at=press.strain.at) if one else None,
+        at_percent=press.at_percent,
+        strain=press.strain if one else None,
+        waits=guard.locked is GuardChoice.WAIT,
     )
 
 
-def _action(pressure: int, chosen: Candidate, served: Candidate) -> GuardAction | None:
+def _shortfall(one: Standing, chosen: Candidate, *, at: Micros) -> Shortfall:
+    end = one.span.end
+    return Shortfall(
+        scope=one.scope,
+        window=one.window,
+        cap=one.cap,
+        spent=one.settled,
+        held=one.held,
+        asked=chosen.quote.ceiling,
+        window_end=one.window_end,
+        resets_in=None if end is None else max(0, end - at) / SECOND,
+    )
+
+
+def _action(press: _Press, chosen: Candidate, served: Candidate) -> GuardAction | None:
     if served is chosen or chosen.tier is None or served.tier is None:
         return None
+    by = f" (the guard acts from {press.at_percent} % as {press.set_by!r} wants)" if press.set_by else ""
     return GuardAction(
-        pressure_percent=pressure,
+        pressure_percent=press.percent,
         chosen=chosen.tier,
         served=served.tier,
         detail=(
-            f"the budget is {pressure} % used: {served.tier} at {show_usd(served.quote.per_image)} "
+            f"{press}{by}: {served.tier} at {show_usd(served.quote.per_image)} "
             f"instead of {chosen.tier} at {show_usd(chosen.quote.per_image)}"
         ),
+        at_percent=press.at_percent,
+        scope=press.fullest.scope if press.fullest else None,
+        set_by=press.set_by,
     )
 
 
-def _dearer(candidate: Candidate, chosen: Candidate, pressure: int) -> Dropped:
+def _dearer(candidate: Candidate, chosen: Candidate, press: _Press) -> Dropped:
     return Dropped(
         tier=candidate.tier,
         model=candidate.model.id,
         reason=DropReason.GUARD,
         detail=(
-            f"the budget is {pressure} % used and {show_usd(candidate.quote.per_image)} an image is dearer "
+            f"{press} and {show_usd(candidate.quote.per_image)} an image is dearer "
             f"than the first choice's {show_usd(chosen.quote.per_image)}"
         ),
     )

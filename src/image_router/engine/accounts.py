@@ -5,12 +5,13 @@ Whether a ledger stands behind these protocols (engine/bookkeeping) or nothing i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from image_router.core.decision import Candidate, Decision
 from image_router.core.money import Nanos
+from image_router.core.pressure import NO_STRAIN, Strain
 from image_router.core.results import Attempt
 from image_router.core.types import Size
 
@@ -44,8 +45,8 @@ class Account(Protocol):
 class Accounts(Protocol):
     """Who keeps the books."""
 
-    async def pressure(self, scope: str) -> Mapping[str, int]:
-        """Percent of every cap of the scope and those above it that is spent or held."""
+    async def strain(self, scope: str) -> Strain:
+        """How every cap of the scope and those above it stands, and where they want the guard."""
         ...
 
     def holding(
@@ -75,8 +76,8 @@ class NoAccount:
 class NoAccounts:
     """For callers who keep no books, such as tests with a script: rows are written nowhere."""
 
-    async def pressure(self, scope: str) -> Mapping[str, int]:
-        return {}
+    async def strain(self, scope: str) -> Strain:
+        return NO_STRAIN
 
     @asynccontextmanager
     async def holding(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from image_router.core.decision import Candidate, Decision
-from image_router.core.events import Sink
+from image_router.core.events import Held, HoldClosed, Overrun, Sink
 from image_router.core.holds import LEASE, AttemptKey, Hold, HoldRequest, Sending, Settled, Settlement
 from image_router.core.money import Nanos, show_usd
+from image_router.core.pressure import Strain
 from image_router.core.results import Attempt
 from image_router.core.types import Size
 from image_router.engine.accounts import Account, Row
@@ -24,6 +25,8 @@ class _Held:
 
     ledger: Ledger
     hold: Hold
+    announce: Sink
+    request_id: str
     overruns: list[Settled] = field(default_factory=list)
 
     async def sent(self, *, index: int, number: int, candidate: Candidate, at_risk: Nanos) -> None:
@@ -35,6 +38,7 @@ class _Held:
         done = await self.ledger.settle(self.hold, settlement_of(attempt, index=index, size=size), row=row)
         if done.overrun:
             self.overruns.append(done)
+            self.announce(Overrun(request_id=self.request_id, attempt=attempt, amount=done.overrun))
 
     @property
     def hold_id(self) -> str:
@@ -88,22 +92,25 @@ class LedgerAccounts:
             self._ledger = None
         await self._database.aclose()
 
-    async def pressure(self, scope: str) -> Mapping[str, int]:
-        return await (await self._opened()).pressure(scope)
+    async def strain(self, scope: str) -> Strain:
+        return await (await self._opened()).strain(scope)
 
     @asynccontextmanager
     async def holding(
         self, decision: Decision, *, request_id: str, deadline: float, wait: float
     ) -> AsyncIterator[Account]:
         ledger = await self._opened()
-        hold = await ledger.hold(self._asked(decision, request_id, deadline), wait=wait)
+        asked = self._asked(decision, request_id, deadline)
+        hold = await ledger.hold(asked, wait=wait)
+        self._announce(Held(request_id=request_id, scope=asked.scope, amount=asked.amount))
         beat = asyncio.create_task(_heartbeat(ledger, hold))
         try:
-            yield _Held(ledger, hold)
+            yield _Held(ledger, hold, self._announce, request_id)
         finally:
             beat.cancel()
             with suppress(asyncio.CancelledError):
                 await beat
+            self._announce(HoldClosed(request_id=request_id, scope=asked.scope, amount=asked.amount))
             await ledger.close(hold)
 
     def _asked(self, decision: Decision, request_id: str, deadline: float) -> HoldRequest:

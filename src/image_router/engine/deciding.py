@@ -11,6 +11,7 @@ from image_router.core.catalog import Catalog
 from image_router.core.decision import Decision, Snapshot
 from image_router.core.errors import InvalidRequest
 from image_router.core.policy import Policy
+from image_router.core.pressure import NO_STRAIN, Strain
 from image_router.core.rates import Quote, RateCard, card_on
 from image_router.core.relaxing import decide_or_suggest
 from image_router.core.routing import World
@@ -73,7 +74,7 @@ class Decider:
     ) -> Decision:
         """Decide without spending. `pressure` is the percent of a budget assumed used."""
         return decide_or_suggest(
-            await self.request(prompt, **asked), self.world(profile), snapshot=assumed(pressure, {})
+            await self.request(prompt, **asked), self.world(profile), snapshot=assumed(pressure)
         )
 
     async def explain(
@@ -88,6 +89,6 @@ class Decider:
         return (await self.decide(prompt, profile=profile, **asked)).head.quote
 
 
-def assumed(pressure: int, real: Mapping[str, int]) -> Snapshot:
+def assumed(pressure: int, real: Strain = NO_STRAIN) -> Snapshot:
     """The moment's real pressure, and the one the caller assumes."""
-    return Snapshot(pressure={**real, **({"assumed": pressure} if pressure else {})})
+    return Snapshot(strain=real, pressure={"assumed": pressure} if pressure else {})

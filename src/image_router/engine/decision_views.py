@@ -43,6 +43,9 @@ def decision_view(decision: Decision) -> Json:
             "chosen": guard.chosen,
             "served": guard.served,
             "detail": guard.detail,
+            "at_percent": guard.at_percent,
+            "scope": guard.scope,
+            "set_by": guard.set_by,
         }
         if guard
         else None,

@@ -35,6 +35,7 @@ from image_router.engine.accounts import Accounts, NoAccounts
 from image_router.engine.chains import ChainPlan, ChainResult, quote_chain, run_chain
 from image_router.engine.deciding import Decider, Facts, assumed
 from image_router.engine.door import Door, OpenDoor
+from image_router.engine.easing import Patience, eased
 from image_router.engine.making import AT_ONCE, Order, Workshop, came, hand_out, known_of, make
 from image_router.engine.requests import References, ReferenceSource, each_source
 from image_router.engine.shelf import NoShelf, Shelf, Turn, Wish
@@ -174,27 +175,32 @@ class ImageRouter(Decider):
         async with self.shelf.turn(wish) as turn:
             if turn.finished is not None:
                 return hand_out(turn.finished, self._parts.announce.also(on_event))
-            order = await self._order(wish, turn, mode=mode, pressure=pressure)
+            order = await self._order(wish, turn, mode=mode, pressure=pressure, wait=wait_for_budget)
             if order.missing:
                 self._parts.approve(order.decision)
-            if wait_for_budget is not None:
-                order = replace(order, wait_for_budget=wait_for_budget)
             turn.result = await make(order, await self._workshop(on_event))
         return turn.result
 
-    async def _order(self, wish: Wish, turn: Turn, *, mode: CacheMode, pressure: int) -> Order:
+    async def _order(
+        self, wish: Wish, turn: Turn, *, mode: CacheMode, pressure: int, wait: float | None
+    ) -> Order:
         """Decide, and leave out what was paid before or must not be sent again."""
         request = wish.request
-        notes: tuple[str, ...] = ()
-        decision = await self._decide_now(request, wish.profile, pressure)
         plan = self._plan(request, wish.profile)
+        patience = Patience(
+            seconds=wait if wait is not None else self._parts.wait_for_budget or plan.deadline,
+            clock=self._parts.clock,
+            sleep=self._parts.sleep,
+        )
+        decision, waited = await eased(lambda: self._decide_now(request, wish.profile, pressure), patience)
+        notes: tuple[str, ...] = (f"waited {waited:.1f} s for the budget's pressure to fall",) * (waited > 0)
         known = known_of(turn, resend=plan.on_ambiguous is OnAmbiguous.ONCE)
         if mode is CacheMode.USE:
             wanted = [index for index in range(request.n) if index not in known]
             hits = await self.shelf.cached(decision, wanted, allowed=plan.adapt)
             known |= {index: came(image) for index, image in hits.items()}
             alike = await self.shelf.alike(request) if len(known) < request.n else None
-            notes = (alike,) if alike else ()
+            notes += (alike,) if alike else ()
         left = request.n - len(known)
         if 0 < left < request.n:
             decision = await self._decide_now(replace(request, n=left), wish.profile, pressure)
@@ -203,7 +209,7 @@ class ImageRouter(Decider):
             request=request,
             decision=decision,
             plan=plan,
-            wait_for_budget=self._parts.wait_for_budget,
+            wait_for_budget=max(0.0, (self._parts.wait_for_budget if wait is None else wait) - waited),
             cache=mode,
             known=known,
             notes=notes,
@@ -212,7 +218,7 @@ class ImageRouter(Decider):
     async def _decide_now(self, request: ImageRequest, profile: str | None, pressure: int) -> Decision:
         """Decide with what the moment says: budgets, open circuits, models that are gone."""
         seen = await (await self.door()).snapshot()
-        real = await self.accounts.pressure(request.scope)
+        real = await self.accounts.strain(request.scope)
         snapshot = replace(assumed(pressure, real), open_circuits=seen.open_circuits)
         world = self.world(profile)
         gone = dict.fromkeys(seen.gone, ModelState.RETIRED)

@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
-from image_router.core.budget import Budget, Micros, Span, Window, percent_used, span_of
+from image_router.core.budget import Budget, Micros, Span, span_of
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import Nanos
+from image_router.core.pressure import Standing, Strain, guard_line
 from image_router.core.scopes import scope_path
 from image_router.storage import schema
 from image_router.storage.book_rows import balances_of, summed_balance
@@ -18,27 +19,6 @@ from image_router.storage.database import Database, Transaction
 from image_router.storage.rows import budget_of, budget_row
 
 _FIELDS = frozenset(field.name for field in fields(Budget)) - {"scope"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How one cap stands now."""
-
-    scope: str
-    window: Window
-    span: Span
-    cap: Nanos
-    settled: Nanos
-    held: Nanos
-
-    @property
-    def left(self) -> Nanos:
-        """What may still be held; below zero after an overrun or when the cap was lowered."""
-        return self.cap - self.settled - self.held
-
-    @property
-    def percent(self) -> int:
-        return percent_used(self.settled, self.held, cap=self.cap)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +90,11 @@ class Budgets:
 
 def standings(tx: Transaction, scope: str) -> tuple[Standing, ...]:
     """Budgets.standing inside a transaction."""
+    return strain(tx, scope).standings
+
+
+def strain(tx: Transaction, scope: str) -> Strain:
+    """How full every cap is that a hold of this scope touches, and where its scopes want the guard."""
     names, now = scope_path(scope), tx.now.wall
     budgets = _of(tx, names)
     there = {(b.scope, b.window, b.span): b for b in balances_of(tx.connection, names, reach=Span(now, now))}
@@ -128,9 +113,10 @@ def standings(tx: Transaction, scope: str) -> tuple[Standing, ...]:
                     cap=cap,
                     settled=balance.settled,
                     held=balance.held,
+                    zone=budget.zone,
                 )
             )
-    return tuple(found)
+    return Strain(at=now, standings=tuple(found), line=guard_line(budgets.values()))
 
 
 def _of(tx: Transaction, names: Collection[str]) -> dict[str, Budget]:

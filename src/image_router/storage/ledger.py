@@ -39,11 +39,12 @@ from image_router.core.holds import (
     Settlement,
 )
 from image_router.core.money import Nanos
+from image_router.core.pressure import Strain
 from image_router.core.reconcile import Call
 from image_router.core.statement import By, Line, Period, Unknown
 from image_router.storage import schema, statements
 from image_router.storage.book_rows import StoredBook
-from image_router.storage.budgets import standings
+from image_router.storage.budgets import strain
 from image_router.storage.database import Database, Together, Transaction
 from image_router.storage.verify import Report, verify
 
@@ -225,8 +226,11 @@ class Ledger:
 
     async def pressure(self, scope: str) -> dict[str, int]:
         """Percent of each cap that is spent or held now: {'acme/studio-a day': 87, …}."""
-        found = await self.db.read(lambda tx: standings(tx, scope))
-        return {f"{one.scope} {one.window}": one.percent for one in found}
+        return dict((await self.strain(scope)).percents)
+
+    async def strain(self, scope: str) -> Strain:
+        """How every cap stands that a hold of this scope must fit, and where the guard acts."""
+        return await self.db.read(lambda tx: strain(tx, scope))
 
     async def unknowns(self, scope: str | None = None) -> list[Unknown]:
         """Calls of unknown outcome, oldest first; `adjust` resolves each."""
