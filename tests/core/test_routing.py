@@ -111,6 +111,32 @@ def test_one_model_counts_once() -> None:
     assert [m for _, m in served(asked)].count(NANO_21) == 1
 
 
+def test_the_cheaper_use_of_one_model_goes_first() -> None:
+    """Where economy's own model makes no 4K, three uses of one model stand cheapest first, and say why."""
+    decision = decide(ask(size=Size.K4), world(TODAY))
+    uses = [one for one in decision.candidates if one.model.id == NANO_21]
+    assert [one.parameters.thinking for one in uses] == ["minimal", "medium", "high"]
+    assert [one.quote.total for one in uses] == sorted(one.quote.total for one in uses)
+    assert decision.head.reason == f"fallback 3 of nano_banana, before dearer uses of {NANO_21}"
+
+
+@pytest.mark.parametrize("purpose", ["hero", "contextual_edit"])
+def test_a_cheaper_use_that_thinks_less_waits_its_turn(purpose: str) -> None:
+    """What thinks less than the rule's own tier keeps the place that the policy gives it."""
+    decision = decide(ask(purpose=purpose), world(TODAY))
+    order = [tier for tier, _ in served(decision)]
+    asked = world(TODAY).policy.fallbacks[Tier(BY_PURPOSE[purpose][1])]
+    assert order[1:] == [tier for tier in asked if tier in order]
+
+
+def test_a_twin_shares_the_reason_of_the_tier_it_counts_as() -> None:
+    """When the tier that stood for both is too dear, the other is dropped for that, not as its twin."""
+    decision = decide(ask(purpose="hero"), world(TODAY))
+    drops = {str(drop.tier): drop for drop in decision.dropped}
+    assert drops["nano_banana_pro"].reason is DropReason.DEARER_THAN_ALLOWED
+    assert drops["nano_banana_pro"].detail == f"{drops['imagen_4_ultra'].detail} (the same as imagen_4_ultra)"
+
+
 def test_a_level_named_or_left_to_the_default_is_the_same_use() -> None:
     """A candidate at the model's default level and one that names this level count once."""
     decision = decide(ask(purpose="contextual_edit", thinking=ThinkingLevel.MEDIUM), world(TODAY))

@@ -25,6 +25,7 @@ from image_router.core.money import show_usd
 from image_router.core.policy import Policy, prefer
 from image_router.core.rates import RateCard, quote
 from image_router.core.types import ImageRequest, RetiredPolicy, ThinkingLevel, Tier
+from image_router.core.uses import cheapest_use_first, fates, same_use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,21 +66,22 @@ _NEVER_ASKED = frozenset({DropReason.PINNED_ELSEWHERE, DropReason.NOT_A_FALLBACK
 def decide(request: ImageRequest, world: World, *, snapshot: Snapshot = NOTHING_KNOWN) -> Decision:
     """Choose. Raises ModelRetired, CostLimitExceeded, BudgetExceeded (the guard) or NoEligibleTier."""
     shortlist = _shortlist(request, world)
-    able, unable = _able(request, world, shortlist.options, snapshot)
-    affordable, too_dear = _within_limits(request, able)
+    able, unable, twins = _able(request, world, shortlist.options, snapshot)
+    affordable, too_dear = _within_limits(request, _ordered(able, shortlist))
     dropped = [*shortlist.dropped, *unable, *too_dear]
     if not affordable:
-        raise _nothing_left(request, able, dropped)
+        raise _nothing_left(request, able, [*dropped, *fates(twins, dropped)])
     affordable, action, guard_drops = guarded(
         request, affordable, guard=world.policy.guard, snapshot=snapshot
     )
     candidates, surplus = _within_fallback_price(affordable, world.policy)
+    dropped += [*guard_drops, *surplus]
     return Decision(
         request=request,
         rule=shortlist.rule,
         reason=shortlist.reason,
         candidates=candidates,
-        dropped=(*dropped, *guard_drops, *surplus),
+        dropped=(*dropped, *fates(twins, dropped)),
         as_of=world.day,
         rate_card=world.card.day,
         policy=world.policy.label,
@@ -226,30 +228,31 @@ def _identity_at_risk(request: ImageRequest, shortlist: _Shortlist, head: Candid
 
 def _able(
     request: ImageRequest, world: World, options: Iterable[_Option], snapshot: Snapshot
-) -> tuple[list[Candidate], list[Dropped]]:
+) -> tuple[list[Candidate], list[Dropped], dict[Tier, Candidate]]:
+    """Who can, who cannot, and the tiers that count as another that can."""
     candidates: list[Candidate] = []
     dropped: list[Dropped] = []
+    twins: dict[Tier, Candidate] = {}
     for option in options:
         try:
             candidate = _candidate(request, world, option, snapshot)
         except DoesNotFit as misfit:
             reason, detail = misfit.no
-        else:
-            twin = next((c for c in candidates if _same_use(c, candidate)), None)
-            if twin is None:
-                candidates.append(candidate)
-                continue
-            reason = DropReason.SAME_MODEL
-            detail = f"{option.model.id} with the same parameters is already there as {twin.tier}"
-        dropped.append(Dropped(tier=option.tier, model=option.model.id, reason=reason, detail=detail))
-    return candidates, dropped
+            dropped.append(Dropped(tier=option.tier, model=option.model.id, reason=reason, detail=detail))
+            continue
+        twin = next((c for c in candidates if same_use(c, candidate)), None)
+        if twin is None:
+            candidates.append(candidate)
+        elif option.tier is not None:
+            twins[option.tier] = twin
+    return candidates, dropped, twins
 
 
-def _same_use(one: Candidate, other: Candidate) -> bool:
-    """Two tiers on one model, used the same way, count once."""
-    level = one.parameters.thinking or one.model.default_thinking
-    other_level = other.parameters.thinking or other.model.default_thinking
-    return one.model.id == other.model.id and level == other_level
+def _ordered(able: list[Candidate], shortlist: _Shortlist) -> list[Candidate]:
+    """The rule's own tier first; after it, and where it cannot serve, the cheaper uses of one model first."""
+    level = next((one.thinking for one in shortlist.options if one.tier is shortlist.first), None)
+    served = 1 if able and able[0].tier is shortlist.first else 0
+    return [*able[:served], *cheapest_use_first(able[served:], level)]
 
 
 def _candidate(request: ImageRequest, world: World, option: _Option, snapshot: Snapshot) -> Candidate:
