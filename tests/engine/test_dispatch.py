@@ -22,7 +22,7 @@ from image_router.core.errors import (
     RateLimited,
     RequestRejected,
 )
-from image_router.core.events import AttemptEnded, AttemptStarted, Event
+from image_router.core.events import AttemptEnded, AttemptSent, AttemptStarted, Event
 from image_router.core.failover import Plan
 from image_router.core.outcome import Billed, Cause
 from image_router.core.rates import card_on, price
@@ -107,9 +107,18 @@ async def test_each_attempt_is_priced_and_announced() -> None:
     ]
     assert desk.clock.slept == [1.0, 2.0]
     assert [(type(e), getattr(e, "wait", None)) for e in desk.events] == [
-        (AttemptStarted, 0.0), (AttemptEnded, None), (AttemptStarted, 1.0), (AttemptEnded, None),
-        (AttemptStarted, 2.0), (AttemptEnded, None), (AttemptStarted, 0.0), (AttemptEnded, None),
+        (AttemptStarted, 0.0), (AttemptSent, None), (AttemptEnded, None),
+        (AttemptStarted, 1.0), (AttemptSent, None), (AttemptEnded, None),
+        (AttemptStarted, 2.0), (AttemptSent, None), (AttemptEnded, None),
+        (AttemptStarted, 0.0), (AttemptSent, None), (AttemptEnded, None),
     ]  # fmt: skip
+    sent = [event for event in desk.events if isinstance(event, AttemptSent)]
+    assert [(s.number, s.retry, s.fallback) for s in sent] == [
+        (1, False, False),
+        (2, True, False),
+        (3, True, False),
+        (4, True, False),
+    ]
 
 
 async def test_words_instead_of_an_image_are_paid() -> None:

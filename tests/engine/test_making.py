@@ -160,7 +160,9 @@ async def test_alerts_are_events(tmp_path: Path) -> None:
     async with shop:
         for _ in range(3):
             await shop.generate("a fox", scope="studio")
-    assert [type(event).__name__ for event in seen] == ["BudgetAlert"]
+    kinds = [type(event).__name__ for event in seen]
+    assert kinds.count("BudgetAlert") == 1
+    assert kinds.count("Held") == kinds.count("HoldClosed") == 3
 
 
 @pytest.mark.parametrize(("limit", "calls"), [("max_cost", 1), ("max_total", 1), (None, 3)])

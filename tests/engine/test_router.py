@@ -26,12 +26,14 @@ from image_router.core.errors import (
 )
 from image_router.core.events import (
     AttemptEnded,
+    AttemptSent,
     AttemptStarted,
     Decided,
     Event,
     ImageFailed,
     ImageMade,
     RequestEnded,
+    RequestStarted,
 )
 from image_router.core.reply import Reply
 from image_router.core.results import ImageResult
@@ -191,22 +193,19 @@ async def test_whose_deadline_counts(fields: dict[str, Any], setting: float | No
 
 
 async def test_events() -> None:
-    """A request announces its decision, each attempt, each image or failure, and its end with the sums."""
+    """A request announces its start, its decision, each attempt, each image or failure, and its end."""
     events: list[Event] = []
     shop, _, _ = router(Script().fail(BAD_KEY))
     result = await shop.generate("a fox", n=2, on_event=events.append)
     kinds = [type(event) for event in events]
-    assert kinds[0] is Decided
-    assert kinds[-1] is RequestEnded
-    assert [kinds.count(kind) for kind in (AttemptStarted, AttemptEnded, ImageMade, ImageFailed)] == [
-        2,
-        2,
-        1,
-        1,
-    ]
-    assert events[-1] == RequestEnded(
-        request_id=result.request_id, images=1, failures=1, cost=result.cost, at_risk=0
-    )
+    assert kinds[:2] == [RequestStarted, Decided]
+    assert [kinds.count(kind) for kind in (AttemptStarted, AttemptSent, AttemptEnded)] == [2, 2, 2]
+    assert [kinds.count(kind) for kind in (ImageMade, ImageFailed, RequestEnded)] == [1, 1, 1]
+    end = events[-1]
+    assert isinstance(end, RequestEnded)
+    assert (end.request_id, end.images, end.failures) == (result.request_id, 1, 1)
+    assert (end.cost, end.at_risk, end.attempts) == (result.cost, 0, result.attempts)
+    assert (end.request, end.decision, end.error) == (result.decision.request, result.decision, None)
 
 
 async def test_a_failing_sink_loses_nothing(caplog: pytest.LogCaptureFixture) -> None:

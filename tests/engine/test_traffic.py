@@ -19,7 +19,14 @@ from image_router.core.catalog import Model
 from image_router.core.causes import Billed, Cause, FailureScope, Kind, Retry
 from image_router.core.decision import Candidate, Parameters
 from image_router.core.errors import InvalidCredentials, QuotaExhausted, RateLimited, StorageError
-from image_router.core.events import CircuitClosed, CircuitOpened, LimitLearned, Paced, TrafficEvent
+from image_router.core.events import (
+    CircuitClosed,
+    CircuitOpened,
+    CircuitsSeen,
+    LimitLearned,
+    Paced,
+    TrafficEvent,
+)
 from image_router.core.failures import error_for
 from image_router.core.limits import TrafficRules, UsageTier
 from image_router.core.limits_toml import parse_circuits, parse_limits
@@ -499,11 +506,13 @@ async def test_one_call_tries_again() -> None:
     assert (await s.refusal()).cause is Cause.OVERLOADED
     await s.traffic.report(probe, IMAGE, spent=0)
     assert (await s.permit()).probing == ()
-    opened, closed = s.events
+    opened, ill, closed, well = s.events
     assert isinstance(opened, CircuitOpened)
     assert (opened.opening, opened.wait) == (1, 30)
     assert isinstance(closed, CircuitClosed)
     assert (closed.cause, closed.lasted) == (Cause.OVERLOADED, 30)
+    assert ill == CircuitsSeen(open=frozenset(probe.probing))
+    assert well == CircuitsSeen(open=frozenset())
 
 
 async def test_failed_probe_waits_longer() -> None:

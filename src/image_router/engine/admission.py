@@ -73,6 +73,8 @@ class Permit:
     """Seconds in the queue."""
     probing: tuple[Circuit, ...] = ()
     """Circuits that this call is the probe of."""
+    queued: bool = False
+    """It waited in line; else `waited` is only the time of asking."""
 
     @property
     def route(self) -> Route:
@@ -89,6 +91,9 @@ class Refusal:
     """Seconds until it may be worth asking again, honestly estimated; None: not by waiting."""
     scope: FailureScope = FailureScope.MODEL
     retry: Retry = Retry.FAILOVER
+    waited: float = 0.0
+    """Seconds in the queue."""
+    queued: bool = False
 
     @property
     def outcome(self) -> Outcome:

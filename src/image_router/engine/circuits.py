@@ -27,7 +27,7 @@ from image_router.core.breaker import (
 )
 from image_router.core.catalog import Model
 from image_router.core.causes import Kind
-from image_router.core.events import CircuitClosed, CircuitOpened
+from image_router.core.events import CircuitClosed, CircuitOpened, CircuitsSeen
 from image_router.core.outcome import Outcome
 from image_router.core.pacing import Moment
 from image_router.engine.admission import TrafficParts
@@ -68,6 +68,7 @@ class Circuits:
         self._streaks: dict[Circuit, Breaker] = {}
         self._probes: dict[Circuit, asyncio.Task[None]] = {}
         self._read_at, self._offset = -inf, 0.0
+        self._told: frozenset[Circuit] = frozenset()
 
     async def refresh(self) -> None:
         """Read the shared circuits when what is known grows old, and start the free probes that are due."""
@@ -76,6 +77,7 @@ class Circuits:
             found, moment = await store.circuits()
             self._known = dict(found)
             self._take_time(moment)
+            self._tell_all()
         for circuit, breaker in self._known.items():
             if self._waits_for_free_probe(breaker) and circuit not in self._probes:
                 self._start_probe(circuit, breaker)
@@ -199,6 +201,7 @@ class Circuits:
         else:
             self._known.pop(circuit, None)
         self._tell(circuit, before, after, moment.wall)
+        self._tell_all()
         return before, after
 
     def _tell(self, circuit: Circuit, before: Breaker, after: Breaker, now: float) -> None:
@@ -215,6 +218,12 @@ class Circuits:
                     wait=after.wait(now),
                 )
             )
+
+    def _tell_all(self) -> None:
+        """Other processes open and close circuits, too: what is seen to be open is news of its own."""
+        if (seen := frozenset(self._known)) != self._told:
+            self._told = seen
+            self._parts.announce(CircuitsSeen(open=seen))
 
     def _start_probe(self, circuit: Circuit, breaker: Breaker) -> None:
         model, member = self._parts.models(breaker.model), self._prober(circuit)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from image_router.core.causes import Cause
 from image_router.core.decision import Candidate, Decision
 from image_router.core.errors import (
     BudgetExceeded,
@@ -16,7 +18,14 @@ from image_router.core.errors import (
     ProviderTimeout,
     StorageError,
 )
-from image_router.core.events import AttemptEnded, AttemptStarted, Sink
+from image_router.core.events import (
+    AttemptEnded,
+    AttemptLost,
+    AttemptRefused,
+    AttemptSent,
+    AttemptStarted,
+    Sink,
+)
 from image_router.core.failover import Finish, Flow, Plan, Tried, Try, attempts
 from image_router.core.failures import error_for
 from image_router.core.money import Nanos
@@ -28,14 +37,16 @@ from image_router.core.storing import CacheMode
 from image_router.core.types import Adaptation, Dialect
 from image_router.engine import media
 from image_router.engine.accounts import Account, NoAccount
-from image_router.engine.admission import Ask, Refusal
+from image_router.engine.admission import Ask, Permit, Refusal
 from image_router.engine.calls import call_for
 from image_router.engine.door import CALL_TIME, Door, Passage, passing
 from image_router.engine.shelf import NoShelf, Paid, Shelf
+from image_router.engine.watching import Watch
 from image_router.providers import gemini_wire
 from image_router.providers.base import Call
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 _REWRITTEN = {
     Adaptation.REENCODE_REFERENCE: "the references were re-encoded after the provider could not read them",
@@ -76,6 +87,8 @@ class Job:
     started: float
     """The clock when the request began."""
     tally: Tally = field(default_factory=Tally)
+    watch: Watch = field(default_factory=Watch)
+    """Of the whole request, for the time that is not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +110,40 @@ class _Run:
     tried: list[Attempt] = field(default_factory=list)
     answer: _Answer | None = None
     """Of the last call that was made."""
+    asked: str | None = None
+    """Model of the last step, sent or not."""
 
     @property
     def elapsed(self) -> float:
         return self.tools.clock() - self.job.started
+
+    def sending(self, step: Try, permit: Permit) -> AttemptSent:
+        """The call that leaves now, as an event; it is announced."""
+        sent = AttemptSent(
+            request_id=self.job.request_id,
+            index=self.job.index,
+            number=len(self.tried) + 1,
+            candidate=step.candidate,
+            request=self.job.decision.request,
+            after=self.asked,
+            waited=permit.waited if permit.queued else 0.0,
+        )
+        self.asked = step.candidate.model.id
+        self.tools.announce(sent)
+        return sent
+
+    def refused(self, step: Try, cause: Cause) -> None:
+        """The step was not sent; that is announced."""
+        self.asked = step.candidate.model.id
+        self.tools.announce(
+            AttemptRefused(
+                request_id=self.job.request_id,
+                index=self.job.index,
+                number=len(self.tried) + 1,
+                model=self.asked,
+                cause=cause,
+            )
+        )
 
     def note(self, attempt: Attempt) -> None:
         self.tried.append(attempt)
@@ -161,10 +204,14 @@ async def _attempt(run: _Run, step: Try) -> Outcome:
         )
     )
     if step.wait:
-        await tools.sleep(step.wait)
+        with job.watch.away():
+            await tools.sleep(step.wait)
     ask = Ask.of(step.candidate, job.decision.request)
     permit = await tools.door.admit(ask, patience=max(0.0, step.timeout - CALL_TIME))
+    if permit.queued:
+        job.watch.was_away(permit.waited)
     if isinstance(permit, Refusal):
+        run.refused(step, permit.cause)
         return permit.outcome
     async with passing(tools.door, permit) as passage:
         return await _send(run, step, passage)
@@ -176,17 +223,29 @@ async def _send(run: _Run, step: Try, passage: Passage) -> Outcome:
     at_risk = _ceiling(call, tools.card)
     await tools.account.sent(index=job.index, number=number, candidate=step.candidate, at_risk=at_risk)
     passage.sent = True
-    provider, timeout = passage.permit.member.provider, step.timeout - passage.permit.waited
-    reply = await provider.generate(call, timeout=timeout)
+    sent = run.sending(step, passage.permit)
+    reply = await _called(run, call, passage.permit, timeout=step.timeout, sent=sent)
     reply = await asyncio.to_thread(media.inspected, reply)
     outcome = classify(reply, expected_of(call.model, call.parameters, request=call.request))
     attempt = _priced(run, step.candidate, call, outcome)
     run.note(attempt)
     answer = _Answer(step, call, reply, outcome, attempt)
     run.answer = await _surely(_booked(run, answer))
-    tools.announce(AttemptEnded(request_id=job.request_id, index=job.index, attempt=attempt))
+    tools.announce(AttemptEnded(request_id=job.request_id, index=job.index, attempt=attempt, sent=sent))
     unknown = attempt.billed is Billed.UNKNOWN
     return await passage.report(outcome, spent=None if unknown else attempt.cost.total)
+
+
+async def _called(run: _Run, call: Call, permit: Permit, *, timeout: float, sent: AttemptSent) -> Reply:
+    """The call itself. When the caller goes away meanwhile, what it may cost is announced."""
+    began = run.tools.clock()
+    try:
+        with run.job.watch.away():
+            return await permit.member.provider.generate(call, timeout=timeout - permit.waited)
+    except asyncio.CancelledError:
+        lost = _ceiling(call, run.tools.card)
+        run.tools.announce(AttemptLost(sent=sent, at_risk=lost, elapsed=run.tools.clock() - began))
+        raise
 
 
 async def _surely(work: Coroutine[None, None, T]) -> T:
@@ -216,11 +275,24 @@ async def _booked(run: _Run, answer: _Answer) -> _Answer:
         allowed=job.plan.adapt,
         cache=run.tools.cache,
     )
-    async with run.tools.shelf.placing(paid) as placed:
-        await account.settled(answer.attempt, index=job.index, size=size, row=placed.row)
-    if placed.trouble:
-        image = replace(image, warnings=(*image.warnings, placed.trouble))
-    return replace(answer, image=image)
+    troubles: list[str] = []
+    try:
+        async with run.tools.shelf.placing(paid) as placed:
+            troubles += filter(None, (placed.trouble,))
+            await account.settled(answer.attempt, index=job.index, size=size, row=placed.row)
+    except ImageRouterError as problem:
+        troubles.append(_unsettled(problem))
+    return replace(answer, image=replace(image, warnings=(*image.warnings, *troubles)))
+
+
+def _unsettled(problem: ImageRouterError) -> str:
+    """A paid picture is returned, whatever becomes of the books."""
+    words = (
+        f"the picture is paid, and its cost could not be written down: {problem}. Until the books can be "
+        f"written it counts as unknown (image-router ledger unknowns)"
+    )
+    _log.error("%s", words)
+    return words
 
 
 def _priced(run: _Run, candidate: Candidate, call: Call, outcome: Outcome) -> Attempt:

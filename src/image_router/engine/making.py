@@ -15,7 +15,7 @@ from image_router.core.errors import (
     ImageRouterError,
     ProviderError,
 )
-from image_router.core.events import Decided, ImageFailed, ImageMade, RequestEnded, Sink
+from image_router.core.events import CacheAsked, Decided, ImageFailed, ImageMade, Sink
 from image_router.core.failover import Plan
 from image_router.core.guard import affordable
 from image_router.core.rates import RateCard
@@ -26,6 +26,7 @@ from image_router.engine.accounts import Account, Accounts
 from image_router.engine.dispatch import Dispatched, Job, Tally, Tools, dispatch
 from image_router.engine.door import Door
 from image_router.engine.shelf import Shelf, Turn
+from image_router.engine.watching import Watch
 
 AT_ONCE = 8
 """Calls in flight for one request; a page of requests has its own limit."""
@@ -45,6 +46,8 @@ class Order:
     cache: CacheMode = CacheMode.BYPASS
     known: Mapping[int, Dispatched] = field(default_factory=dict)
     """By index: paid before, or not to be sent again."""
+    hits: int = 0
+    """How many of them the cache had."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -63,6 +66,7 @@ class Workshop:
     announce: Sink
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
+    watch: Watch
 
 
 async def make(order: Order, shop: Workshop) -> ImageResult:
@@ -93,15 +97,27 @@ def known_of(turn: Turn, *, resend: bool) -> dict[int, Dispatched]:
     return known
 
 
-def hand_out(result: ImageResult, announce: Sink) -> ImageResult:
+def hand_out(result: ImageResult, announce: Sink, *, watch: Watch) -> ImageResult:
     """A result of earlier, with the events that its pictures had then."""
+    watch.result, watch.free, watch.replayed = result, len(result.images), True
     announce(Decided(request_id=result.request_id, decision=result.decision))
     for image in result.images:
         announce(ImageMade(request_id=result.request_id, image=image))
     for failure in result.failures:
         announce(ImageFailed(request_id=result.request_id, failure=failure))
-    _announce_end(result, announce)
     return result
+
+
+def cache_asked(order: Order) -> CacheAsked:
+    """What the cache had for an order."""
+    head = order.decision.head
+    return CacheAsked(
+        request_id=order.request_id,
+        model=head.model.id,
+        wanted=order.hits + len(order.missing),
+        hits=order.hits,
+        saved=order.hits * head.quote.per_image,
+    )
 
 
 @asynccontextmanager
@@ -122,7 +138,8 @@ async def _funded(order: Order, shop: Workshop) -> AsyncIterator[tuple[Decision,
             account = await hold(decision, 0.0)
         except BudgetExceeded as refusal:
             decision = affordable(decision, refusal, waits=wait > 0)
-            account = await hold(decision, wait)
+            with shop.watch.away():
+                account = await hold(decision, wait)
         yield decision, account
 
 
@@ -150,6 +167,7 @@ async def _side_by_side(
                 plan=order.plan,
                 started=started,
                 tally=tally,
+                watch=shop.watch,
             )
             done = await dispatch(job, tools)
         _announce(order, index, done=done, announce=shop.announce)
@@ -196,22 +214,11 @@ def _assembled(
             *warnings,
         ),
     )
-    _announce_end(result, shop.announce)
+    shop.watch.result = result
+    shop.watch.free = sum(known.image is not None for known in order.known.values())
     if not result.images:
         raise _all_failed(result)
     return result
-
-
-def _announce_end(result: ImageResult, announce: Sink) -> None:
-    announce(
-        RequestEnded(
-            request_id=result.request_id,
-            images=len(result.images),
-            failures=len(result.failures),
-            cost=result.cost,
-            at_risk=result.at_risk,
-        )
-    )
 
 
 def _all_failed(result: ImageResult) -> ImageRouterError:

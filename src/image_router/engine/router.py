@@ -36,9 +36,10 @@ from image_router.engine.chains import ChainPlan, ChainResult, quote_chain, run_
 from image_router.engine.deciding import Decider, Facts, assumed
 from image_router.engine.door import Door, OpenDoor
 from image_router.engine.easing import Patience, eased
-from image_router.engine.making import AT_ONCE, Order, Workshop, came, hand_out, known_of, make
+from image_router.engine.making import AT_ONCE, Order, Workshop, cache_asked, came, hand_out, known_of, make
 from image_router.engine.requests import References, ReferenceSource, each_source
 from image_router.engine.shelf import NoShelf, Shelf, Turn, Wish
+from image_router.engine.watching import Watch, watched
 from image_router.providers.base import Provider
 from image_router.storage.conversations import ConversationStore
 from image_router.telemetry import Announcer
@@ -163,23 +164,24 @@ class ImageRouter(Decider):
         and BudgetExceeded before spending, AssetError where a finished key's pictures are gone, and
         ProviderError (with its attempts and their cost) when not one image came.
         """
-        request = await self.request(prompt, **asked)
-        mode = wanted_of_cache(request, _mode(cache) or self._parts.cache)
-        self._allow_spending(request)
-        wish = Wish(
-            request=request,
-            profile=profile,
-            request_id=self._parts.new_id(),
-            wait=self._parts.wait_for_key,
-        )
-        async with self.shelf.turn(wish) as turn:
-            if turn.finished is not None:
-                return hand_out(turn.finished, self._parts.announce.also(on_event))
-            order = await self._order(wish, turn, mode=mode, pressure=pressure, wait=wait_for_budget)
-            if order.missing:
-                self._parts.approve(order.decision)
-            turn.result = await make(order, await self._workshop(on_event))
-        return turn.result
+        announce = self._parts.announce.also(on_event)
+        with watched(self._parts.new_id(), announce, clock=self._parts.clock) as watch:
+            request = watch.request = await self.request(prompt, **asked)
+            mode = wanted_of_cache(request, _mode(cache) or self._parts.cache)
+            self._allow_spending(request)
+            wait = self._parts.wait_for_key
+            wish = Wish(request=request, profile=profile, request_id=watch.request_id, wait=wait)
+            async with self.shelf.turn(wish) as turn:
+                if turn.finished is not None:
+                    return hand_out(turn.finished, announce, watch=watch)
+                order = await self._order(wish, turn, mode=mode, pressure=pressure, wait=wait_for_budget)
+                watch.decision = order.decision
+                if mode is CacheMode.USE:
+                    announce(cache_asked(order))
+                if order.missing:
+                    self._parts.approve(order.decision)
+                turn.result = await make(order, await self._workshop(announce, watch))
+            return turn.result
 
     async def _order(
         self, wish: Wish, turn: Turn, *, mode: CacheMode, pressure: int, wait: float | None
@@ -195,6 +197,7 @@ class ImageRouter(Decider):
         decision, waited = await eased(lambda: self._decide_now(request, wish.profile, pressure), patience)
         notes: tuple[str, ...] = (f"waited {waited:.1f} s for the budget's pressure to fall",) * (waited > 0)
         known = known_of(turn, resend=plan.on_ambiguous is OnAmbiguous.ONCE)
+        earlier = len(known)
         if mode is CacheMode.USE:
             wanted = [index for index in range(request.n) if index not in known]
             hits = await self.shelf.cached(decision, wanted, allowed=plan.adapt)
@@ -212,6 +215,7 @@ class ImageRouter(Decider):
             wait_for_budget=max(0.0, (self._parts.wait_for_budget if wait is None else wait) - waited),
             cache=mode,
             known=known,
+            hits=len(known) - earlier,
             notes=notes,
         )
 
@@ -342,16 +346,17 @@ class ImageRouter(Decider):
                 f"as_of, or use the emulator (offline)"
             )
 
-    async def _workshop(self, on_event: Sink | None) -> Workshop:
+    async def _workshop(self, announce: Sink, watch: Watch) -> Workshop:
         parts = self._parts
         return Workshop(
             door=await self.door(),
             card=card_on(self.day, parts.cards),
             accounts=self.accounts,
             shelf=self.shelf,
-            announce=parts.announce.also(on_event),
+            announce=announce,
             clock=parts.clock,
             sleep=parts.sleep,
+            watch=watch,
         )
 
     def _plan(self, request: ImageRequest, profile: str | None) -> Plan:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from image_router.core.breaker import Place
 from image_router.core.causes import Cause, FailureScope, Retry
 from image_router.core.errors import StorageError
-from image_router.core.events import LimitLearned, Paced
+from image_router.core.events import LimitLearned, Paced, PaceEnded
 from image_router.core.money import Nanos
 from image_router.core.outcome import Outcome
 from image_router.core.pacing import (
@@ -93,10 +93,19 @@ class Traffic:
             return got
         if got.wait is None or got.wait > patience:
             return short(got, patience)
-        if got.wait:
-            limit = got.limit.name
-            self._parts.announce(Paced(model=ask.model, scope=ask.scope, limit=limit, wait=got.wait))
-        return await self._room.wait(ticket)
+        return await self._in_line(ticket, got.limit.name, got.wait)
+
+    async def _in_line(self, ticket: Ticket, limit: str, wait: float) -> Permit | Refusal:
+        ask, steady, announce = ticket.ask, self._parts.steady, self._parts.announce
+        if wait:
+            announce(Paced(model=ask.model, scope=ask.scope, limit=limit, wait=wait))
+        try:
+            got = await self._room.wait(ticket)
+        finally:
+            waited = steady() - ticket.since
+            if wait:
+                announce(PaceEnded(model=ask.model, scope=ask.scope, limit=limit, waited=waited))
+        return replace(got, waited=waited, queued=True)
 
     async def report(self, permit: Permit, outcome: Outcome, *, spent: Nanos | None) -> Outcome:
         """Learn from what came; `spent` is None when it may have been billed and nobody knows.
@@ -130,6 +139,18 @@ class Traffic:
     async def bind(self, resource: str, permit: Permit, *, until: float) -> None:
         """A file or batch was made with this permit; it stays with its key. `until`: epoch seconds."""
         await self._parts.store.bind(resource, permit.member.name, until=until)
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """All keys of the pool."""
+        return self._parts.pool.members
+
+    async def owner(self, resource: str) -> Member | None:
+        """The key that made a file or batch, and alone may use it; of one key, all are its own."""
+        pool = self._parts.pool
+        if len(pool.members) == 1:
+            return pool.members[0]
+        return pool.member(await self._parts.store.owner(resource) or "")
 
     async def circuits(self) -> tuple[OpenCircuit, ...]:
         """Everything that is not well."""
@@ -167,12 +188,15 @@ class Traffic:
             await self._settle(permit, Aftermath(cause=Cause.OK, sent=False))
         return shortest or self._ill(ask, members)
 
-    async def _estimate(self, ticket: Ticket, ahead: Sequence[Ask]) -> Refusal | Shortage:
-        """How long it takes behind those who wait already. They are spread over the projects."""
+    async def _estimate(self, ticket: Ticket, ahead: Sequence[Ask]) -> Permit | Refusal | Shortage:
+        """How long it takes behind those who wait already. They are spread over the projects; where one has
+        no limits, nobody needs to wait."""
         members = await self._members(ticket.ask)
         if isinstance(members, Refusal):
             return members
         able = await self._able(ticket.ask, members)
+        if any(not self._parts.rules.limits(ticket.ask.model, member.project) for member in able):
+            return await self._attempt(ticket)
         projects = {member.project for member in able}
         shortest: Shortage | None = None
         for project in projects:
@@ -186,12 +210,11 @@ class Traffic:
 
     async def _members(self, ask: Ask) -> Sequence[Member] | Refusal:
         """All members, or the one that owns what the call uses."""
-        pool = self._parts.pool
-        if not ask.resources or len(pool.members) == 1:
-            return pool.members
-        owners = {await self._parts.store.owner(resource) for resource in ask.resources}
-        member = pool.member(owners.pop() or "") if len(owners) == 1 else None
-        if member is not None:
+        if not ask.resources:
+            return self._parts.pool.members
+        owners = [await self.owner(resource) for resource in ask.resources]
+        member = owners[0]
+        if member is not None and all(owner is member for owner in owners):
             return (member,)
         listed = ", ".join(ask.resources)
         return Refusal(
@@ -254,7 +277,7 @@ class Traffic:
 
         def change(meters: Meters, now: Moment) -> tuple[Meters, list[LimitLearned]]:
             settled = settle(meters, charges, after=after, learning=learning, now=now)
-            lessons = (c for c in charges if after.cause in c.limit.learns_from)
+            lessons = (c for c in charges if after.cause in c.limit.learns_from and c.limit.counted)
             return settled, [self._lesson(c, settled[c.key], now) for c in lessons]
 
         for lesson in await self._parts.store.change_meters([c.key for c in charges], change):
