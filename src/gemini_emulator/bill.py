@@ -13,6 +13,7 @@ from threading import Lock
 
 from gemini_emulator.clock import stamp
 from gemini_emulator.errors import Json
+from gemini_emulator.text_models import TextModel
 from gemini_emulator.usage import Usage
 from gemini_emulator.world import Lane, Model, Rates, World
 
@@ -95,7 +96,7 @@ class Account:
         self._entries: list[Entry] = []
         self._lock = Lock()
 
-    def tokens(self, entry: Entry, model: Model, *, usage: Usage, queries: Sequence[str]) -> int:
+    def tokens(self, entry: Entry, model: Model | TextModel, *, usage: Usage, queries: Sequence[str]) -> int:
         """Charge what usageMetadata says and the searches that were run; returns the nano-dollars."""
         day = entry.time.date()
         lines = _token_lines(usage, self._world.rates(model, entry.lane, day=day))

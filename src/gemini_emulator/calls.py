@@ -17,7 +17,7 @@ from gemini_emulator import errors
 from gemini_emulator.errors import ApiError, Json
 from gemini_emulator.fault_errors import MAKERS, Where
 from gemini_emulator.fault_wires import Dripping, Dropped, Truncated, pause
-from gemini_emulator.faults import Fault, belongs, parse
+from gemini_emulator.faults import TEXT_CALL, Fault, belongs, parse
 from gemini_emulator.fields import read_json, read_message
 from gemini_emulator.journal import elided
 from gemini_emulator.state import State
@@ -121,6 +121,12 @@ class Call:
     def spoken_method(self) -> str:
         return "generateContent" if self.streamed else self.method
 
+    @property
+    def occasion(self) -> str:
+        """The method as faults know it: what goes wrong with a picture cannot go wrong with a text."""
+        writes = self.spoken_method == "generateContent" and self.state.world.find_text(self.model_id)
+        return TEXT_CALL if writes else self.method
+
     def message(self, name: str) -> Json:
         return read_message(self.raw, name, vertex=self.vertex)
 
@@ -132,7 +138,7 @@ class Call:
             or not found.lives(day, vertex=self.vertex)
             or self.spoken_method not in found.methods
         ):
-            raise self._no_such_model()
+            raise self.no_such_model()
         closed = (
             settings.new_project
             and found.closed_to_new_users is not None
@@ -141,6 +147,17 @@ class Call:
         if closed or found.id in settings.unentitled:
             raise errors.closed_to_new_users(found.id)
         return found
+
+    def no_such_model(self) -> ApiError:
+        """The 404 of a model that is not there, in the words of the service."""
+        if not self.vertex:
+            return errors.model_not_found(
+                self.model_id, self.spoken_method, version=self.version, day=self.day
+            )
+        at = self.request.path_params
+        return errors.publisher_model_not_found(
+            f"projects/{at['project']}/locations/{at['location']}/publishers/google/models/{self.model_id}"
+        )
 
     def option(self, stage: str) -> Fault | None:
         """The claimed fault if it belongs to this stage."""
@@ -254,24 +271,14 @@ class Call:
     def _claim(self) -> Fault | None:
         wish = self.request.headers.get("x-emulator-fault")
         if wish is None:
-            return self.state.faults.claim(self.model_id or None, self.method)
+            return self.state.faults.claim(self.model_id or None, self.occasion, key=self.key)
         try:
             fault = parse(wish)
         except ValueError as error:
             raise errors.invalid(f"x-emulator-fault: {error}") from error
-        if not belongs(fault, self.method):
-            raise errors.invalid(f"x-emulator-fault: {fault.name!r} cannot happen to a {self.method} call")
+        if not belongs(fault, self.occasion):
+            raise errors.invalid(f"x-emulator-fault: {fault.name!r} cannot happen to a {self.occasion} call")
         return fault
-
-    def _no_such_model(self) -> ApiError:
-        if not self.vertex:
-            return errors.model_not_found(
-                self.model_id, self.spoken_method, version=self.version, day=self.day
-            )
-        at = self.request.path_params
-        return errors.publisher_model_not_found(
-            f"projects/{at['project']}/locations/{at['location']}/publishers/google/models/{self.model_id}"
-        )
 
 
 Handler = Callable[[Call], Awaitable[Response]]

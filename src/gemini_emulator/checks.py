@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gemini_emulator.errors import Json, invalid
+from gemini_emulator.text_models import TextModel
 from gemini_emulator.world import Model
 
 ALL_RATIOS = (
@@ -62,6 +63,22 @@ def check_request(body: Json, model: Model, *, vertex: bool = False) -> None:
         raise invalid(f"Developer instruction is not enabled for models/{model.id}")
 
 
+def check_text_request(body: Json, model: TextModel, *, vertex: bool = False) -> None:
+    """The same for a model that answers in words."""
+    config: Json = body.get("generationConfig", {})
+    _check_contents(body, model)
+    wanted = {name.upper() for name in config.get("responseModalities", ())}
+    if wanted - {"TEXT"}:
+        raise invalid(
+            f"The requested combination of response modalities ({', '.join(sorted(wanted))}) is not "
+            f"supported by the model. models/{model.id} accepts the following combination of response "
+            "modalities:\n* TEXT\n"
+        )
+    _check_thinking(config.get("thinkingConfig", {}), model)
+    _check_generation(config, model)
+    _check_safety(body, vertex=vertex)
+
+
 def image_config(config: Mapping[str, Any]) -> Json:
     """imageConfig, or the same thing under responseFormat.image, enum names turned into plain ones."""
     found: Json = dict(config.get("imageConfig") or config.get("responseFormat", {}).get("image") or {})
@@ -85,7 +102,7 @@ def _spelt(number: str) -> str:
 _RATIO_ENUMS = {"_BY_".join(_spelt(side) for side in ratio.split(":")): ratio for ratio in ALL_RATIOS}
 
 
-def _check_contents(body: Json, model: Model) -> None:
+def _check_contents(body: Json, model: Model | TextModel) -> None:
     contents = body.get("contents")
     if not contents:
         raise invalid("* GenerateContentRequest.contents: contents is not specified\n")
@@ -100,7 +117,7 @@ def _check_contents(body: Json, model: Model) -> None:
             _check_part(part, f"contents[{position}].parts[{index}]", model)
 
 
-def _check_part(part: Json, path: str, model: Model) -> None:
+def _check_part(part: Json, path: str, model: Model | TextModel) -> None:
     if not part.keys() & {"text", "inlineData", "fileData", "functionCall", "functionResponse"}:
         raise invalid(
             f"* GenerateContentRequest.{path}.data: required oneof field 'data' must have one initialized "
@@ -154,7 +171,7 @@ def _check_image_config(image: Json, model: Model) -> None:
         raise invalid(f"Image size {size} is not supported for this model")
 
 
-def _check_thinking(thinking: Json, model: Model) -> None:
+def _check_thinking(thinking: Json, model: Model | TextModel) -> None:
     level, budget = thinking.get("thinkingLevel"), thinking.get("thinkingBudget")
     if level is not None and budget is not None:
         raise invalid("You can only set only one of thinking budget and thinking level.")
@@ -176,7 +193,7 @@ def _check_thinking(thinking: Json, model: Model) -> None:
         )
 
 
-def _check_generation(config: Json, model: Model) -> None:
+def _check_generation(config: Json, model: Model | TextModel) -> None:
     if config.get("candidateCount", 1) > 1:
         raise invalid("Multiple candidates is not enabled for this model")
     if "mediaResolution" in config and not model.media_resolution:

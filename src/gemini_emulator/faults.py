@@ -5,6 +5,7 @@ A fault is written `name` or `name;option=value;option=value`. `ok` is the fault
     emulator.faults.add("overloaded", model="gemini-3-pro-image", times=2)
     emulator.faults.script("overloaded", "ok", "rate_limit_minute;retry=12")
     emulator.faults.add("no_image", probability=0.1)
+    emulator.faults.add("rate_limit_minute;retry=12", key="first-key")
 """
 
 from __future__ import annotations
@@ -15,18 +16,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from gemini_emulator import fault_answers, fault_batches, fault_errors, fault_wires
+from gemini_emulator import fault_answers, fault_batches, fault_errors, fault_texts, fault_wires
 from gemini_emulator.errors import Json
 
 OK = "ok"
+TEXT_CALL = "generateText"
+"""generateContent of a text model, told apart from that of an image model."""
 _GENERATE = frozenset({"generateContent", "streamGenerateContent"})
-_CALLS = _GENERATE | {"predict"}
+_CALLS = _GENERATE | {"predict", TEXT_CALL}
 
 # stage → (descriptions by name, methods a rule without a method applies to)
 _STAGES: Mapping[str, tuple[Mapping[str, str], frozenset[str]]] = {
     "error": (fault_errors.DESCRIPTIONS, _CALLS | {"batchGenerateContent"}),
     "wire": (fault_wires.DESCRIPTIONS, _CALLS | {"batchGenerateContent"}),
     "answer": (fault_answers.DESCRIPTIONS, _GENERATE),
+    "text": (fault_texts.DESCRIPTIONS, frozenset({TEXT_CALL})),
     "predict": (fault_answers.PREDICT_DESCRIPTIONS, frozenset({"predict"})),
     "batch": (fault_batches.DESCRIPTIONS, frozenset({"batchGenerateContent"})),
     "poll": (fault_batches.POLL_DESCRIPTIONS, frozenset({"batches.get"})),
@@ -94,6 +98,8 @@ class Rule:
     steps: Sequence[Fault]
     model: str | None = None
     method: str | None = None
+    key: str | None = None
+    """Only calls with this API key."""
     probability: float = 1.0
     repeat: bool = False
     position: int = 0
@@ -102,8 +108,8 @@ class Rule:
     def spent(self) -> bool:
         return not self.repeat and self.position >= len(self.steps)
 
-    def fits(self, model: str | None, method: str) -> bool:
-        if self.spent or (self.model is not None and self.model != model):
+    def fits(self, model: str | None, method: str, *, key: str) -> bool:
+        if self.spent or self.model not in (None, model) or self.key not in (None, key):
             return False
         if self.method is not None:
             return self.method == method
@@ -119,6 +125,7 @@ class Rule:
             "steps": [step.name for step in self.steps],
             "model": self.model,
             "method": self.method,
+            "key": self.key,
             "probability": self.probability,
             "repeat": self.repeat,
             "position": self.position,
@@ -140,21 +147,34 @@ class Faults:
         *,
         model: str | None = None,
         method: str | None = None,
+        key: str | None = None,
         times: int | None = None,
         probability: float = 1.0,
     ) -> None:
         """Let matching calls fail so: `times` of them (None: until cleared), each with a probability."""
         steps = [parse(fault)] * (times if times is not None else 1)
         self._append(
-            Rule(steps=steps, model=model, method=method, probability=probability, repeat=times is None)
+            Rule(
+                steps=steps,
+                model=model,
+                method=method,
+                key=key,
+                probability=probability,
+                repeat=times is None,
+            )
         )
 
     def script(
-        self, *faults: str, model: str | None = None, method: str | None = None, repeat: bool = False
+        self,
+        *faults: str,
+        model: str | None = None,
+        method: str | None = None,
+        key: str | None = None,
+        repeat: bool = False,
     ) -> None:
         """The first matching call fails as the first name says, the second so, then all is well."""
         self._append(
-            Rule(steps=[parse(fault) for fault in faults], model=model, method=method, repeat=repeat)
+            Rule(steps=[parse(fault) for fault in faults], model=model, method=method, key=key, repeat=repeat)
         )
 
     def clear(self) -> None:
@@ -162,11 +182,11 @@ class Faults:
             self._rules.clear()
             self._random = random.Random(self._seed)
 
-    def claim(self, model: str | None, method: str) -> Fault | None:
+    def claim(self, model: str | None, method: str, *, key: str = "") -> Fault | None:
         """What happens to this call; a matching rule is moved on. None: nothing."""
         with self._lock:
             for rule in self._rules:
-                if rule.fits(model, method) and self._hits(rule):
+                if rule.fits(model, method, key=key) and self._hits(rule):
                     fault = rule.step
                     rule.position += 1
                     return fault if fault.name != OK else None
@@ -177,7 +197,7 @@ class Faults:
             return [rule.to_json() for rule in self._rules if not rule.spent]
 
     def load(self, wishes: Iterable[Mapping[str, object]]) -> None:
-        """Rules from JSON: {fault | script: [...], model, method, times, probability, repeat}."""
+        """Rules from JSON: {fault | script: [...], model, method, key, times, probability, repeat}."""
         for wish in wishes:
             rest = {name: value for name, value in wish.items() if name not in {"fault", "script"}}
             if "script" in wish:

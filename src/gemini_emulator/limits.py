@@ -14,6 +14,7 @@ from typing import Any
 
 from gemini_emulator.errors import ApiError
 from gemini_emulator.fault_errors import MAKERS, Where
+from gemini_emulator.text_models import TextModel
 from gemini_emulator.world import NANO, Model, load
 
 _MINUTE, _TEN_MINUTES = timedelta(minutes=1), timedelta(minutes=10)
@@ -42,7 +43,7 @@ class Limits:
         self._counts: defaultdict[str, _Count] = defaultdict(_Count)
         self._spent: deque[tuple[datetime, int]] = deque()
 
-    def admit(self, model: Model, where: Where, *, now: datetime) -> None:
+    def admit(self, model: Model | TextModel, where: Where, *, now: datetime) -> None:
         """Count one request. Raises the 429 of the limit it would break."""
         if self._most_nano is not None and self._spend_since(now - _TEN_MINUTES) >= self._most_nano:
             raise MAKERS["spend_limit"](where)

@@ -18,6 +18,8 @@ from gemini_emulator.errors import Json
 from gemini_emulator.imagen import predictions, read_predict
 from gemini_emulator.replies import events
 from gemini_emulator.state import State
+from gemini_emulator.text_models import TextModel
+from gemini_emulator.text_routes import TEXT_METHODS
 from gemini_emulator.usage import Usage, prompt_tokens
 from gemini_emulator.world import Model
 
@@ -32,7 +34,8 @@ async def on_model(request: Request) -> Response:
     state: State = request.app.state.emulator
     if not method and request.method == "GET":
         return await carry_out(Call(request, state, method="models.get", model_id=model_id), _get_model)
-    handler = _METHODS.get(method)
+    writes = state.world.find_text(model_id) is not None
+    handler = (TEXT_METHODS if writes else _METHODS).get(method)
     call = Call(request, state, method=method, model_id=model_id)
     if handler is None or request.method != "POST":
         return call.failure(errors.not_found(f"Method {method or request.method} of models/{model_id}"))
@@ -44,8 +47,7 @@ async def on_models(request: Request) -> Response:
 
 
 async def _list_models(call: Call) -> Response:
-    day = call.state.clock.today()
-    listed = [model for model in call.state.world.models if model.listed(day)]
+    listed = call.state.world.listed(call.day)
     size = min(call.page_size(_PAGE), _LARGEST_PAGE)
     start = _start_after(
         call.request.query_params.get("pageToken", ""), [f"models/{model.id}" for model in listed]
@@ -58,8 +60,8 @@ async def _list_models(call: Call) -> Response:
 
 
 async def _get_model(call: Call) -> Response:
-    model = call.state.world.find(call.model_id)
-    if model is None or not model.listed(call.state.clock.today()):
+    model = next((known for known in call.state.world.listed(call.day) if known.id == call.model_id), None)
+    if model is None:
         raise errors.model_not_found(call.model_id, "generateContent", version=call.version, day=call.day)
     return call.answer(_resource(model))
 
@@ -149,7 +151,7 @@ def _milliseconds(draft: Draft) -> int:
     return draft.ask.pick(draft.ask.model.latency_ms[draft.ask.size], "latency")
 
 
-def _resource(model: Model) -> Json:
+def _resource(model: Model | TextModel) -> Json:
     resource: Json = {
         "name": f"models/{model.id}",
         "version": model.version,
@@ -159,7 +161,9 @@ def _resource(model: Model) -> Json:
         "outputTokenLimit": model.output_limit,
         "supportedGenerationMethods": list(model.methods),
     }
-    if model.dialect == "generateContent":
+    if isinstance(model, TextModel):
+        resource |= {"temperature": 1, "topP": 0.95, "topK": 64, "maxTemperature": 2, "thinking": True}
+    elif model.dialect == "generateContent":
         resource |= {"temperature": 1, "topP": 0.95, "topK": 64, "maxTemperature": 1}
         resource |= {"thinking": True} if model.thinks else {}
     return resource

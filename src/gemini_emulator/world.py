@@ -12,6 +12,8 @@ from importlib.resources import files
 from math import log
 from typing import Any, Literal
 
+from gemini_emulator.text_models import TextModel
+
 NANO = 10**9
 Dialect = Literal["generateContent", "predict"]
 Lane = Literal["interactive", "batch"]
@@ -125,6 +127,7 @@ class World:
     """Every model and price known, whatever the day."""
 
     models: tuple[Model, ...]
+    texts: tuple[TextModel, ...]
     prices: tuple[Mapping[str, Any], ...]
     grounding: tuple[Mapping[str, Any], ...]
     extra_tokens: Mapping[str, int]
@@ -132,7 +135,15 @@ class World:
     def find(self, model_id: str) -> Model | None:
         return next((model for model in self.models if model.id == model_id), None)
 
-    def rates(self, model: Model, lane: Lane, *, day: date) -> Rates:
+    def find_text(self, model_id: str) -> TextModel | None:
+        return next((model for model in self.texts if model.id == model_id), None)
+
+    def listed(self, day: date) -> tuple[Model | TextModel, ...]:
+        """What models.list tells on a day."""
+        drawing = (model for model in self.models if model.listed(day))
+        return (*drawing, *(model for model in self.texts if model.lives(day)))
+
+    def rates(self, model: Model | TextModel, lane: Lane, *, day: date) -> Rates:
         """The rates in force on a day: the latest entry that had begun."""
         lane_name = "standard" if lane == "interactive" else "batch"
         known = [
@@ -166,6 +177,10 @@ def world() -> World:
     ]
     return World(
         models=tuple(models + aliases),
+        texts=tuple(
+            TextModel(**{name: _frozen(value) for name, value in entry.items()})
+            for entry in load("texts.toml")["models"]
+        ),
         prices=tuple(prices["rates"]),
         grounding=tuple(prices["grounding"]),
         extra_tokens=book["extra_tokens"],

@@ -17,12 +17,14 @@ APRIL = {
     "imagen-4.0-generate-001",
     "imagen-4.0-ultra-generate-001",
     "imagen-4.0-fast-generate-001",
+    "gemini-3.1-flash-lite-preview",
 }
 NOVEMBER = {
     "gemini-2.5-flash-image",
     "gemini-3-pro-image",
     "gemini-nano-banana-2.1",
     "gemini-3.1-flash-lite-image",
+    "gemini-3.1-flash-lite",
 }
 
 
@@ -31,7 +33,7 @@ def _ids(answer: httpx2.Response) -> set[str]:
 
 
 def test_every_day_has_its_own_models(now: Any, then: Any) -> None:
-    """The seven ids of April and the four of November."""
+    """The seven image models of April, the four of November, and the text model of the day."""
     assert _ids(then.get("/v1beta/models")) == APRIL
     assert _ids(now.get("/v1/models")) == NOVEMBER
 

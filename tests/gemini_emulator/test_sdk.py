@@ -105,10 +105,10 @@ def test_an_unknown_finish_reason_is_a_new_member(sdk: genai.Client, today: Emul
 
 
 def test_models_are_listed_and_read(sdk: genai.Client) -> None:
-    """Four ids in November 2026, page by page."""
+    """Four image models and a text model in November 2026, page by page."""
     listed = {model.name for model in sdk.models.list(config={"page_size": 2})}
     assert f"models/{PRO}" in listed
-    assert len(listed) == 4
+    assert len(listed) == 5
     assert sdk.models.get(model=PRO).input_token_limit == 131072
 
 
@@ -181,7 +181,7 @@ async def test_the_asynchronous_client_does_the_same(today: Emulator) -> None:
         while not job.done:
             job = await sdk.batches.get(name=job.name or "")
         assert job.state == types.JobState.JOB_STATE_SUCCEEDED
-        assert len([model async for model in await sdk.models.list()]) == 4
+        assert len([model async for model in await sdk.models.list()]) == 5
     client.close()
 
 

@@ -21,6 +21,7 @@ from gemini_emulator.pictures.colour import RGB, mix
 SMOOTHED_UP_TO = 4_800_000
 PAPER: RGB = (244, 240, 230)
 PENCIL: RGB = (74, 72, 84)
+_SHARES = np.linspace(0, 1, 48)
 
 Point = tuple[float, float]
 Points = NDArray[np.float64]
@@ -102,8 +103,8 @@ class Easel:
         if box is None:
             return
         size = (box[2] - box[0], box[3] - box[1])
-        across = (np.linspace(box[0], box[2], 48) - x) / wide
-        down = (np.linspace(box[1], box[3], 48) - y) / high
+        across = (box[0] - x + _SHARES * size[0]) / wide
+        down = (box[1] - y + _SHARES * size[1]) / high
         falloff = np.clip(1 - np.hypot(across[None, :], down[:, None]), 0, 1) ** 1.6
         mask = Image.fromarray((falloff * veil.alpha * 255).astype(np.uint8))
         self.image.paste(veil.colour, box, enlarged(mask, size))
@@ -195,14 +196,22 @@ class Pen:
         )
 
     def placed(self, points: Points) -> Points:
-        cos, sin = math.cos(self.turn) * self.scale, math.sin(self.turn) * self.scale
-        side = -1 if self.flip else 1
-        spots: Points = points @ np.array([[side * cos, side * sin], [-sin, cos]])
+        across = -self.scale if self.flip else self.scale
+        if self.turn:
+            cos, sin = math.cos(self.turn), math.sin(self.turn)
+            spots: Points = points @ ((across * cos, across * sin), (-self.scale * sin, self.scale * cos))
+        else:
+            spots = points * (across, self.scale)
         spots += (self.x, self.y)
         return spots
 
     def poly(self, points: Sequence[Point], paint: Paint) -> None:
         self.easel.fill(self.placed(np.array(points, dtype=float)), paint)
+
+    def polys(self, shapes: Points, paints: Iterable[Paint]) -> None:
+        """Many polygons of as many corners each (shapes, corners, 2), placed at one go."""
+        for points, paint in zip(self.placed(shapes), paints, strict=True):
+            self.easel.fill(points, paint)
 
     def blob(self, points: Sequence[Point], paint: Paint) -> None:
         """A closed smooth curve through the points."""
@@ -241,19 +250,31 @@ class Pen:
     ) -> None:
         """A smooth band along the points with round ends, from `width` to `end` (default: the same)."""
         spine = smooth(np.array(list(points), dtype=float), closed=False)
-        halves = np.linspace(width, width if end is None else end, len(spine)) / 2
-        along = np.diff(spine, axis=0, append=2 * spine[-1:] - spine[-2:-1])
-        along /= np.maximum(np.sqrt((along**2).sum(axis=1)), 1e-9)[:, None]
-        normal = np.stack([-along[:, 1], along[:, 0]], axis=-1) * halves[:, None]
-        caps = [_cap(spine[-1], normal[-1], 1), _cap(spine[0], -normal[0], 1)]
+        along = np.empty_like(spine)
+        along[:-1] = spine[1:] - spine[:-1]
+        along[-1] = along[-2]
+        halves = width / 2 if end is None else np.linspace(width / 2, end / 2, len(spine))
+        normal = along[:, ::-1] * (-1, 1)
+        normal *= (halves / np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9))[:, None]
+        caps = [_cap(spine[-1], normal[-1]), _cap(spine[0], -normal[0])]
         outline = np.concatenate([spine + normal, caps[0], (spine - normal)[::-1], caps[1]])
         self.easel.fill(self.placed(outline), paint)
 
     def arc(self, shape: Box, paint: Paint, *, span: Point, width: float) -> None:
         """A ribbon along a part of an ellipse; `span` in degrees, 0 to the right, clockwise."""
         x, y, wide, high = shape
-        angles = np.radians(np.linspace(span[0], span[1], 14))
+        angles = [math.radians(span[0] + (span[1] - span[0]) * step / 13) for step in range(14)]
         self.ribbon([(x + wide * math.cos(a), y + high * math.sin(a)) for a in angles], paint, width=width)
+
+    def ring(self, shape: Box, paint: Paint, *, width: float) -> None:
+        """The outline of an ellipse by its centre and half axes."""
+        x, y, wide, high = shape
+        around, half = _circle(28), width / 2
+        closed = np.concatenate([around, around[:1]])
+        outline = np.concatenate(
+            [closed * (wide + half, high + half), closed[::-1] * (wide - half, high - half)]
+        )
+        self.easel.fill(self.placed(outline + (x, y)), paint)
 
     def glow(self, shape: Box, veil: Veil) -> None:
         """A soft oval by its centre and half axes."""
@@ -296,10 +317,13 @@ def smooth(points: Points, *, closed: bool) -> Points:
     return curve if closed else np.concatenate([curve, points[-1:]])
 
 
-def _cap(centre: Points, normal: Points, side: int) -> Points:
-    angles = np.linspace(0, math.pi, 8)[1:-1]
-    forward = np.array([normal[1], -normal[0]]) * side
-    half: Points = centre + np.cos(angles)[:, None] * normal + np.sin(angles)[:, None] * forward
+_HALF_TURN = np.linspace(0, math.pi, 8)[1:-1]
+_CAP = np.stack([np.cos(_HALF_TURN), np.sin(_HALF_TURN)], axis=-1)
+
+
+def _cap(centre: Points, normal: Points) -> Points:
+    forward = (normal[1], -normal[0])
+    half: Points = centre + _CAP @ (normal, forward)
     return half
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gemini_emulator.pictures.colour import RGB
-from gemini_emulator.pictures.easel import Easel, Pen, Veil
+from gemini_emulator.pictures.easel import Easel, Pen, Point, Veil
 from gemini_emulator.pictures.scene import Scene, lit
 
 _CONFETTI: tuple[RGB, ...] = ((240, 120, 90), (248, 196, 92), (236, 140, 160), (150, 190, 120), (226, 92, 70))
@@ -35,25 +37,18 @@ def paint_motes(easel: Easel, scene: Scene) -> None:
 def _rain(pen: Pen, scene: Scene) -> None:
     dice = scene.dice("rain")
     wide, high = pen.easel.width / pen.scale, pen.easel.height / pen.scale
+    streaks: list[tuple[Point, Point, Point, Point]] = []
+    shades: list[RGB] = []
     for _ in range(round(150 * wide * high)):
         x, y, length = dice.uniform(0, wide), dice.uniform(-0.05, high), dice.uniform(0.03, 0.09)
-        thick = dice.uniform(0.0018, 0.0034)
-        streak = [
-            (x, y),
-            (x + thick, y),
-            (x + thick - length * 0.22, y + length),
-            (x - length * 0.22, y + length),
-        ]
-        pen.poly(streak, lit((236, 244, 252), scene.light, share=dice.uniform(0.2, 0.9)))
+        thick, foot = dice.uniform(0.0018, 0.0034), (x - length * 0.22, y + length)
+        streaks.append(((x, y), (x + thick, y), (foot[0] + thick, foot[1]), foot))
+        shades.append(lit((236, 244, 252), scene.light, share=dice.uniform(0.2, 0.9)))
+    pen.polys(np.array(streaks), shades)
     splash = lit((236, 244, 252), scene.light, share=0.7)
     for _ in range(round(16 * wide)):
         x, y, reach = dice.uniform(0, wide), high * dice.uniform(0.86, 0.99), dice.uniform(0.014, 0.034)
-        pen.arc(
-            (x, y, reach, reach * 0.3),
-            splash,
-            span=(0, 360),
-            width=0.003,
-        )
+        pen.ring((x, y, reach, reach * 0.3), splash, width=0.003)
 
 
 def _snowfall(pen: Pen, scene: Scene) -> None:
