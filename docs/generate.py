@@ -158,6 +158,7 @@ def settings() -> str:
 
 def _default(name: str, value: object) -> str:
     special = {
+        "projects": "none",
         "home": "the user's data folder",
         "confirm_above": "`1` (dollars)",
         "user_agent": "image-router and its version",

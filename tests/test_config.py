@@ -10,6 +10,7 @@ import pytest
 
 from image_router.config import (
     VARIABLES,
+    ProjectKey,
     ProviderName,
     Secret,
     Settings,
@@ -18,7 +19,7 @@ from image_router.config import (
 )
 from image_router.config.parsers import PARSERS
 from image_router.core.catalog import ModelState
-from image_router.core.errors import ConfigError
+from image_router.core.errors import ConfigError, InvalidRequest
 from image_router.core.types import OnAmbiguous
 
 
@@ -75,6 +76,43 @@ def test_keys_are_read_in_the_order_of_the_sdk(home: Path, here: Path) -> None:
     assert load_settings(environ=both, folder=here, home=home).require_key().reveal() == "google"
     empty = both | {"GOOGLE_API_KEY": ""}
     assert load_settings(environ=empty, folder=here, home=home).require_key().reveal() == "gemini"
+
+
+def test_projects_are_read_from_tables(home: Path, here: Path) -> None:
+    """Each table is a key of the pool, given or in a variable; the pool serves instead of a single key."""
+    (here / "image-router.toml").write_text(
+        '[[projects]]\nname = "shop"\napi_key_env = "SHOP_KEY"\nweight = 3\nusage_tier = 2\n'
+        '[[projects]]\napi_key = "second"\n'
+    )
+    environ = {"SHOP_KEY": "first", "GEMINI_API_KEY": "aside"}
+    settings = load_settings(environ=environ, folder=here, home=home)
+    assert settings.projects == (
+        ProjectKey(api_key=Secret("first"), variable="SHOP_KEY", name="shop", weight=3, usage_tier=2),
+        ProjectKey(api_key=Secret("second")),
+    )
+    assert "first" not in repr(settings)
+    assert load_settings(environ=environ, folder=here, home=home, api_key="mine").projects == ()
+    with pytest.raises(InvalidRequest, match="both api_key and projects"):
+        load_settings(environ={}, folder=here, home=home, api_key="a", projects="b, c")
+
+
+def test_projects_in_one_variable(home: Path, here: Path) -> None:
+    """Keys stand side by side in one variable, with the name of their project where it is known."""
+    environ = {"IMAGE_ROUTER_API_KEYS": "shop=AIza-1, press=AIza-2 AIza-3"}
+    found = load_settings(environ=environ, folder=here, home=home).projects
+    assert [(key.name, key.require_key().reveal()) for key in found] == [
+        ("shop", "AIza-1"),
+        ("press", "AIza-2"),
+        (None, "AIza-3"),
+    ]
+
+
+def test_a_key_that_is_not_set_is_missed_when_it_is_needed(home: Path, here: Path) -> None:
+    """A project whose variable is empty stands in nobody's way until a real call needs its key."""
+    (here / "image-router.toml").write_text('[[projects]]\nname = "shop"\napi_key_env = "SHOP_KEY"\n')
+    settings = load_settings(environ={}, folder=here, home=home)
+    with pytest.raises(ConfigError, match="project 'shop' takes its key from SHOP_KEY, which is not set"):
+        settings.projects[0].require_key()
 
 
 def test_a_secret_hides_itself(home: Path, here: Path) -> None:
@@ -138,6 +176,19 @@ def test_tables_and_enums(home: Path, here: Path) -> None:
         ("profile = ''", "is not a text"),
         ("profile = 3", "is not a text"),
         ("model_states = 'alive'", "is a table"),
+        ("projects = 3", "key projects: the projects are no list of tables"),
+        ("[[projects]]\nname = 'shop'", "project 'shop' has no key; give api_key_env"),
+        ("[[projects]]\napi_key = 'a'\napi_key_env = 'B'", "project number 1 has both api_key and"),
+        ("[[projects]]\napi_key = 3", "project number 1: api_key is empty or no text"),
+        ("[[projects]]\napi_key = 'a'\nwieght = 2", "unknown key wieght; known are api_key, api_key_env"),
+        ("[[projects]]\napi_key = 'a'\nweight = 0", "weight is 0; give a whole number from 1 up"),
+        ("[[projects]]\napi_key = 'a'\nusage_tier = 4", "usage_tier is 4; give a whole number from 1 to 3"),
+        ("[[projects]]\napi_key = 's'\n[[projects]]\napi_key = 's'", "projects 1 and 2 have the same key"),
+        (
+            "projects = [{name = 'x', api_key = 'a'}, {name = 'x', api_key = 'b', usage_tier = 1}]",
+            "the keys of project 'x' state two usage tiers",
+        ),
+        ("vertex = true\nprojects = [{api_key = 'a'}]", "names API keys, and .* enterprise"),
         ("[model_states]\nx = 'poorly'", "model x is 'poorly'"),
         ("as_of =", "is not valid TOML"),
     ],

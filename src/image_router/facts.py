@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from image_router.core.catalog import Catalog, ModelState
@@ -73,19 +74,30 @@ def load_policies(
     return {name: parse_policy(files[name], parents=files) for name in wanted}
 
 
-def load_traffic(home: Path | None, *, tier: int | None) -> TrafficRules:
+def load_traffic(
+    home: Path | None,
+    *,
+    tier: int | None,
+    tiers: Mapping[str, int] = MappingProxyType({}),
+    paced: bool = True,
+) -> TrafficRules:
     """Limits and circuits: the user's `<home>/limits/*.toml`, else the shipped ones.
 
-    `tier` is the project's usage tier; None: nothing is limited beforehand, refusals still teach.
+    `tier` is the usage tier of every project that `tiers` does not name; None: nothing is limited, except
+    while the provider asks to wait. Not `paced`: nothing is limited at all.
     """
     from image_router.core.limits import TrafficRules, UsageTier  # what explaining need not load
     from image_router.core.limits_toml import parse_circuits, parse_limits
 
     book = parse_limits(_read(_own(home, "limits/gemini.toml")))
-    if tier is None:
+    if not paced:
         book = replace(book, everywhere=dict.fromkeys(UsageTier, ()), models={})
-    trips = parse_circuits(_read(_own(home, "limits/circuits.toml")))
-    return TrafficRules(book=book, trips=trips, tier=UsageTier(str(tier or 3)))
+    return TrafficRules(
+        book=book,
+        trips=parse_circuits(_read(_own(home, "limits/circuits.toml"))),
+        tier=None if tier is None else UsageTier(str(tier)),
+        tiers={project: UsageTier(str(own)) for project, own in tiers.items()},
+    )
 
 
 def _own(home: Path | None, name: str) -> Path:

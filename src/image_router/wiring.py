@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from gemini_emulator import Emulator
     from image_router.core.catalog import Catalog
     from image_router.core.events import Sink
+    from image_router.core.limits import TrafficRules
     from image_router.core.policy import Policy
     from image_router.core.rates import RateCard
     from image_router.engine.accounts import Accounts
     from image_router.engine.door import Door
+    from image_router.engine.pool import Pool
     from image_router.engine.router import Parts
     from image_router.engine.shelf import Shelf
     from image_router.providers.base import Provider
@@ -169,21 +171,17 @@ class _Doors:
     async def door(self, provider: Provider) -> Door:
         """The emulator's overloads must not shut real models, and its calls are not paced."""
         from image_router.engine.admission import TrafficParts
-        from image_router.engine.pool import Member, Pool, key_name
         from image_router.engine.traffic import Traffic
         from image_router.storage.traffic import DatabaseTraffic
         from image_router.storage.traffic_memory import MemoryTraffic
 
         settings = self._settings
-        secret = settings.api_key.reveal() if settings.api_key and not settings.offline else provider.name
-        member = Member(name=key_name(secret), provider=provider)
         offline = settings.offline or not provider.real
         store = MemoryTraffic() if offline else DatabaseTraffic(await self._database.opened())
-        rules = facts.load_traffic(settings.home, tier=None if offline else settings.usage_tier)
         return Traffic(
             TrafficParts(
-                pool=Pool([member]),
-                rules=rules,
+                pool=_pool_of(settings, provider),
+                rules=traffic_rules_of(settings, paced=not offline),
                 models=self._catalog.find,
                 announce=self._announce,
                 store=store,
@@ -191,11 +189,51 @@ class _Doors:
         )
 
 
+def traffic_rules_of(settings: Settings, *, paced: bool = True) -> TrafficRules:
+    """Limits by project, and what opens a circuit. Raises ConfigError for a broken file."""
+    from image_router.engine.pool import UNSTATED
+
+    tiers = {key.name or UNSTATED: key.usage_tier for key in settings.projects}
+    stated = {project: tier for project, tier in tiers.items() if tier is not None}
+    return facts.load_traffic(settings.home, tier=settings.usage_tier, tiers=stated, paced=paced)
+
+
 def provider_for(settings: Settings) -> Callable[[], Provider]:
     """What makes the provider when it is first needed; in offline mode that is the emulator, nothing else."""
     if settings.offline:
         return lambda: _through(_offline(settings), real=False)
+    if settings.projects:
+        return lambda: _pooled(settings)
     return lambda: _through(settings, real=True)
+
+
+def _pooled(settings: Settings) -> Pool:
+    """A member for each key, under a name that does not give the key away."""
+    from image_router.engine.pool import UNSTATED, Member, Pool, key_name
+
+    # All keys first: a member that is made has connections, which nobody would close.
+    keys = [(key.require_key(), key) for key in settings.projects]
+    return Pool(
+        [
+            Member(
+                name=key_name(secret.reveal()),
+                provider=_through(replace(settings, api_key=secret), real=True),
+                project=key.name or UNSTATED,
+                weight=key.weight,
+            )
+            for secret, key in keys
+        ]
+    )
+
+
+def _pool_of(settings: Settings, provider: Provider) -> Pool:
+    """The provider as a pool; one that is none is its only member."""
+    from image_router.engine.pool import Member, Pool, key_name
+
+    if isinstance(provider, Pool):
+        return provider
+    secret = settings.api_key.reveal() if settings.api_key and not settings.offline else provider.name
+    return Pool([Member(name=key_name(secret), provider=provider)])
 
 
 def _offline(settings: Settings) -> Settings:

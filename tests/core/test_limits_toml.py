@@ -77,6 +77,14 @@ def test_each_project_has_its_tier() -> None:
     assert by_project == {"big": 5_000, "small": 500}
 
 
+def test_without_a_tier_nothing_is_limited() -> None:
+    """A project of unknown tier has no figures, counts nothing and learns no rate."""
+    rules = TrafficRules(book=shipped(), trips=(), tier=None)
+    limits = rules.limits(PRO, "any")
+    assert limits
+    assert {(limit.amount, limit.counted) for limit in limits} == {(None, False)}
+
+
 def test_limits_name_their_source() -> None:
     """Where the figures come from and when they were last looked at is part of them."""
     assert "rate-limits" in shipped().source

@@ -322,3 +322,22 @@ def test_names_read_well() -> None:
         "dollars per 10 minutes",
         "images per day",
     ]
+
+
+def test_a_limit_that_is_not_counted_heeds_a_wish_to_wait() -> None:
+    """Calls leave no trace; a refusal that asks to wait 30 s holds for these, and teaches no rate."""
+    uncounted = replace(limit(None), counted=False)
+    key = MeterKey(project="p", model="m", limit=uncounted.name)
+    loads = [Load(key=key, limit=uncounted, amount=1)]
+    changed, charges = admit({}, loads, learning=LEARNING, now=at(0))
+    assert changed == {}
+    assert isinstance(charges, tuple)
+    served = settle({}, charges, after=Aftermath(cause=Cause.OK), learning=LEARNING, now=at(1))
+    assert served == {}
+    refused = Aftermath(cause=Cause.RATE_LIMIT, wait=30.0)
+    meters = settle({}, charges, after=refused, learning=LEARNING, now=at(1))
+    assert meters[key].learned is None
+    _, early = admit(meters, loads, learning=LEARNING, now=at(11))
+    assert isinstance(early, Shortage)
+    assert early.wait == 20
+    assert isinstance(admit(meters, loads, learning=LEARNING, now=at(31))[1], tuple)

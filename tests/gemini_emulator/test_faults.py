@@ -288,6 +288,15 @@ def test_chance_is_seeded() -> None:
     assert 110 < sum(runs[0]) < 190
 
 
+def test_a_rule_may_be_for_one_key() -> None:
+    """A rule with a key fails the calls of that key alone."""
+    faults = Faults(seed=0)
+    faults.add("overloaded", key="ill")
+    assert faults.claim(PRO, "generateContent", key="well") is None
+    assert faults.claim(PRO, "generateContent", key="ill") is not None
+    assert faults.rules()[0]["key"] == "ill"
+
+
 def test_a_fault_applies_to_the_calls_it_belongs_to() -> None:
     """A generateContent answer fault leaves predict and batch calls alone; an error hits them all."""
     faults = Faults(seed=0)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from image_router.config.projects import projects
 from image_router.config.values import ProviderName, Secret
 from image_router.core.catalog import ModelState
 from image_router.core.errors import InvalidRequest
@@ -150,6 +151,7 @@ def listed(names: Any) -> str:
 PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "home": _path,
     "api_key": _secret,
+    "projects": projects,
     "base_url": url,
     "api_version": _version,
     "provider": _member_of(ProviderName),

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from image_router.config.parsers import PARSERS, listed, url
+from image_router.config.projects import with_keys
 from image_router.config.values import ProviderName, Settings
 from image_router.core.errors import ConfigError, InvalidRequest
 
@@ -21,6 +22,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "home": ("IMAGE_ROUTER_HOME",),
         "api_key": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+        "projects": ("IMAGE_ROUTER_API_KEYS",),
         "base_url": ("GOOGLE_GEMINI_BASE_URL",),
         "api_version": ("GOOGLE_GENAI_API_VERSION",),
         "provider": ("IMAGE_ROUTER_PROVIDER",),
@@ -70,6 +72,8 @@ def load_settings(
     home = _parsed("home", found) if "home" in found else _usual_home()
     _add_file(found, home / FILE_NAME)
     values = {name: _parsed(name, found) for name in found} | {"home": home}
+    if "projects" in values:
+        _settle_projects(values, found, environ)
     if values.get("vertex"):
         _settle_vertex(values, found, environ)
     return Settings(**values, origins={name: origin for name, (origin, _) in found.items()})
@@ -115,6 +119,24 @@ def _add_file(found: dict[str, tuple[str, Any]], path: Path) -> None:
         if name not in VARIABLES:
             raise ConfigError(f"{path}: unknown key {name}; known keys are {listed(VARIABLES)}")
         found.setdefault(name, (f"{path}, key {name}", value))
+
+
+def _settle_projects(
+    values: dict[str, Any], found: Mapping[str, tuple[str, Any]], environ: Mapping[str, str]
+) -> None:
+    """The pool serves instead of a single key, except one that was handed to this call."""
+    given = [name for name in ("api_key", "projects") if found.get(name, ("",))[0].startswith(_ARGUMENT)]
+    if len(given) > 1:
+        raise InvalidRequest("both api_key and projects are given; leave one of them out")
+    if given == ["api_key"]:
+        del values["projects"]
+    elif values.get("vertex"):
+        raise ConfigError(
+            f"{found['projects'][0]} names API keys, and {found['vertex'][0]} asks for the enterprise "
+            "endpoint, which takes none; switch one of them off"
+        )
+    else:
+        values["projects"] = with_keys(values["projects"], environ)
 
 
 def _settle_vertex(

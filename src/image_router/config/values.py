@@ -50,12 +50,39 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectKey:
+    """One key of the pool and the project it belongs to. Limits belong to projects, not to keys."""
+
+    api_key: Secret | None = None
+    variable: str | None = None
+    """The environment variable that holds the key."""
+    name: str | None = None
+    """None: not stated. All such keys count as one project, since they may be."""
+    weight: int = 1
+    """Its share of the traffic; a project's share is that of its heaviest key."""
+    usage_tier: int | None = None
+    """None: as the setting usage_tier says."""
+
+    def require_key(self) -> Secret:
+        """The key, at the moment a real call needs it. Raises ConfigError."""
+        if self.api_key is None:
+            called = f"project {self.name!r}" if self.name else "a project"
+            raise ConfigError(
+                f"{called} takes its key from {self.variable}, which is not set; set it, or take the project "
+                f"out of the settings"
+            )
+        return self.api_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything the operator decides. `load_settings()` makes it; each field's sources are in VARIABLES."""
 
     home: Path
     """Own catalogs, rate cards and policies, and all that is stored."""
     api_key: Secret | None = None
+    projects: tuple[ProjectKey, ...] = ()
+    """Several keys as a pool; they serve instead of `api_key`, unless that was given as an argument."""
     base_url: str | None = None
     """None: the provider's own host."""
     api_version: str = "v1beta"
@@ -82,8 +109,8 @@ class Settings:
     cache: CacheMode | None = None
     """None: `use` for requests with a seed, `bypass` for others."""
     usage_tier: int | None = None
-    """The project's usage tier at Google (1 to 3): calls are paced below its published limits. None: only
-    what refusals teach."""
+    """The usage tier at Google (1 to 3) of projects that state none: calls are paced below its published
+    limits. None: they are not paced, and left alone only while a refusal asks to wait."""
     profile: str | None = None
     policy_file: Path | None = None
     model_states: Mapping[str, ModelState] = field(default_factory=dict)
@@ -105,7 +132,7 @@ class Settings:
     """Field → where its value came from; fields left at their default are absent."""
 
     def require_key(self) -> Secret:
-        """The API key, at the moment a real call needs it. Raises ConfigError with the two ways out."""
+        """The API key, at the moment a real call needs it. Raises ConfigError with the ways out."""
         if self.api_key is None:
             raise ConfigError(
                 "no API key is set and offline mode is off; either set GEMINI_API_KEY or GOOGLE_API_KEY "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
@@ -35,12 +35,15 @@ class LimitBook:
     checked: date
     notes: tuple[str, ...] = ()
 
-    def limits(self, model: str, tier: UsageTier) -> tuple[Limit, ...]:
-        """What bounds a call to a model, the shortest window first."""
+    def limits(self, model: str, tier: UsageTier | None) -> tuple[Limit, ...]:
+        """What bounds a call to a model, the shortest window first. Without a tier: its wishes to wait."""
+        if tier is None:
+            common = self.everywhere.get(UsageTier.T1, ())
+            return tuple(replace(limit, amount=None, counted=False) for limit in common)
         own = self.models.get(model, {}).get(tier, ())
         names = {limit.name for limit in own}
-        common = (limit for limit in self.everywhere[tier] if limit.name not in names)
-        return tuple(sorted((*own, *common), key=lambda limit: limit.window.longest))
+        others = (limit for limit in self.everywhere[tier] if limit.name not in names)
+        return tuple(sorted((*own, *others), key=lambda limit: limit.window.longest))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +54,8 @@ class TrafficRules:
     trips: tuple[TripRule, ...]
     tiers: Mapping[str, UsageTier] = field(default_factory=dict)
     """Project → its usage tier."""
-    tier: UsageTier = UsageTier.T1
-    """Of every project that names none."""
+    tier: UsageTier | None = UsageTier.T1
+    """Of every project that names none; None: not known, so nothing is held back."""
 
     def limits(self, model: str, project: str) -> tuple[Limit, ...]:
         """What bounds a call to a model through a project."""

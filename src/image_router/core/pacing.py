@@ -103,6 +103,8 @@ class Limit:
     learns_from: frozenset[Cause] = frozenset()
     by_project: bool = False
     """Counted over all models of the project."""
+    counted: bool = True
+    """False: nothing is counted and no rate is learned; only the provider's wish to wait is heeded."""
 
     @property
     def name(self) -> str:
@@ -279,6 +281,7 @@ def admit(
     changed = {
         load.key: charged(meters.get(load.key, Meter()), load.limit, amount=load.amount, now=now)
         for load in loads
+        if load.limit.counted
     }
     charges = (
         Charge(key=load.key, limit=load.limit, amount=load.amount, slot=load.limit.window.slot(now))
@@ -306,11 +309,18 @@ def settle(
     return {
         charge.key: _settled(meters.get(charge.key, Meter()), charge, after, learning, now)
         for charge in charges
+        if charge.limit.counted or _heeds(charge, after)
     }
+
+
+def _heeds(charge: Charge, after: Aftermath) -> bool:
+    return after.cause in charge.limit.learns_from and after.wait is not None
 
 
 def _settled(meter: Meter, charge: Charge, after: Aftermath, learning: Learning, now: Moment) -> Meter:
     limit, amount = charge.limit, charge.amount
+    if not limit.counted:
+        return held(meter, seconds=after.wait or 0.0, now=now)
     if not after.sent:
         return returned(meter, amount=amount, slot=charge.slot)
     if limit.resource is Resource.DOLLARS and after.spent is not None:

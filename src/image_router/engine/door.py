@@ -34,6 +34,10 @@ class Door(Protocol):
 
     async def release(self, permit: Permit) -> None: ...
 
+    async def bind(self, resource: str, permit: Permit, *, until: float) -> None: ...
+
+    async def owner(self, resource: str) -> Member | None: ...
+
     async def aclose(self) -> None: ...
 
 
@@ -54,6 +58,12 @@ class OpenDoor:
 
     async def release(self, permit: Permit) -> None:
         return None
+
+    async def bind(self, resource: str, permit: Permit, *, until: float) -> None:
+        return None
+
+    async def owner(self, resource: str) -> Member | None:
+        return self._member
 
     async def aclose(self) -> None:
         return None
