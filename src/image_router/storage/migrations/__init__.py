@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, insert, select, text
 
 from image_router.core.errors import StorageError, StorageProblem
 from image_router.storage import schema
-from image_router.storage.migrations import m0001_ledger, m0002_assets, m0003_traffic
+from image_router.storage.migrations import m0001_ledger, m0002_assets, m0003_traffic, m0004_router_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Migration:
 
 ALL: Final = tuple(
     Migration(number=module.NUMBER, name=module.NAME, statements=module.STATEMENTS)
-    for module in (m0001_ledger, m0002_assets, m0003_traffic)
+    for module in (m0001_ledger, m0002_assets, m0003_traffic, m0004_router_keys)
 )
 
 _WORDS: Final = {
