@@ -32,8 +32,9 @@ from image_router.storage.database import Database
 from image_router.storage.exporting import export
 from image_router.storage.keeping import Keeper
 from image_router.storage.landing import Note, insert_asset
-from image_router.storage.ledger import Ledger, settling, take_steps
+from image_router.storage.ledger import Ledger
 from image_router.storage.objects import Folder, now_micros
+from image_router.storage.steps import settling, take_steps
 from image_router.storage.storing_rules import StoringRule, StoringRules, rule_for
 from image_router.storage.work import Works
 from image_router.storage.work_rows import Claimed, Work

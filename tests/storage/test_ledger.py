@@ -22,7 +22,8 @@ from image_router.core.holds import LEASE, Adjustment, AttemptKey, EntryKind, Se
 from image_router.core.types import Lane, Size, Tier, Usage
 from image_router.storage.budgets import Budgets
 from image_router.storage.database import Database, Transaction
-from image_router.storage.ledger import Ledger, closing, settling, take_steps
+from image_router.storage.ledger import Ledger
+from image_router.storage.steps import closing, settling, take_steps
 from storage.ledgers import FIRST, SCOPE, Clock, asked, no_more_room, paid, sending
 
 

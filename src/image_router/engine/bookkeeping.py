@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from image_router.core.decision import Candidate, Decision
+from image_router.core.errors import StorageError
 from image_router.core.events import Held, HoldClosed, Overrun, Sink
-from image_router.core.holds import LEASE, AttemptKey, Hold, HoldRequest, Sending, Settled, Settlement
+from image_router.core.holds import AttemptKey, Hold, HoldRequest, Sending, Settled, Settlement
 from image_router.core.money import Nanos, show_usd
 from image_router.core.pressure import Strain
 from image_router.core.results import Attempt
 from image_router.core.types import Size
 from image_router.engine.accounts import Account, Row
 from image_router.storage.lazy import LazyDatabase
-from image_router.storage.ledger import Ledger
+from image_router.storage.ledger import HEARTBEAT, Ledger
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -28,6 +32,10 @@ class _Held:
     announce: Sink
     request_id: str
     overruns: list[Settled] = field(default_factory=list)
+    failing: bool = False
+    """The books did not take a settlement."""
+    trouble: str | None = None
+    """Why the hold could not be closed."""
 
     async def sent(self, *, index: int, number: int, candidate: Candidate, at_risk: Nanos) -> None:
         key = AttemptKey(number=number, index=index)
@@ -35,7 +43,13 @@ class _Held:
         await self.ledger.sent(self.hold, sending)
 
     async def settled(self, attempt: Attempt, *, index: int, size: Size, row: Row | None = None) -> None:
-        done = await self.ledger.settle(self.hold, settlement_of(attempt, index=index, size=size), row=row)
+        try:
+            done = await self.ledger.settle(
+                self.hold, settlement_of(attempt, index=index, size=size), row=row
+            )
+        except StorageError:
+            self.failing = True
+            raise
         if done.overrun:
             self.overruns.append(done)
             self.announce(Overrun(request_id=self.request_id, attempt=attempt, amount=done.overrun))
@@ -44,12 +58,24 @@ class _Held:
     def hold_id(self) -> str:
         return self.hold.id
 
+    async def close(self) -> None:
+        """Give back what is left. Books that fail must not cost the picture: the lease ends by itself."""
+        try:
+            await self.ledger.close(self.hold, patience=0.0 if self.failing else None)
+        except StorageError as problem:
+            self.trouble = (
+                f"hold {self.hold.id} of {show_usd(self.hold.amount)} could not be closed, and ends with its "
+                f"lease; what was sent and not settled counts as unknown until then and after: {problem}"
+            )
+            _log.error("%s", self.trouble)
+
     @property
     def warnings(self) -> tuple[str, ...]:
-        return tuple(
+        overruns = (
             f"{show_usd(done.spent)} was charged, {show_usd(done.overrun)} more than was held: an overrun"
             for done in self.overruns
         )
+        return (*overruns, *filter(None, (self.trouble,)))
 
 
 def settlement_of(attempt: Attempt, *, index: int, size: Size) -> Settlement:
@@ -83,7 +109,6 @@ class LedgerAccounts:
         async with self._opening:
             if self._ledger is None:
                 self._ledger = Ledger(await self._database.opened(), on_alert=self._announce)
-                await self._ledger.expire()
             return self._ledger
 
     async def aclose(self) -> None:
@@ -93,7 +118,9 @@ class LedgerAccounts:
         await self._database.aclose()
 
     async def strain(self, scope: str) -> Strain:
-        return await (await self._opened()).strain(scope)
+        ledger = await self._opened()
+        await ledger.sweep()
+        return await ledger.strain(scope)
 
     @asynccontextmanager
     async def holding(
@@ -103,15 +130,16 @@ class LedgerAccounts:
         asked = self._asked(decision, request_id, deadline)
         hold = await ledger.hold(asked, wait=wait)
         self._announce(Held(request_id=request_id, scope=asked.scope, amount=asked.amount))
+        held = _Held(ledger, hold, self._announce, request_id)
         beat = asyncio.create_task(_heartbeat(ledger, hold))
         try:
-            yield _Held(ledger, hold, self._announce, request_id)
+            yield held
         finally:
             beat.cancel()
             with suppress(asyncio.CancelledError):
                 await beat
             self._announce(HoldClosed(request_id=request_id, scope=asked.scope, amount=asked.amount))
-            await ledger.close(hold)
+            await held.close()
 
     def _asked(self, decision: Decision, request_id: str, deadline: float) -> HoldRequest:
         request, head = decision.request, decision.head
@@ -131,5 +159,8 @@ class LedgerAccounts:
 
 async def _heartbeat(ledger: Ledger, hold: Hold) -> None:
     while True:
-        await asyncio.sleep(LEASE / 3)
-        await ledger.heartbeat([hold])
+        await asyncio.sleep(HEARTBEAT)
+        try:
+            await ledger.heartbeat([hold])
+        except StorageError as problem:
+            _log.warning("the lease of hold %s could not be renewed: %s", hold.id, problem)

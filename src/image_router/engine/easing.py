@@ -23,25 +23,23 @@ class Patience:
 
 
 async def eased(decide: Callable[[], Awaitable[Decision]], patience: Patience) -> tuple[Decision, float]:
-    """Decide, again while the guard makes it wait; the decision, and how many seconds it took to come.
+    """Decide, again while the guard makes it wait; the decision, and how many seconds it waited.
 
     Raises GuardRefused with the numbers of the last look when the time is over, and at once where so much is
     spent, until its window ends, that nothing others give back would help.
     """
-    since = patience.clock()
+    since, waited = patience.clock(), 0.0
     while True:
         try:
-            decision = await decide()
+            return await decide(), waited
         except GuardRefused as refusal:
-            waited = patience.clock() - since
             left = patience.seconds - waited
             if not refusal.waits:
                 raise
             if left <= 0 or _in_vain(refusal, left):
                 raise _told(refusal, waited) from refusal
-        else:
-            return decision, patience.clock() - since
         await patience.sleep(min(POLL, left))
+        waited = patience.clock() - since
 
 
 def _in_vain(refusal: GuardRefused, seconds: float) -> bool:

@@ -93,7 +93,10 @@ class Shelf(Protocol):
         ...
 
     def placing(self, paid: Paid) -> AbstractAsyncContextManager[Placed]:
-        """Make the bytes safe; inside, the caller settles and writes the row; after, it is tidied up."""
+        """Make the bytes safe; inside, the caller settles and writes the row; after, it is tidied up.
+
+        An error that leaves it means that the row was not written: the picture stays where it can be found.
+        """
         ...
 
     async def aclose(self) -> None:

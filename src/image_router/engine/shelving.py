@@ -22,9 +22,9 @@ from image_router.storage.asset_values import Made
 from image_router.storage.assets import Assets
 from image_router.storage.cache import Cache
 from image_router.storage.database import Database, Transaction
-from image_router.storage.landing import Landed, Note, insert_asset
+from image_router.storage.landing import Landed, Note, Stranded, insert_asset
 from image_router.storage.lazy import LazyDatabase
-from image_router.storage.ledger import settling, take_steps
+from image_router.storage.steps import settling, take_steps
 from image_router.storage.work import Finished, Refused, Works, is_refusal
 from image_router.storage.work_rows import Claimed, Running, Work
 
@@ -47,6 +47,8 @@ class DurableShelf:
         self._assets = assets
         self._opening = asyncio.Lock()
         self._parts: _Opened | None = None
+        self._unbooked: dict[str, str] = {}
+        """Notes of pictures that are safe and whose cost could not be written down → their request ids."""
 
     async def _opened(self) -> _Opened:
         async with self._opening:
@@ -59,10 +61,15 @@ class DurableShelf:
 
     @asynccontextmanager
     async def turn(self, wish: Wish) -> AsyncIterator[Turn]:
+        """Also without a key the store is opened and asked for its rules: after paying it would be too late
+        to learn that there is none."""
+        parts = await self._opened()
+        await parts.assets.rules.of(wish.request.scope)
+        await self._book_late(parts)
         if wish.request.key is None:
             yield Turn(request_id=wish.request_id)
             return
-        works = (await self._opened()).works
+        works = parts.works
         work = _work(wish)
         claim = await works.claim(work, wish.request_id, wait=wish.wait)
         match claim:
@@ -130,11 +137,27 @@ class DurableShelf:
             insert_asset(tx, landed)
             parts.cache.insert(tx, landed)
 
-        yield Placed(row=write)
+        try:
+            yield Placed(row=write)
+        except ImageRouterError:
+            if landed.note is not None:
+                self._unbooked[landed.note] = paid.image.request_id
+            raise
         await _tidied(parts, landed, paid.image)
+
+    async def _book_late(self, parts: _Opened) -> None:
+        """Try again to write down what could not be written when it was paid."""
+        try:
+            for request_id in set(self._unbooked.values()):
+                async for found in parts.assets.stranded(older=0, request_id=request_id):
+                    if found.name in self._unbooked and await _adopt(parts.assets, found):
+                        self._unbooked.pop(found.name, None)
+        except ImageRouterError as problem:
+            _log.warning("paid pictures are not yet written down: %s", problem)
 
     async def aclose(self) -> None:
         if self._parts is not None:
+            await self._book_late(self._parts)
             await self._parts.works.drain()
             await self._parts.cache.aclose()
             await self._parts.assets.aclose()
@@ -152,12 +175,22 @@ def settle(tx: Transaction, note: Note) -> None:
 
 
 async def _adopt_stranded(assets: Assets) -> None:
-    """Pictures of processes that died. A store that is away must not stand in the way of new ones."""
+    """Pictures of processes that died. One that cannot be taken in must not stand in the way of others."""
     try:
         async for found in assets.stranded():
-            await assets.adopt(found, settle)
+            await _adopt(assets, found)
     except ImageRouterError as problem:
-        _log.warning("pictures of a process that died are not yet taken in: %s", problem)
+        _log.warning("pictures of a process that died are not yet looked for: %s", problem)
+
+
+async def _adopt(assets: Assets, found: Stranded) -> bool:
+    """Whether it is taken in, and need not be tried again."""
+    try:
+        await assets.adopt(found, settle)
+    except ImageRouterError as problem:
+        _log.warning("the picture of note %s is not yet taken in: %s", found.name, problem)
+        return False
+    return True
 
 
 async def _tidied(parts: _Opened, landed: Landed, image: GeneratedImage) -> None:

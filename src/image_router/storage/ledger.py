@@ -13,27 +13,21 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
-
-from sqlalchemy import or_, select
 
 from image_router.core.book import Book
 from image_router.core.budget import BudgetAlert
 from image_router.core.errors import (
     BudgetExceeded,
-    ImageRouterError,
     StorageError,
     StorageProblem,
 )
 from image_router.core.holds import (
     LEASE,
     Adjustment,
-    AttemptKey,
     Entry,
     Hold,
     HoldRequest,
-    HoldState,
     Sending,
     Settled,
     Settlement,
@@ -42,78 +36,21 @@ from image_router.core.money import Nanos
 from image_router.core.pressure import Strain
 from image_router.core.reconcile import Call
 from image_router.core.statement import By, Line, Period, Unknown
-from image_router.storage import schema, statements
-from image_router.storage.book_rows import StoredBook
+from image_router.storage import statements
 from image_router.storage.budgets import strain
 from image_router.storage.database import Database, Together, Transaction
+from image_router.storage.steps import Step, closing, expire_some, id_of, renewing, settling, take_together
 from image_router.storage.verify import Report, verify
 
 HEARTBEAT: Final = LEASE / 3
 """Seconds between heartbeats that leave room for two to be lost."""
+SWEEP: Final = 10.0
+"""Seconds between looks for holds whose owners died."""
 PATIENCE: Final = 30.0
 """Seconds a step is repeated while the database is locked or gone."""
 _POLL = (0.02, 0.25)
-_AT_A_TIME: Final = 200
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One thing to do to the Book, and what it must have loaded for it."""
-
-    act: Callable[[Book], Any]
-    hold_id: str | None = None
-    key: AttemptKey | None = None
-    scope: str | None = None
-    repeatable: bool = True
-    """Whether doing it twice is doing it once."""
-    row: Callable[[Transaction], None] | None = None
-    """What is written in the same transaction when the step is not refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """What a step returned, and the thresholds that all steps stored with it passed."""
-
-    value: Any
-    alerts: tuple[BudgetAlert, ...]
-
-
-def take_steps(tx: Transaction, steps: Sequence[Step]) -> tuple[list[Any], list[BudgetAlert]]:
-    """Run steps inside a transaction of the caller's: results or errors in their order, and alerts.
-
-    This is how a settlement shares its transaction with the asset and the finished work it pays for.
-    """
-    stored = StoredBook(tx.connection, tx.now)
-    stored.load(
-        {step.hold_id for step in steps if step.hold_id},
-        {(step.hold_id, step.key) for step in steps if step.hold_id and step.key},
-        scopes={step.scope for step in steps if step.scope},
-    )
-    results: list[Any] = []
-    for step in steps:
-        try:
-            results.append(step.act(stored.book))
-        except ImageRouterError as refusal:
-            results.append(refusal)
-        else:
-            if step.row is not None:
-                step.row(tx)
-    stored.store()
-    return results, stored.book.alerts
-
-
-def settling(hold: Hold | str, done: Settlement, *, row: Callable[[Transaction], None] | None = None) -> Step:
-    """The step of Ledger.settle, for take_steps."""
-    hold_id = _id(hold)
-    return Step(act=lambda book: book.settle(hold_id, done), hold_id=hold_id, key=done.attempt, row=row)
-
-
-def closing(hold: Hold | str) -> Step:
-    """The step of Ledger.close, for take_steps."""
-    hold_id = _id(hold)
-    return Step(act=lambda book: book.close(hold_id), hold_id=hold_id)
 
 
 class Ledger:
@@ -131,10 +68,11 @@ class Ledger:
         self._on_alert = on_alert
         self._patience = patience
         self._dice = dice
-        self._together: Together[Step, Any] = Together(_take_together)
+        self._together: Together[Step, Any] = Together(take_together)
         self._lines: dict[str, deque[asyncio.Event]] = {}
         """Who waits for which scope, in order of arrival."""
         self._returning: set[asyncio.Task[Any]] = set()
+        self._swept_at: float | None = None
 
     async def hold(self, asked: HoldRequest, *, wait: float = 0.0) -> Hold:
         """Set money aside in every scope and window at once.
@@ -157,7 +95,7 @@ class Ledger:
         What the hold no longer covers (after an attempt that was paid or lost) is held in the same step.
         Raises BudgetExceeded when that does not fit and HoldExpired when the hold was given up: do not send.
         """
-        hold_id = _id(hold)
+        hold_id = id_of(hold)
         step = Step(act=lambda book: book.sent(hold_id, call), hold_id=hold_id, key=call.attempt)
         await self._do(step)
 
@@ -171,7 +109,7 @@ class Ledger:
 
     async def settle_and_close(self, hold: Hold | str, done: Settlement) -> Settled:
         """The last settlement of a hold, in one step with closing it."""
-        hold_id = _id(hold)
+        hold_id = id_of(hold)
 
         def act(book: Book) -> Settled:
             settled = book.settle(hold_id, done)
@@ -184,7 +122,7 @@ class Ledger:
 
     async def grow(self, hold: Hold | str, amount: Nanos) -> Hold:
         """Add to a hold, in the windows in which it was taken. Raises BudgetExceeded, HoldExpired."""
-        hold_id = _id(hold)
+        hold_id = id_of(hold)
         return cast(
             Hold,
             await self._do(
@@ -192,16 +130,19 @@ class Ledger:
             ),
         )
 
-    async def close(self, hold: Hold | str) -> Nanos:
-        """End a hold; how much was given back. A call that was sent and not settled counts as unknown."""
-        released = cast(Nanos, await self._surely(closing(hold)))
+    async def close(self, hold: Hold | str, *, patience: float | None = None) -> Nanos:
+        """End a hold; how much was given back. A call that was sent and not settled counts as unknown.
+
+        `patience` is how many seconds to repeat it while the database is locked or gone; None: as always.
+        """
+        released = cast(Nanos, await self._surely(closing(hold), patience=patience))
         self._wake()
         return released
 
     async def heartbeat(self, holds: Collection[Hold | str]) -> tuple[str, ...]:
         """Renew the leases; ids of holds that are no longer open, on which nothing more may be sent."""
-        ids = [_id(hold) for hold in holds]
-        alive = await asyncio.gather(*(self._do(_renewing(hold_id)) for hold_id in ids))
+        ids = [id_of(hold) for hold in holds]
+        alive = await asyncio.gather(*(self._do(renewing(hold_id)) for hold_id in ids))
         return tuple(hold_id for hold_id, lives in zip(ids, alive, strict=True) if not lives)
 
     async def expire(self) -> tuple[str, ...]:
@@ -210,15 +151,22 @@ class Ledger:
         What was not sent is given back; what was sent counts as spent until somebody says better.
         """
         expired: list[str] = []
-        while found := await self.db.write(_expire_some):
+        while found := await self.db.write(expire_some):
             expired += found
         if expired:
             self._wake()
         return tuple(expired)
 
+    async def sweep(self) -> None:
+        """`expire`, unless this process did so in the last seconds: for whoever looks at what is held."""
+        now = time.monotonic()
+        if self._swept_at is None or now - self._swept_at >= SWEEP:
+            self._swept_at = now
+            await self.expire()
+
     async def adjust(self, hold: Hold | str, told: Adjustment) -> Settled:
         """Correct what is counted for an attempt: how the unknown is resolved."""
-        hold_id = _id(hold)
+        hold_id = id_of(hold)
         step = Step(act=lambda book: book.adjust(hold_id, told), hold_id=hold_id, key=told.attempt)
         settled = cast(Settled, await self._surely(step))
         self._wake()
@@ -296,12 +244,12 @@ class Ledger:
         task.add_done_callback(self._returning.discard)
         return task
 
-    async def _surely(self, step: Step) -> Any:
+    async def _surely(self, step: Step, *, patience: float | None = None) -> Any:
         """Also when the caller is cancelled: what was spent is written down."""
-        return await asyncio.shield(self._keep(asyncio.ensure_future(self._do(step))))
+        return await asyncio.shield(self._keep(asyncio.ensure_future(self._do(step, patience=patience))))
 
-    async def _do(self, step: Step) -> Any:
-        until = time.monotonic() + self._patience
+    async def _do(self, step: Step, *, patience: float | None = None) -> Any:
+        until = time.monotonic() + (self._patience if patience is None else patience)
         while True:
             try:
                 stored = await self.db.write_together(self._together, step)
@@ -332,6 +280,7 @@ class Ledger:
                     await _set_within(turn, min(left, self._pause()) if line[0] is turn else left)
                 if line[0] is not turn and time.monotonic() < until:
                     continue
+                await self.sweep()
                 try:
                     return await self._hold(asked)
                 except BudgetExceeded as refusal:
@@ -360,42 +309,5 @@ async def _set_within(event: asyncio.Event, seconds: float) -> None:
         event.clear()
 
 
-def _take_together(tx: Transaction, steps: Sequence[Step]) -> list[_Stored | Exception]:
-    results, alerts = take_steps(tx, steps)
-    stored: list[_Stored | Exception] = []
-    for result in results:
-        refused = isinstance(result, Exception)
-        stored.append(result if refused else _Stored(result, tuple(alerts)))
-        alerts = alerts if refused else []
-    return stored
-
-
-def _expire_some(tx: Transaction) -> list[str]:
-    holds, now = schema.holds.c, tx.now
-    silent = (
-        select(holds.id)
-        .where(
-            holds.state == HoldState.OPEN,
-            or_(holds.lease_until < now.lease, holds.lease_epoch != now.epoch),
-        )
-        .limit(_AT_A_TIME)
-    )
-    ids = list(tx.connection.execute(silent).scalars())
-    take_steps(tx, [_expiring(hold_id) for hold_id in ids])
-    return ids
-
-
-def _expiring(hold_id: str) -> Step:
-    return Step(act=lambda book: book.expire(hold_id), hold_id=hold_id)
-
-
-def _renewing(hold_id: str) -> Step:
-    return Step(act=lambda book: book.renew(hold_id), hold_id=hold_id)
-
-
 def _in_vain(refusal: BudgetExceeded, seconds: float) -> bool:
     return refusal.shortfall is None or refusal.shortfall.in_vain(seconds)
-
-
-def _id(hold: Hold | str) -> str:
-    return hold if isinstance(hold, str) else hold.id

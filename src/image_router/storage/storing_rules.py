@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import delete, insert, select
 
-from image_router.core.errors import InvalidRequest
+from image_router.core.errors import InvalidRequest, StorageError
 from image_router.core.scopes import scope_path
 from image_router.core.storing import StoreMode
 from image_router.storage.asset_tables import storing_rules
@@ -17,6 +18,7 @@ from image_router.storage.database import Database, Transaction
 
 FRESH: Final = 5.0
 """Seconds until a rule set in another process is seen."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +50,23 @@ class StoringRules:
         self._read_at: float | None = None
 
     async def of(self, scope: str) -> StoringRule:
-        """The rule for a scope. Raises InvalidRequest for an oddly spelled one."""
+        """The rule for a scope. Raises InvalidRequest for an oddly spelled one.
+
+        Where the database fails, the rules of the last look count: a paid picture cannot wait for it.
+        """
         if self._read_at is None or self._clock() - self._read_at > FRESH:
-            self._known = await self.all()
-            self._read_at = self._clock()
+            await self._look()
         return rule_for(scope, self._known) or self.default
+
+    async def _look(self) -> None:
+        try:
+            self._known = await self.all()
+        except StorageError as problem:
+            if self._read_at is None:
+                raise
+            _log.warning("the storing rules cannot be read again, those of before count: %s", problem)
+        else:
+            self._read_at = self._clock()
 
     async def all(self) -> dict[str, StoringRule]:
         """Every rule that was set, by scope."""
