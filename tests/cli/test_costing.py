@@ -88,7 +88,7 @@ def test_a_mix_by_name_or_by_shares(run: Run, mix: str, blend: str) -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--mix", "poet"], "neither a profile with a mix"),
+        (["--mix", "poet"], "name a profile (character_product"),
         (["--mix", "gold=5"], "tier 'gold' in the mix is not one of"),
         (["--mix", "nano_banana=-5"], "give a percentage above 0"),
         (["--mix", "nano_banana=60,imagen_4_fast=50"], "sum to 110 %"),
@@ -172,3 +172,48 @@ def test_the_price_table_fits_a_hundred_columns(run: Run) -> None:
     out = run("pricing").out
     assert max(map(len, out.splitlines())) <= 100
     assert "$120.00" in out
+
+
+@pytest.mark.parametrize(
+    ("mix", "tier"),
+    [("economy", "nano_banana"), ("nano_banana_pro", "nano_banana_pro"), ("hero", "imagen_4_standard")],
+)
+def test_one_tier_or_purpose_is_a_mix(run: Run, mix: str, tier: str) -> None:
+    """A tier's name, or a purpose for the tier that serves it, is a mix of that tier alone."""
+    ran = run("cost", "--mix", mix, "--json")
+    assert (ran.status, ran.json["mix"]) == (0, {tier: 100})
+    (alone,) = (row for row in ran.json["tiers"] if row["tier"] == tier)
+    assert ran.json["blend_total_usd"] == alone["total_usd"]
+
+
+@pytest.mark.parametrize("count", ["10000", "10,000", "10_000", "10 000"])
+def test_counts_may_have_marks_between_thousands(run: Run, count: str) -> None:
+    """Ten thousand is ten thousand however it is written."""
+    assert run("cost", "--images", count, "--json").json["images"] == 10_000
+
+
+@pytest.mark.parametrize("count", ["1,00", "10,000_000", "-5", "many", "1e4", ""])
+def test_a_count_that_is_none(run: Run, count: str) -> None:
+    """What is no whole number is refused by its own words."""
+    ran = run("cost", "--images", count)
+    assert ran.status == 2
+    assert f"{count!r} is no whole number from 0 to" in ran.err
+
+
+def test_what_batch_saves_is_said(run: Run) -> None:
+    """One line says what the batch lane would save on the mix: 436.70 less 256.65 of April, 41.2 %."""
+    ran = run("cost", "--as-of", APRIL)
+    assert "The batch lane would save $180.05 (41.2 %) on the mix." in ran.out
+    assert "The batch lane saves $180.05" in run("cost", "--as-of", APRIL, "--lane", "batch").out
+    assert run("cost", "--as-of", APRIL, "--json").json["batch_saves_usd"] == "180.05"
+
+
+def test_a_chart_overwrites_nothing_unasked(run: Run, here: Path) -> None:
+    """A chart that exists stays, with exit 42, until --overwrite is said."""
+    (here / "month.svg").write_text("mine")
+    ran = run("cost", "--chart", "month.svg")
+    assert (ran.status, "month.svg exists; use --overwrite" in ran.err) == (42, True)
+    assert (here / "month.svg").read_text() == "mine"
+    ran = run("cost", "--chart", "month.svg", "--overwrite")
+    assert (ran.status, "drew month.svg" in ran.err) == (0, True)
+    assert (here / "month.svg").read_text().startswith("<svg")

@@ -20,8 +20,10 @@ from gemini_emulator import Emulator, serve
 from image_router.cli import shelf
 from image_router.core.errors import AssetError
 from image_router.core.money import parse_usd, show_usd, usd_text
+from image_router.core.types import ImageRequest
 from image_router.engine.media import save
 from image_router.storage.conversations import ConversationStore
+from made import picture, png
 
 PROGRAM = Path(sys.executable).parent / "image-router"
 
@@ -149,6 +151,24 @@ def test_a_chain_makes_only_what_is_missing(run: Run, here: Path, emulator: Emul
     assert 0 < paid < 200_000_000
     assert again.json["cost_usd"] == usd_text(paid)
     assert pictures(here / "mira") == names
+
+
+def test_a_chain_says_what_it_pays_twice(
+    run: Run, monkeypatch: pytest.MonkeyPatch, emulator: Emulator
+) -> None:
+    """Variants with one prompt are named before anything is spent, in the question too; so are the sizes."""
+    monkeypatch.setenv("IMAGE_ROUTER_CONFIRM_ABOVE", "0.01")
+    command = ("chain", "Mira", "--variant", "asleep", "--variant", "awake", "--variant", "asleep")
+    said = "variants 1, 3 have the same prompt, 'asleep': each is made and paid"
+    seen = len(emulator.requests())
+    ran = run(*command, "--size", "2K")
+    assert ran.status == 5
+    assert f"note: {said}\n" in ran.err
+    assert f"({said}), above the $0.01" in ran.err
+    assert "the variants are made at 2K, the reference at 1K" in ran.err
+    assert len(emulator.requests()) == seen
+    assert run(*command, "--yes", "--json").json["notes"] == [said, "made folder chain/"]
+    assert "(what chain/ holds already is free)" in run(*command).err
 
 
 def test_a_chain_reports_failed_variants(run: Run, emulator: Emulator, here: Path) -> None:
@@ -301,3 +321,60 @@ def test_a_paid_picture_is_kept_elsewhere(
     assert ran.status == 42
     assert "no space left on device; the picture is paid and kept as" in ran.err
     assert len(list(tmp_path.glob("image-router-*/image.jpg"))) == 1
+
+
+def test_another_extension_than_named_is_said(run: Run, here: Path) -> None:
+    """A name whose extension is not that of the bytes is said to be another, in one line and in the JSON."""
+    said = "the picture is JPEG, so it is fox.jpg and not fox.png; its bytes are unchanged"
+    assert run("generate", "a fox", "-o", "fox.png").err.count(f"note: {said}") == 1
+    assert run("generate", "a fox", "-o", "bear.jpeg", "--json").json["notes"] == []
+    again = run("generate", "a fox", "-o", "fox.png", "--json").json
+    assert again["notes"] == [said.replace("is fox.jpg", "is fox-2.jpg")]
+
+
+def test_a_folder_that_is_made_is_said(run: Run, here: Path) -> None:
+    """A folder that was not there is named once it is made; one that was there is not."""
+    assert "note: made folder out/new/" in run("generate", "a fox", "-o", "out/new/").err
+    assert "made folder" not in run("generate", "a fox", "-o", "out/new/").err
+    assert run("generate", "a fox", "-o", "more/fox", "--json").json["notes"] == ["made folder more/"]
+    assert "note: made folder mira/" in run("chain", "Mira", "--variant", "asleep", "-o", "mira").err
+
+
+def test_names_follow_the_order_asked_for(here: Path) -> None:
+    """Whichever picture comes first, the n-th has the n-th free name, of any format."""
+    (here / "image-2.webp").write_bytes(b"mine")
+    out = shelf.Shelf(None)
+    request = ImageRequest(prompt="a fox")
+    names = {index: out.put(picture(png(index), request, index=index)).name for index in (2, 0, 1)}
+    assert names == {0: "image.png", 1: "image-3.png", 2: "image-4.png"}
+
+
+def test_files_are_listed_in_the_order_asked_for(run: Run, here: Path) -> None:
+    """Lines and JSON name the files in the order of their places."""
+    ran = run("generate", "a fox", "-n", "3", "-o", "out/")
+    files = ["out/image.jpg", "out/image-2.jpg", "out/image-3.jpg"]
+    assert [line.split()[0] for line in ran.out.splitlines()[:3]] == files
+    view = run("generate", "a fox", "-n", "2", "-o", "out/", "--json").json
+    assert [image["file"] for image in view["images"]] == ["out/image-4.jpg", "out/image-5.jpg"]
+
+
+def test_equal_pictures_have_files_of_their_own(run: Run, here: Path) -> None:
+    """Pictures with the same bytes are written each, and the later ones name the first."""
+    ran = run("generate", "a fox", "-n", "2", "--seed", "7")
+    assert pictures(here) == ["image-2.jpg", "image.jpg"]
+    assert [line.split()[0] for line in ran.out.splitlines()[:2]] == ["image.jpg", "image-2.jpg"]
+    assert ran.err.count("note: the same bytes as image.jpg") == 1
+
+
+def test_only_what_is_left_to_pay_is_asked_about(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a key or the cache gives free needs no question; of three images the missing one is quoted."""
+    monkeypatch.setenv("IMAGE_ROUTER_CONFIRM_ABOVE", "0.01")
+    paid = ("generate", "a fox", "-n", "2", "--key", "k1")
+    assert run(*paid).status == 5
+    assert run(*paid, "--yes").status == 0
+    assert run(*paid).status == 0
+    assert run("generate", "a bear", "-n", "2", "--cache", "use", "--yes").status == 0
+    assert run("generate", "a bear", "-n", "2", "--cache", "use").status == 0
+    more = run("generate", "a bear", "-n", "3", "--cache", "use")
+    one = run("explain", "a bear", "--json").json["candidates"][0]["quote"]["expected_usd"]
+    assert (more.status, f"${one} expected" in more.err) == (5, True)

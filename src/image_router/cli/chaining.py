@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,12 @@ from image_router.cli.options import (
 )
 from image_router.cli.preview import can_preview, half_blocks
 from image_router.cli.progress import Watch
-from image_router.cli.spending import Manner, Price, confirm, run_watched
+from image_router.cli.spending import Manner, Price, confirm, run_watched, say_notes
 from image_router.core.chain import REFERENCE_KEY, variant_key
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import show_usd
 from image_router.core.results import GeneratedImage
+from image_router.core.types import Size
 from image_router.engine.chains import ChainResult
 from image_router.engine.views import chain_view
 
@@ -49,6 +51,10 @@ def chain(**options: Any) -> int:
     image-router chain "Mira, a courier" --variants-file poses.txt -o mira/ --size 2K
     image-router chain --prompt-file mira.txt --variant "asleep" -o mira/ --yes --json
 
+    --aspect and all other options count for the reference and the variants alike, but for two: the reference
+    is made at 1K whatever --size says, since models read references at about one megapixel, and the purpose
+    is the chain's own. Without --aspect a variant takes the shape its model chooses, mostly the reference's.
+
     The folder (-o, default chain/) holds the pictures and manifest.json. Running the same chain again makes
     only what is missing and pays only for that.
     """
@@ -65,12 +71,17 @@ def chain(**options: Any) -> int:
     settings = settings_from(options)
     concurrency = options.pop("concurrency")
     asked = request_from(options)
+    twice = list(_paid_twice(variants))
+    notes = [*twice, *_sizes(asked)]
     watch = Watch(lambda image, key: folder / f"{key}{image.extension}", images=len(variants) + 1)
 
     async def work() -> ChainResult:
         async with ImageRouter(settings) as router:
             quote = await router.quote_chain(prompt, variants, **asked)
-            price = Price(expected=quote.total, ceiling=quote.ceiling, bound="on its first choices at most")
+            price = Price(
+                expected=quote.total, ceiling=quote.ceiling, bound=_bound(folder), remark="; ".join(twice)
+            )
+            say_notes(notes, manner)
             confirm(price, above=settings.confirm_above, manner=manner)
             watch.quoted = quote.total
             with watch:
@@ -78,8 +89,29 @@ def chain(**options: Any) -> int:
                     prompt, variants, folder=folder, concurrency=concurrency, on_event=watch, **asked
                 )
 
+    new = not folder.exists()
     result = run_watched(work(), watch, manner=manner)
-    return _show(result, folder, manner)
+    made = [f"made folder {folder}/"] if new else []
+    say_notes(made, manner)
+    return _show(result, folder, notes=[*notes, *made], manner=manner)
+
+
+def _paid_twice(variants: Sequence[str]) -> Iterator[str]:
+    for prompt, times in Counter(variants).items():
+        if times > 1:
+            places = [str(place) for place, each in enumerate(variants, 1) if each == prompt]
+            yield f"variants {', '.join(places)} have the same prompt, {prompt!r}: each is made and paid"
+
+
+def _sizes(asked: dict[str, Any]) -> Iterator[str]:
+    if (size := asked.get("size", Size.K1)) != Size.K1:
+        yield f"the variants are made at {size}, the reference at 1K: models read references at that size"
+
+
+def _bound(folder: Path) -> str:
+    """What is in the folder is known only when the chain runs."""
+    free = f" (what {folder}/ holds already is free)" if (folder / "manifest.json").exists() else ""
+    return f"on its first choices{free} at most"
 
 
 def _variants(given: Sequence[str], file: str | None) -> list[str]:
@@ -90,7 +122,7 @@ def _variants(given: Sequence[str], file: str | None) -> list[str]:
     return variants
 
 
-def _show(result: ChainResult, folder: Path, manner: Manner) -> int:
+def _show(result: ChainResult, folder: Path, *, notes: Sequence[str], manner: Manner) -> int:
     made = [(REFERENCE_KEY, result.reference)]
     made += [
         (variant_key(place), variant)
@@ -99,7 +131,7 @@ def _show(result: ChainResult, folder: Path, manner: Manner) -> int:
     ]
     if manner.as_json:
         files = {key: str(folder / f"{key}{image.extension}") for key, image in made}
-        view = {"folder": str(folder), "files": files, **chain_view(result)}
+        view = {"folder": str(folder), "files": files, **chain_view(result), "notes": list(notes)}
         click.echo(json.dumps(view, indent=2, ensure_ascii=False))
     else:
         for key, image in made:

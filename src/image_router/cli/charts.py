@@ -43,7 +43,7 @@ def sparkline(plan: Projection) -> str:
 
 
 def title_of(plan: Projection) -> str:
-    return f"{plan.images:,} images on each tier, at list prices"
+    return f"{plan.images:,} images on each tier alone, and on the mix"
 
 
 def svg(plan: Projection) -> str:

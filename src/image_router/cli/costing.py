@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from decimal import Decimal
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,36 +15,51 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from image_router import facts
 from image_router.cli.charts import png, sparkline, svg
 from image_router.cli.facts_of import known
+from image_router.cli.mixes import WHOLE, mix_of
 from image_router.cli.options import Names, day_options, json_option, settings_from
 from image_router.cli.price_sheet import sheet, sheet_table
-from image_router.config import Settings
 from image_router.core.dominance import Dominated, dominated
-from image_router.core.economics import Basis, Market, Mix, Projection, TierPrice, projection, usd
+from image_router.core.economics import Basis, Market, Projection, TierPrice, blend, projection, usd
 from image_router.core.errors import AssetError, InvalidRequest
 from image_router.core.money import usd_text
 from image_router.core.types import Lane, Size, Tier
+from image_router.storage.files import write_new, write_whole
 
 _MOST_IMAGES = 1_000_000_000_000
-_WHOLE = 100
-_PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
+_COUNT = re.compile(r"[0-9]+|[0-9]{1,3}([,_ ' ])[0-9]{3}(\1[0-9]{3})*")
+
+
+class Count(click.ParamType[int]):
+    """How many, with or without marks between thousands: 10000, 10,000, 10_000."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value).strip()
+        count = int(re.sub(r"[^0-9]", "", text)) if _COUNT.fullmatch(text) and text.isascii() else None
+        if count is None or count > _MOST_IMAGES:
+            self.fail(
+                f"{text!r} is no whole number from 0 to {_MOST_IMAGES:,}; write it like 10000", param, ctx
+            )
+        return count
 
 
 @click.command()
 @click.option(
     "--images",
-    type=click.IntRange(0, _MOST_IMAGES),
+    type=Count(),
+    metavar="COUNT",
     default=10_000,
     show_default=True,
-    help="How many, such as a month's.",
+    help="How many, such as a month's; also written 10,000.",
 )
 @click.option(
     "--mix",
     default="default",
     metavar="MIX",
-    help="default, a profile's name, or percentages as nano_banana=65,imagen_4_fast=35",
+    help="default, a profile, one tier or purpose, or percentages as nano_banana=65,imagen_4_fast=35.",
 )
 @click.option(
     "--size",
@@ -69,18 +84,21 @@ _PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--chart", metavar="FILE", help="Also draw bars into FILE.svg or FILE.png.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing chart.")
 @json_option
 @day_options
 def cost(**options: Any) -> None:
     """What a volume costs on each tier alone and on the mix, and which tiers are not worth their price.
 
     \b
-    image-router cost --images 10000
+    image-router cost --images 10,000
     image-router cost --images 10000 --as-of 2026-04-09
     image-router cost --images 50000 --lane batch --mix content_studio
+    image-router cost --mix hero
     image-router cost --mix nano_banana=80,imagen_4_ultra=20 --size 2K --chart month.svg
 
-    Pictures only, at list prices: prompt, references and thinking come on top (see `explain`).
+    Pictures only, at list prices unless --basis says otherwise: prompt, references and thinking come on
+    top (see `explain`). A mix of one purpose is the tier that serves it.
     """
     as_json, as_csv = options.pop("as_json"), options.pop("as_csv")
     settings = settings_from(options)
@@ -98,7 +116,7 @@ def cost(**options: Any) -> None:
     plan = projection(options["images"], mix_of(options["mix"], settings), market=market)
     beaten = dominated(market)
     if options["chart"]:
-        _draw(plan, Path(options["chart"]))
+        _draw(plan, Path(options["chart"]), overwrite=options["overwrite"])
     if as_json:
         click.echo(json.dumps(_view(plan, market, beaten), indent=2))
     elif as_csv:
@@ -125,52 +143,31 @@ def pricing(as_json: bool, **options: Any) -> None:
         Console(width=100, highlight=False).print(*sheet_table(facts_known), sep="\n")
 
 
-def mix_of(name: str, settings: Settings) -> Mix:
-    """Shares by tier: the default mix, a profile's, or tier=share pairs. Raises InvalidRequest."""
-    if name == "default":
-        return facts.load_mix(settings.home)
-    if "=" in name:
-        return _shares(name)
-    policies = facts.load_policies(settings.home, settings.policy_file)
-    if name not in policies or not policies[name].mix:
-        known_names = ", ".join(sorted(each for each, policy in policies.items() if policy.mix))
-        raise InvalidRequest(
-            f"mix {name!r} is neither a profile with a mix ({known_names}) nor tier=share pairs"
-        )
-    return policies[name].mix
-
-
-def _shares(text: str) -> Mix:
-    """Shares in percent, made whole by the finest of them: 99.5 and 0.5 are 995 and 5."""
-    shares: dict[Tier, Decimal] = {}
-    for pair in text.split(","):
-        tier, share = _share(pair)
-        if tier in shares:
-            raise InvalidRequest(f"tier {tier} stands twice in the mix; name it once")
-        shares[tier] = share
-    if (whole := sum(shares.values())) != _WHOLE:
-        raise InvalidRequest(f"the shares of the mix sum to {whole} %; they must sum to 100")
-    finest = 10 ** max(-int(share.as_tuple().exponent) for share in shares.values())
-    return {tier: int(share * finest) for tier, share in shares.items()}
-
-
-def _share(pair: str) -> tuple[Tier, Decimal]:
-    name, _, share = (part.strip() for part in pair.partition("="))
-    if name not in list(Tier):
-        raise InvalidRequest(f"tier {name!r} in the mix is not one of {', '.join(Tier)}")
-    if not _PERCENT.fullmatch(share) or not Decimal(share):
-        raise InvalidRequest(f"the share of {name} is {share!r}; give a percentage above 0, as 65 or 2.5")
-    return Tier(name), Decimal(share)
-
-
-def _draw(plan: Projection, path: Path) -> None:
+def _draw(plan: Projection, path: Path, *, overwrite: bool) -> None:
     kinds = {".svg": lambda: svg(plan).encode(), ".png": lambda: png(plan)}
     if path.suffix.lower() not in kinds:
         raise InvalidRequest(f"chart {path} is neither .svg nor .png; name it so")
+    data = kinds[path.suffix.lower()]()
     try:
-        path.write_bytes(kinds[path.suffix.lower()]())
+        if overwrite:
+            write_whole(path, data)
+        elif not write_new(path, data):
+            raise AssetError(f"{path} exists; use --overwrite to replace it, or another name")
     except OSError as error:
         raise AssetError(f"chart {path} cannot be written: {error.strerror}") from error
+    click.echo(f"note: drew {path}", err=True)
+
+
+def _batch_saving(plan: Projection, market: Market) -> tuple[Fraction, Fraction]:
+    """What the mix costs less in batch than interactively: nano-dollars for the volume, and percent."""
+    dear, cheap = (blend(plan.mix, replace(market, lane=lane)) for lane in (Lane.INTERACTIVE, Lane.BATCH))
+    return plan.total(dear - cheap), 100 * (dear - cheap) / dear
+
+
+def _batch_words(plan: Projection, market: Market) -> str:
+    saved, percent = _batch_saving(plan, market)
+    verb = "saves" if market.lane is Lane.BATCH else "would save"
+    return f"The batch lane {verb} {usd(saved, decimals=2)} ({float(percent):.1f} %) on the mix."
 
 
 def _print(plan: Projection, market: Market, beaten: tuple[Dominated, ...]) -> None:
@@ -187,6 +184,7 @@ def _print(plan: Projection, market: Market, beaten: tuple[Dominated, ...]) -> N
     console.print(table)
     console.print(f"{sparkline(plan)}  the column of sums, in the order of the rows")
     console.print(f"All on nano_banana_pro would cost {float(plan.saving):.2f} times as much as the mix.")
+    console.print(_batch_words(plan, market))
     for row in plan.tiers:
         if row.note:
             console.print(f"{row.tier}: {row.note}")
@@ -208,6 +206,7 @@ def _each(row: TierPrice) -> str:
 
 
 def _view(plan: Projection, market: Market, beaten: tuple[Dominated, ...]) -> dict[str, Any]:
+    saved, percent = _batch_saving(plan, market)
     return {
         "images": plan.images,
         "as_of": market.day.isoformat(),
@@ -231,6 +230,8 @@ def _view(plan: Projection, market: Market, beaten: tuple[Dominated, ...]) -> di
         "blend_usd": _plain(plan.blend),
         "blend_total_usd": _plain(plan.total(plan.blend)),
         "all_pro_costs_times": f"{float(plan.saving):.4f}",
+        "batch_saves_usd": _plain(saved),
+        "batch_saves_percent": f"{float(percent):.4f}",
         "dominated": [
             {"tier": one.tier, "model": one.model.id, "by": one.by.id, "better": list(one.better)}
             for one in beaten
@@ -251,5 +252,5 @@ def _csv(plan: Projection) -> str:
         amounts = (_plain(row.price), plan.images, _plain(plan.total(row.price)))
         writer.writerow([row.tier, row.model.id, _percent(plan, row.tier), *amounts])
     blended = (_plain(plan.blend), plan.images, _plain(plan.total(plan.blend)))
-    writer.writerow(["mix", "", _WHOLE, *blended])
+    writer.writerow(["mix", "", WHOLE, *blended])
     return out.getvalue()

@@ -65,6 +65,8 @@ class Price:
     ceiling: Nanos
     bound: str = "at most"
     """What the ceiling bounds, in words."""
+    remark: str = ""
+    """What else to think of before saying yes."""
 
     @property
     def most(self) -> Nanos:
@@ -76,7 +78,8 @@ class Price:
         return cls(expected=decision.head.quote.total, ceiling=decision.ceiling)
 
     def __str__(self) -> str:
-        return f"{show_usd(self.expected)} expected, {self.bound} {show_usd(self.ceiling)}"
+        remark = f" ({self.remark})" if self.remark else ""
+        return f"{show_usd(self.expected)} expected, {self.bound} {show_usd(self.ceiling)}{remark}"
 
 
 def confirm(price: Price, *, above: Nanos, manner: Manner) -> None:
