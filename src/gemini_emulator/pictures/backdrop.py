@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -187,13 +188,22 @@ def _ridge(pen: Pen, scene: Scene, colour: RGB, base: float, depth: int, dice: r
     high, wide = pen.easel.height / pen.scale, pen.easel.width / pen.scale
     kind = scene.setting.ridge if depth < 2 or scene.setting.ridge == "dunes" else "hills"
     line = _outline(kind, wide, 0.05 + 0.02 * (kind == "peaks"), dice)
-    for layer in range(1 + scene.detail):
-        drop = layer * 0.028
-        points = [(x, base + y * (1 - layer * 0.09) + drop) for x, y in line]
-        foot = min(high, base + 0.075 * high + 0.3)
-        pen.poly([*points, (wide + 0.3, foot), (-0.3, foot)], darker(colour, 0.045 * layer))
+    lines = [
+        [(x, base + y * (1 - layer * 0.09) + layer * 0.028) for x, y in line]
+        for layer in range(1 + scene.detail)
+    ]
+    foot = min(high * GROUND, base + 0.075 * high + 0.3)
+    for layer, points in enumerate(_layered(lines, foot, wide)):
+        pen.poly(points, darker(colour, 0.045 * layer))
         if kind == "peaks" and layer == 0:
-            _snowcaps(pen, points, lighter(colour, 0.72))
+            _snowcaps(pen, lines[0], lighter(colour, 0.72))
+
+
+def _layered(lines: list[list[Point]], foot: float, wide: float) -> Iterator[list[Point]]:
+    """The land under each line, down to where the next one hides it; the last reaches the foot."""
+    ends = [max(y for _, y in line) for line in lines[1:]]
+    for line, end in zip(lines, [*ends, foot], strict=True):
+        yield [*line, (wide + 0.3, end), (-0.3, end)]
 
 
 def _snowcaps(pen: Pen, line: list[Point], snow: RGB) -> None:
@@ -219,7 +229,7 @@ def _skyline(pen: Pen, scene: Scene, colour: RGB, base: float, depth: int, dice:
         shade = mix(colour, dice.choice(sky_of(scene)), share=0.14)
         tower(pen.at(x, base + 0.16, scale=size), shade, dice=dice, wide=breadth / size, glowing=glowing)
         x += breadth * dice.uniform(0.85, 1.2)
-    pen.box((-0.1, base + 0.15, wide + 0.1, high), darker(colour, 0.08))
+    pen.box((-0.1, base + 0.15, wide + 0.1, max(base + 0.16, high * GROUND)), darker(colour, 0.08))
 
 
 def _sea(pen: Pen, colour: RGB, high: float, depth: int, dice: random.Random) -> None:
@@ -229,7 +239,7 @@ def _sea(pen: Pen, colour: RGB, high: float, depth: int, dice: random.Random) ->
         (x, top + 0.006 * math.sin(x * 22 + depth * 2) * depth)
         for x in np.linspace(0, wide, round(wide * 40) + 4)
     ]
-    pen.poly([*line, (wide, high), (0, high)], colour)
+    pen.poly([*line, (wide, high * GROUND), (0, high * GROUND)], colour)
     for _ in range(round(14 * wide)):
         x, y, size = dice.uniform(0, wide), top + dice.uniform(0.01, 0.05) * high, dice.uniform(0.012, 0.05)
         pen.ribbon([(x - size, y), (x, y - 0.003), (x + size, y)], lighter(colour, 0.32), width=0.004)
@@ -251,10 +261,10 @@ def _foreground(pen: Pen, scene: Scene, wide: float, high: float) -> None:
     dice = scene.dice("foreground")
     colour = lit(scene.setting.land[3], scene.light, share=0.85)
     line = _outline("dunes", wide, 0.012, dice)
-    for layer in range(3):
-        top = high * (GROUND - 0.08) + layer * 0.05
-        edge = [(x, top + y) for x, y in line]
-        pen.poly([*edge, (wide + 0.1, high), (-0.1, high)], darker(colour, 0.05 * layer))
+    tops = [high * (GROUND - 0.08) + layer * 0.05 for layer in range(3)]
+    edges = [[(x, top + y) for x, y in line] for top in tops]
+    for layer, points in enumerate(_layered(edges, high, wide)):
+        pen.poly(points, darker(colour, 0.05 * layer))
     _plant_edges(pen, scene, colour, wide, high, dice)
     for _ in range(round(30 * wide) if scene.setting.name in {"meadow", "forest", "mountains"} else 0):
         x, y = dice.uniform(0, wide), high * dice.uniform(GROUND, 0.99)

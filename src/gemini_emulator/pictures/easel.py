@@ -274,7 +274,8 @@ class Pen:
         outline = np.concatenate(
             [closed * (wide + half, high + half), closed[::-1] * (wide - half, high - half)]
         )
-        self.easel.fill(self.placed(outline + (x, y)), paint)
+        outline += (x, y)
+        self.easel.fill(self.placed(outline), paint)
 
     def glow(self, shape: Box, veil: Veil) -> None:
         """A soft oval by its centre and half axes."""
