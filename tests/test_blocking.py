@@ -49,6 +49,19 @@ def test_every_method(tmp_path: Path) -> None:
         assert len(router.chain("Mira", ["a", "b"], folder=tmp_path / "run").images) == 2
 
 
+def test_every_method_says_what_it_does() -> None:
+    """help() shows each method with the words and parameters of its asynchronous twin."""
+    methods = [name for name, _ in inspect.getmembers(ImageRouter, inspect.isfunction) if name[0] != "_"]
+    assert "generate" in methods
+    for name in methods:
+        assert inspect.getdoc(getattr(ImageRouter, name)), name
+    twin = aio.ImageRouter.generate
+    assert ImageRouter.generate.__doc__ == twin.__doc__
+    assert list(inspect.signature(ImageRouter.generate).parameters) == list(
+        inspect.signature(twin).parameters
+    )
+
+
 def test_errors_pass(tmp_path: Path) -> None:
     """Errors are those of the asynchronous router."""
     with blocking(tmp_path) as router:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
+from functools import update_wrapper
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -24,10 +25,29 @@ from image_router.engine.explaining import Explanation
 from image_router.providers.base import Provider
 
 T = TypeVar("T")
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _like(twin: Callable[..., Any]) -> Callable[[Method], Method]:
+    """A method with the words and parameters of its asynchronous twin, so that help() shows them."""
+
+    def told(method: Method) -> Method:
+        update_wrapper(method, twin)
+        return method
+
+    return told
 
 
 class ImageRouter:
-    """Each method is the asynchronous router's, waited for; arguments and errors are the same."""
+    """Each method is the asynchronous router's, waited for; arguments and errors are the same.
+
+        with ImageRouter(offline=True) as router:
+            result = router.generate("a red mug on a table", purpose="hero")
+            result.image.data, result.cost
+
+    Arguments are settings (see config.Settings) or `via`, a provider of your own, as aio.ImageRouter takes
+    them. Raises ConfigError for broken settings or facts.
+    """
 
     def __init__(
         self, settings: Settings | None = None, *, via: Provider | None = None, **overrides: Any
@@ -74,31 +94,40 @@ class ImageRouter:
             future.cancel()
             raise
 
+    @_like(aio.ImageRouter.generate)
     def generate(self, prompt: str | ImageRequest, **asked: Any) -> ImageResult:
         return self._wait(self._router.generate(prompt, **asked))
 
+    @_like(aio.ImageRouter.generate_many)
     def generate_many(
         self, requests: Iterable[str | ImageRequest], **how: Any
     ) -> tuple[ImageResult | ImageRouterError, ...]:
         return self._wait(self._router.generate_many(requests, **how))
 
+    @_like(aio.ImageRouter.edit)
     def edit(self, instruction: str, **asked: Any) -> ImageResult:
         return self._wait(self._router.edit(instruction, **asked))
 
+    @_like(aio.ImageRouter.decide)
     def decide(self, prompt: str | ImageRequest, **asked: Any) -> Decision:
         return self._wait(self._router.decide(prompt, **asked))
 
+    @_like(aio.ImageRouter.explain)
     def explain(self, prompt: str | ImageRequest, **asked: Any) -> Explanation:
         return self._wait(self._router.explain(prompt, **asked))
 
+    @_like(aio.ImageRouter.quote)
     def quote(self, prompt: str | ImageRequest, **asked: Any) -> Quote:
         return self._wait(self._router.quote(prompt, **asked))
 
+    @_like(aio.ImageRouter.chain)
     def chain(self, character_prompt: str, variants: Sequence[str], **asked: Any) -> ChainResult:
         return self._wait(self._router.chain(character_prompt, variants, **asked))
 
+    @_like(aio.ImageRouter.quote_chain)
     def quote_chain(self, character_prompt: str, variants: Sequence[str], **asked: Any) -> Quote:
         return self._wait(self._router.quote_chain(character_prompt, variants, **asked))
 
+    @_like(aio.ImageRouter.remember)
     def remember(self, image: GeneratedImage) -> None:
         self._router.remember(image)
