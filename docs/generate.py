@@ -117,9 +117,14 @@ def _each_command() -> Iterator[tuple[str, click.Command]]:
         command = cli.get_command(click.Context(cli), name)
         if command is None:
             raise LookupError(name)
-        yield name, command
-        if isinstance(command, click.Group):
-            yield from ((f"{name} {each}", inner) for each, inner in command.commands.items())
+        yield from _with_inner(name, command)
+
+
+def _with_inner(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    if isinstance(command, click.Group):
+        for each, inner in command.commands.items():
+            yield from _with_inner(f"{name} {each}", inner)
 
 
 def _command(name: str, command: click.Command) -> str:

@@ -38,6 +38,7 @@ from image_router.storage.condition import Condition, condition
 from image_router.storage.database import Database
 from image_router.storage.keeping import Keeper
 from image_router.storage.ledger import Ledger
+from image_router.storage.storing_rules import StoringRules
 from image_router.wiring import assets_on, database_of, today
 
 
@@ -83,6 +84,11 @@ class Books:
     def assets(self) -> Assets:
         """The kept pictures."""
         return assets_on(self._settings, self.db)
+
+    @property
+    def rules(self) -> StoringRules:
+        """What each scope keeps of its pictures, and for how long."""
+        return self.assets.rules
 
     @cached_property
     def cache(self) -> Cache:

@@ -85,3 +85,61 @@ def test_a_scope_that_stores_nothing(
     monkeypatch.setenv("IMAGE_ROUTER_STORE", "none")
     run("generate", "another fox")
     assert len(run("assets", "list", "--json").json["assets"]) == 1
+
+
+def test_rules_are_set_shown_and_cleared(run: Run, here: Path, emulator: Emulator) -> None:
+    """The nearest rule above a scope counts; what is not named stays; clearing gives the word back."""
+    assert run("assets", "rules", "show", "--json").json == {
+        "rules": [], "default": {"store": "all", "keep_days": None},
+    }  # fmt: skip
+    run("assets", "rules", "set", "--scope", "acme", "--store", "all", "--keep-days", "30")
+    below = run("assets", "rules", "set", "--scope", "acme/a", "--store", "metadata", "--json").json
+    assert below == {"scope": "acme/a", "from": "acme/a", "store": "metadata", "keep_days": 30}
+    assert "acme/a/key stores metadata" in run("assets", "rules", "show", "--scope", "acme/a/key").out
+    assert (
+        "bytes are kept 30 days (by the rule of acme)"
+        in run("assets", "rules", "show", "--scope", "acme/b").out
+    )
+    assert "(by the setting `store`)" in run("assets", "rules", "show", "--scope", "other").out
+    cleared = run("assets", "rules", "clear", "--scope", "acme/a", "--json").json
+    assert (cleared["from"], cleared["store"], cleared["keep_days"]) == ("acme", "all", 30)
+    assert run("assets", "rules", "set", "--scope", "acme", "--keep-days", "none", "--json").json == {
+        "scope": "acme", "from": "acme", "store": "all", "keep_days": None,
+    }  # fmt: skip
+    assert "acme" in run("assets", "rules").out
+
+
+def test_a_rule_decides_what_is_kept(run: Run, here: Path, emulator: Emulator) -> None:
+    """Pictures of one scope keep words alone, of another nothing, of all others everything; gc lets go."""
+    run("assets", "rules", "set", "--scope", "acme/words", "--store", "metadata")
+    run("assets", "rules", "set", "--scope", "acme/secret", "--store", "none")
+    for scope in ("acme/words", "acme/secret", "acme/all"):
+        made = run("generate", "a fox", "--scope", scope, "-o", f"{scope[5:]}.jpg", "--json").json
+        assert made["cost_usd"] != "0"
+    kept = {each["scope"]: each for each in run("assets", "list", "--json").json["assets"]}
+    assert {scope: each["stored"] for scope, each in kept.items()} == {"acme/words": False, "acme/all": True}
+    assert kept["acme/words"]["prompt"] == "a fox"
+    assert kept["acme/words"]["sha256"] not in {path.name for path in blobs(here)}
+    assert run("statement", "--by", "scope", "--json").out.count("acme/secret") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("set", "--scope", "acme"), "nothing to set"),
+        (("set", "--scope", "acme", "--keep-days", "0"), "choose 1 to 36500"),
+        (("set", "--scope", "acme", "--keep-days", "-3"), "no whole number of days"),
+        (("set", "--scope", "acme", "--keep-days", "NaN"), "no whole number of days"),
+        (("set", "--scope", "a//b", "--store", "none"), "is not a path"),
+        (("set", "--store", "none"), "--scope"),
+        (("set", "--scope", "acme", "--store", "some"), "some"),
+        (("clear", "--scope", "acme"), "no rule of its own"),
+        (("show", "--scope", "a b"), "is not a path"),
+    ],
+)
+def test_odd_rules_are_refused(run: Run, here: Path, words: tuple[str, ...], told: str) -> None:
+    """What makes no sense is a usage error that says what would, and sets nothing."""
+    ran = run("assets", "rules", *words)
+    assert ran.status == 2
+    assert told in ran.err
+    assert run("assets", "rules", "show", "--json").json["rules"] == []

@@ -18,6 +18,7 @@ from image_router.cli.ledgers import (
     with_books,
 )
 from image_router.cli.options import Names, json_option
+from image_router.cli.storing import rules
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import show_usd, usd_text
 from image_router.core.types import Purpose, Tier
@@ -38,7 +39,11 @@ def assets() -> None:
     image-router assets show req_1c0ffee.0
     image-router assets export pictures/ --scope acme
     image-router assets gc
+    image-router assets rules set --scope acme --store metadata
     """
+
+
+assets.add_command(rules)
 
 
 @assets.command("list")

@@ -33,6 +33,14 @@ class StoringRule:
             raise InvalidRequest(f"keep_days is {self.keep_days}; choose 1 to 36500, or none for ever")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """The rule that counts for a scope, and the scope that set it; None: nobody did, it is the default."""
+
+    scope: str | None
+    rule: StoringRule
+
+
 class StoringRules:
     """The rules of all scopes, read again every few seconds. `default` is for scopes without any."""
 
@@ -57,6 +65,12 @@ class StoringRules:
         if self._read_at is None or self._clock() - self._read_at > FRESH:
             await self._look()
         return rule_for(scope, self._known) or self.default
+
+    async def counting(self, scope: str) -> Counting:
+        """The rule for a scope as it is now, and where it comes from."""
+        known = await self.all()
+        nearest = next((above for above in reversed(scope_path(scope)) if above in known), None)
+        return Counting(scope=nearest, rule=self.default if nearest is None else known[nearest])
 
     async def _look(self) -> None:
         try:
