@@ -54,6 +54,8 @@ class GeneratedImage:
     """Which of the n images asked for."""
     extras: tuple[bytes, ...] = field(default=(), repr=False)
     """Further pictures of the same call, made and paid."""
+    drafts: tuple[bytes, ...] = field(default=(), repr=False)
+    """What the model drew while it thought, first to last; they came with the reply and are not kept."""
     text: str = ""
     cached: bool = False
     warnings: tuple[str, ...] = ()

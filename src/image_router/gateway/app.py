@@ -26,6 +26,7 @@ from image_router.core.errors import ImageRouterError
 from image_router.engine.router import ImageRouter
 from image_router.gateway import refusals
 from image_router.gateway.callers import Caller, Doorkeeper
+from image_router.gateway.links import Links
 from image_router.gateway.surfaces import (
     GOOGLE,
     OPENAI,
@@ -60,6 +61,7 @@ class Parts:
     router: ImageRouter
     books: Books
     doorkeeper: Doorkeeper
+    links: Links
     limits: Limits = field(default_factory=Limits)
     url: str | None = None
     """Address under which clients reach this server; None: as the request's Host says."""
@@ -78,6 +80,10 @@ class Visit:
     @property
     def router(self) -> ImageRouter:
         return self.parts.router
+
+    def address(self, path: str) -> str:
+        """The whole URL of a path here."""
+        return (self.parts.url or str(self.request.base_url).rstrip("/")) + path
 
 
 Endpoint: TypeAlias = Callable[[Visit], Awaitable[Response]]

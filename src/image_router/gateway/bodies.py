@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from image_router.gateway import refusals
@@ -50,3 +53,43 @@ async def read_json(request: Request, *, limit: int) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise refusals.malformed(f"the body is a JSON {type(document).__name__}; send an object")
     return document
+
+
+@dataclass(slots=True)
+class Form:
+    """A multipart form: texts by name, and uploads by name in their order. `image[]` counts as `image`."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, list[bytes]] = field(default_factory=dict)
+
+
+MAX_FILES = 20
+MAX_FIELDS = 64
+MAX_FIELD_BYTES = 1 << 20
+
+
+async def read_form(request: Request, *, limit: int) -> Form:
+    """The body as a multipart form; large uploads rest on disk while it is read."""
+    body = await read(request, limit=limit)
+
+    async def whole() -> Any:
+        yield body
+
+    headers = Headers({"content-type": request.headers.get("content-type", "")})
+    parser = MultiPartParser(
+        headers, whole(), max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
+    )
+    try:
+        parsed = await parser.parse()
+    except (MultiPartException, KeyError, ValueError) as problem:
+        raise refusals.malformed(f"the form cannot be read: {problem}") from None
+    form = Form()
+    try:
+        for name, value in parsed.multi_items():
+            if isinstance(value, UploadFile):
+                form.files.setdefault(name.removesuffix("[]"), []).append(await value.read())
+            else:
+                form.fields[name] = value
+    finally:
+        await parsed.close()
+    return form

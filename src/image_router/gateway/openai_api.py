@@ -2,31 +2,166 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
-import pybase64
+from starlette.requests import Request
 from starlette.responses import Response
 
-from image_router.core.results import ImageResult
-from image_router.engine.views import result_view
-from image_router.gateway import bodies
+from image_router.core.catalog import Model, ModelState
+from image_router.core.errors import InvalidRequest
+from image_router.core.results import GeneratedImage, ImageResult
+from image_router.core.storing import StoreMode
+from image_router.core.types import ImageRequest, Purpose, Tier
+from image_router.engine.decision_views import explanation_view
+from image_router.gateway import bodies, refusals
 from image_router.gateway.app import Entry, Visit
+from image_router.gateway.converting import Picture, delivered
+from image_router.gateway.openai_asks import Asked, asked_of, of_form
+from image_router.gateway.openai_stream import streamed
+from image_router.gateway.openai_views import encoded, headers_of, images_view
+from image_router.gateway.references import sources
 from image_router.gateway.surfaces import JSON, OPENAI
+from image_router.storage.asset_values import asset_id
+
+_LIVING: Final = (ModelState.ALIVE, ModelState.DEPRECATED)
+_NO_MODEL: Final = "use auto, a tier, a purpose like auto:hero, or a model id of GET /v1/models"
 
 
 async def generations(visit: Visit) -> Response:
-    asked = await bodies.read_json(visit.request, limit=visit.parts.limits.json_body)
-    result = await visit.router.generate(
-        asked["prompt"], n=asked.get("n", 1), purpose=asked.get("purpose"), scope=visit.caller.scope
-    )
-    return Response(orjson.dumps(_body(result)), media_type=JSON)
+    """POST /v1/images/generations."""
+    body = await bodies.read_json(visit.request, limit=visit.parts.limits.json_body)
+    return await _answer(visit, asked_of(body))
 
 
-def _body(result: ImageResult) -> dict[str, Any]:
-    data = [{"b64_json": pybase64.b64encode_as_string(image.data)} for image in result.images]
-    return {"created": int(time.time()), "data": data, "image_router": result_view(result)}
+async def edits(visit: Visit) -> Response:
+    """POST /v1/images/edits, as a form with uploads or as JSON with references."""
+    asked = await _edit_asked(visit)
+    if not asked.references:
+        raise refusals.malformed("image is missing; an edit needs the picture to change", param="image")
+    return await _answer(visit, asked, editing=True)
 
 
-ENTRIES: Final = (Entry(method="POST", path="/v1/images/generations", endpoint=generations, surface=OPENAI),)
+async def _edit_asked(visit: Visit) -> Asked:
+    kind = visit.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "multipart/form-data":
+        body = await bodies.read_json(visit.request, limit=visit.parts.limits.json_body)
+        if "image" in body:
+            one = body.pop("image")
+            body["images"] = [*(one if isinstance(one, list) else [one]), *(body.get("images") or ())]
+        return asked_of(body, editing=True)
+    form = await bodies.read_form(visit.request, limit=visit.parts.limits.form_body)
+    uploads = tuple(form.files.pop("image", ()))
+    others = dict.fromkeys(form.files, "(a file)")
+    return asked_of({**others, **of_form(form.fields)}, files=uploads, editing=True)
+
+
+async def _answer(visit: Visit, asked: Asked, *, editing: bool = False) -> Response:
+    request = await _request(visit, asked, editing=editing)
+    await _check_delivery(visit, asked)
+    if asked.delivery.explain:
+        explained = await visit.router.explain(request, profile=asked.profile)
+        body = {"created": int(time.time()), "data": [], "image_router": explanation_view(explained)}
+        return Response(orjson.dumps(body), media_type=JSON)
+    if asked.delivery.stream:
+        return streamed(visit, request, asked, editing=editing)
+    result = await visit.router.generate(request, profile=asked.profile, cache=asked.cache)
+    pictures = await _delivered(result, asked)
+    both = zip(result.images, pictures, strict=True)
+    data = [_entry(visit, image, picture, asked=asked) for image, picture in both]
+    view = images_view(result, pictures, delivery=asked.delivery, data=data)
+    return Response(orjson.dumps(view), headers=headers_of(result), media_type=JSON)
+
+
+async def _check_delivery(visit: Visit, asked: Asked) -> None:
+    """Before anything is spent: a link needs a kept original."""
+    if not asked.delivery.as_url:
+        return
+    if asked.delivery.format or asked.delivery.stream:
+        words = "response_format=url gives the kept original at the end; leave output_format and stream out"
+        raise refusals.malformed(words, param="response_format")
+    scope = visit.caller.scope
+    rule = await visit.parts.books.assets.rules.of(scope)
+    if rule.store is not StoreMode.ALL:
+        words = f"response_format=url needs pictures to be kept, and scope {scope!r} keeps {rule.store}"
+        raise refusals.malformed(words, param="response_format")
+
+
+async def _request(visit: Visit, asked: Asked, *, editing: bool) -> ImageRequest:
+    references = await sources(visit, asked.references)
+    fields = {**asked.fields, "scope": visit.caller.scope, "key": _key(visit.request)}
+    _check_model(visit, fields.get("model"))
+    if not editing:
+        return await visit.router.request(asked.prompt, references=references, **fields)
+    first, *others = references
+    return await visit.router.edit_request(asked.prompt, image=first, references=others, **fields)
+
+
+def _check_model(visit: Visit, name: str | None) -> None:
+    if name is None:
+        return
+    try:
+        visit.router.world().catalog.resolve(name)
+    except InvalidRequest as error:
+        raise refusals.no_model(f"{error}; {_NO_MODEL}") from None
+
+
+def _key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= 255:
+        raise refusals.malformed(f"Idempotency-Key has {len(key)} characters; 1 to 255 are taken")
+    return key
+
+
+async def _delivered(result: ImageResult, asked: Asked) -> list[Picture]:
+    wanted, compression = asked.delivery.format, asked.delivery.compression
+    return await asyncio.gather(*(delivered(image, wanted, compression) for image in result.images))
+
+
+def _entry(visit: Visit, image: GeneratedImage, picture: Picture, *, asked: Asked) -> dict[str, Any]:
+    if not asked.delivery.as_url:
+        return {"b64_json": encoded(picture.data)}
+    path = visit.parts.links.path(asset_id(image.request_id, image.index), now=time.time())
+    return {"url": visit.address(path)}
+
+
+async def models(visit: Visit) -> Response:
+    """GET /v1/models: auto, tiers, purposes, then every model id that is alive on the day."""
+    return Response(orjson.dumps({"object": "list", "data": _listed(visit)}), media_type=JSON)
+
+
+async def model(visit: Visit) -> Response:
+    """GET /v1/models/{name}."""
+    name = visit.request.path_params["name"]
+    for entry in _listed(visit):
+        if entry["id"] == name:
+            return Response(orjson.dumps(entry), media_type=JSON)
+    raise refusals.no_model(f"there is no model {name!r}; {_NO_MODEL}")
+
+
+def _listed(visit: Visit) -> list[dict[str, Any]]:
+    world, day = visit.router.world(), visit.router.day
+    ours = ["auto", *(f"auto:{purpose}" for purpose in Purpose), *Tier]
+    living = (each for each in world.catalog.models.values() if world.catalog.state(each.id, day) in _LIVING)
+    return [_model_view(name, 0, "image-router") for name in ours] + [_living_view(each) for each in living]
+
+
+def _living_view(known: Model) -> dict[str, Any]:
+    born = datetime.combine(known.life.released, datetime.min.time(), UTC)
+    view = _model_view(known.id, int(born.timestamp()), "google")
+    return {**view, "shutdown_date": known.life.shutdown.isoformat() if known.life.shutdown else None}
+
+
+def _model_view(name: str, created: int, owner: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": created, "owned_by": owner}
+
+
+ENTRIES: Final = (
+    Entry(method="POST", path="/v1/images/generations", endpoint=generations, surface=OPENAI),
+    Entry(method="POST", path="/v1/images/edits", endpoint=edits, surface=OPENAI),
+    Entry(method="GET", path="/v1/models", endpoint=models, surface=OPENAI),
+    Entry(method="GET", path="/v1/models/{name}", endpoint=model, surface=OPENAI),
+)

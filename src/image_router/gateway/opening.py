@@ -12,6 +12,8 @@ from image_router.books import open_books
 from image_router.config import load_settings
 from image_router.gateway.app import Limits, Parts
 from image_router.gateway.callers import OpenDoors
+from image_router.gateway.links import Links
+from image_router.storage.secrets import shared_secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ async def opened(choices: Choices, settings: Mapping[str, Any]) -> AsyncIterator
             router=router,
             books=books,
             doorkeeper=OpenDoors(known.scope),
+            links=Links(secret=await shared_secret(books.db, "links")),
             limits=choices.limits,
             url=choices.url,
         )

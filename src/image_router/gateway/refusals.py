@@ -52,6 +52,10 @@ def absent(words: str) -> Refusal:
     return _refusal(404, "not_found", words)
 
 
+def no_model(words: str) -> Refusal:
+    return _refusal(404, "model_not_found", words, param="model")
+
+
 _KINDS = {
     401: ("authentication_error", "UNAUTHENTICATED"),
     403: ("permission_error", "PERMISSION_DENIED"),
