@@ -216,7 +216,7 @@ async def test_a_failing_sink_loses_nothing(caplog: pytest.LogCaptureFixture) ->
 
     shop, _, _ = router(announce=Announcer((broken,)))
     assert (await shop.generate("a fox", n=2, on_event=broken)).images
-    assert "a sink failed on ImageMade" in caplog.text
+    assert caplog.text.count("a sink failed on") == 2
 
 
 async def test_explaining_needs_no_provider() -> None:
