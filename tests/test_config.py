@@ -189,6 +189,8 @@ def test_tables_and_enums(home: Path, here: Path) -> None:
             "the keys of project 'x' state two usage tiers",
         ),
         ("vertex = true\nprojects = [{api_key = 'a'}]", "names API keys, and .* enterprise"),
+        ("hedge = 100", "100 is no percentile to hedge after; write 50 to 99"),
+        ("hedge = true", "True is no percentile"),
         ("[model_states]\nx = 'poorly'", "model x is 'poorly'"),
         ("as_of =", "is not valid TOML"),
     ],

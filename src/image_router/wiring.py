@@ -98,6 +98,7 @@ def profile_of(settings: Settings) -> str:
 
 def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] | None = None) -> Parts:
     """The facts and the collaborators; no network, no key needed yet. Raises ConfigError."""
+    from image_router.engine.hedging import HedgePolicy
     from image_router.engine.router import Parts
     from image_router.storage.conversations import ConversationStore
     from image_router.telemetry import Announcer, log_sink
@@ -113,6 +114,7 @@ def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] | None = None) -> Pa
         wait_for_budget=settings.wait_for_budget,
         wait_for_key=settings.wait_for_key,
         cache=settings.cache,
+        hedge=HedgePolicy(percentile=settings.hedge) if settings.hedge else None,
         accounts=doors.accounts,
         shelf=doors.shelf,
         door=doors.door,

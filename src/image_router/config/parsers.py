@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from enum import StrEnum
@@ -32,6 +33,14 @@ def _text(raw: Any) -> str:
 def _usage_tier(raw: Any) -> int:
     if str(raw) not in ("1", "2", "3"):
         raise ValueError(f"{raw!r} is not a usage tier; choose 1, 2 or 3")
+    return int(raw)
+
+
+def _percentile(raw: Any) -> int | None:
+    if str(raw).lower() in ("off", "no", "false", "0"):
+        return None
+    if isinstance(raw, bool) or not re.fullmatch(r"[5-9]\d", str(raw)):
+        raise ValueError(f"{raw!r} is no percentile to hedge after; write 50 to 99, such as 95, or off")
     return int(raw)
 
 
@@ -174,6 +183,7 @@ PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "retired": _member_of(RetiredPolicy),
     "confirm_above": _money,
     "deadline": _seconds,
+    "hedge": _percentile,
     "wait_for_key": _patience,
     "wait_for_budget": _patience,
     "user_agent": _header,

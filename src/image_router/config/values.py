@@ -122,6 +122,9 @@ class Settings:
     """The command line asks before it spends more than this."""
     deadline: float | None = None
     """Seconds for one request; None: the default for its size."""
+    hedge: int | None = None
+    """Percentile (50 to 99): a call slower than so many of a hundred before it gets a rival on another
+    model, and both may be paid. None: never. Latencies are learned by each process for itself."""
     wait_for_key: float = 120.0
     """Seconds a request waits for another one that is at the same key."""
     wait_for_budget: float = 0.0

@@ -102,7 +102,7 @@ def attempts(candidates: Sequence[Candidate], plan: Plan, *, elapsed: float = 0.
     for candidate in candidates:
         if candidate.model.id in tried:
             continue
-        if report and (why := _too_dear(candidate, report, plan)):
+        if report and (why := _dear(candidate, report, plan)):
             dear = why
             continue
         tried.append(candidate.model.id)
@@ -127,7 +127,7 @@ def _on_model(
         if report.outcome.kind is Kind.IMAGE:
             return report, "made"
         attempt = _again(candidate, report.outcome, plan.deadline - report.elapsed, used, plan)
-        if attempt and (why := _too_dear(candidate, report, plan)):
+        if attempt and (why := _dear(candidate, report, plan)):
             return report, why
     return report, ""
 
@@ -162,16 +162,20 @@ def _wait(outcome: Outcome, used: _Used, plan: Plan) -> float:
     return max(outcome.retry_after or 0.0, plan.dice() * longest)
 
 
-def _too_dear(candidate: Candidate, report: Tried, plan: Plan) -> str | None:
+def _dear(candidate: Candidate, report: Tried, plan: Plan) -> str | None:
+    return too_dear(candidate, plan, spent=report.spent, spent_in_all=report.spent_in_all)
+
+
+def too_dear(candidate: Candidate, plan: Plan, *, spent: Nanos, spent_in_all: Nanos) -> str | None:
     """Why another attempt is not made, once earlier ones were paid or may have been."""
     next_one = candidate.quote.per_image
-    for name, limit, spent in (
-        ("max_cost", plan.max_image, report.spent),
-        ("max_total", plan.max_total, report.spent_in_all),
+    for name, limit, so_far in (
+        ("max_cost", plan.max_image, spent),
+        ("max_total", plan.max_total, spent_in_all),
     ):
-        if limit is not None and spent and spent + next_one > limit:
+        if limit is not None and so_far and so_far + next_one > limit:
             return (
-                f"{show_usd(spent)} is spent or at risk, and another {show_usd(next_one)} would pass "
+                f"{show_usd(so_far)} is spent or at risk, and another {show_usd(next_one)} would pass "
                 f"{name} {show_usd(limit)}"
             )
     return None

@@ -25,6 +25,7 @@ from image_router.core.types import ImageRequest
 from image_router.engine.accounts import Account, Accounts
 from image_router.engine.dispatch import Dispatched, Job, Tally, Tools, dispatch
 from image_router.engine.door import Door
+from image_router.engine.hedging import Hedging
 from image_router.engine.shelf import Shelf, Turn
 from image_router.engine.watching import Watch
 
@@ -67,6 +68,7 @@ class Workshop:
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     watch: Watch
+    hedging: Hedging
 
 
 async def make(order: Order, shop: Workshop) -> ImageResult:
@@ -154,6 +156,7 @@ async def _side_by_side(
         account=account,
         shelf=shop.shelf,
         cache=order.cache,
+        hedging=shop.hedging,
         clock=shop.clock,
         sleep=shop.sleep,
     )

@@ -36,6 +36,7 @@ from image_router.engine.chains import ChainPlan, ChainResult, quote_chain, run_
 from image_router.engine.deciding import Decider, Facts, assumed
 from image_router.engine.door import Door, OpenDoor
 from image_router.engine.easing import Patience, eased
+from image_router.engine.hedging import HedgePolicy, Hedging
 from image_router.engine.making import AT_ONCE, Order, Workshop, cache_asked, came, hand_out, known_of, make
 from image_router.engine.requests import References, ReferenceSource, each_source
 from image_router.engine.shelf import NoShelf, Shelf, Turn, Wish
@@ -75,6 +76,8 @@ class Parts(Facts):
     """The way to the provider, likewise."""
     approve: Callable[[Decision], None] = lambda decision: None
     """Called with what is left to make before money is held for it; what it raises, nothing is spent on."""
+    hedge: HedgePolicy | None = None
+    """None: no call is hedged."""
     announce: Announcer = field(default_factory=Announcer)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -93,6 +96,7 @@ class ImageRouter(Decider):
         self._shelf: Shelf | None = None
         self._door: Door | None = None
         self._opening = asyncio.Lock()
+        self._hedging = Hedging(parts.hedge)
 
     async def __aenter__(self) -> Self:
         return self
@@ -357,6 +361,7 @@ class ImageRouter(Decider):
             clock=parts.clock,
             sleep=parts.sleep,
             watch=watch,
+            hedging=self._hedging,
         )
 
     def _plan(self, request: ImageRequest, profile: str | None) -> Plan:
