@@ -71,11 +71,21 @@ def started(factory: Callable[[], Any], stack: ExitStack) -> str:
     return server.url
 
 
+def _site(home: Path, choices: Choices, stack: ExitStack) -> Site:
+    emulator = stack.enter_context(emulated(as_of=DAY))
+    settings = {"home": home, "offline": True, "emulator_url": emulator.url, "as_of": DAY}
+    return Site(url=started(partial(gateway, choices, **settings), stack), emulator=emulator, home=home)
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """Open mode, in front of an emulator of its own, with the day pinned."""
     with ExitStack() as stack:
-        emulator = stack.enter_context(emulated(as_of=DAY))
-        settings = {"home": tmp_path / "home", "offline": True, "emulator_url": emulator.url, "as_of": DAY}
-        url = started(partial(gateway, Choices(open=True), **settings), stack)
-        yield Site(url=url, emulator=emulator, home=tmp_path / "home")
+        yield _site(tmp_path / "home", Choices(open=True), stack)
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Site]:
+    """The same, where everybody shows a key."""
+    with ExitStack() as stack:
+        yield _site(tmp_path / "home", Choices(), stack)

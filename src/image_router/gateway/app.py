@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from image_router.books import Books
 from image_router.core.errors import ImageRouterError
+from image_router.core.key_permits import allow_admin
 from image_router.engine.router import ImageRouter
 from image_router.gateway import refusals
 from image_router.gateway.callers import Caller, Doorkeeper
@@ -37,6 +38,7 @@ from image_router.gateway.surfaces import (
     answered,
     problem_of,
 )
+from image_router.storage.key_ring import KeyRing
 
 log = logging.getLogger("image_router.gateway")
 
@@ -62,6 +64,7 @@ class Parts:
     books: Books
     doorkeeper: Doorkeeper
     links: Links
+    ring: KeyRing
     limits: Limits = field(default_factory=Limits)
     url: str | None = None
     """Address under which clients reach this server; None: as the request's Host says."""
@@ -163,10 +166,8 @@ class Served:
         if self._duty.stopping:
             raise refusals.stopping(self._parts.limits.drain)
         caller = await self._parts.doorkeeper.known(request)
-        if entry.admin and not caller.admin:
-            raise refusals.forbidden(
-                "this is for admin keys; make one with `image-router keys create --admin`"
-            )
+        if entry.admin and caller.key is not None:
+            allow_admin(caller.key)
         return caller
 
 

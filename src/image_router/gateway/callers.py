@@ -7,23 +7,33 @@ from typing import Protocol
 
 from starlette.requests import Request
 
+from image_router.core.key_permits import paying_scope
+from image_router.core.router_keys import RouterKey
+from image_router.storage.key_ring import KeyRing
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Whoever sent a request, as far as the gateway knows."""
 
     scope: str
-    """Who pays."""
+    """Who pays, unless a request names a scope below it."""
     admin: bool = False
-    key_id: str | None = None
+    key: RouterKey | None = None
     """None in open mode."""
+
+    def paying(self, asked: str | None) -> str:
+        """Whose money a request spends. Raises KeyForbids for a scope that is not the key's."""
+        if self.key is not None:
+            return paying_scope(self.key, asked)
+        return asked or self.scope
 
 
 class Doorkeeper(Protocol):
     """Tells callers apart."""
 
     async def known(self, request: Request) -> Caller:
-        """Who sent this. Raises Refusal (401, 403)."""
+        """Who sent this. Raises KeyInvalid."""
         ...
 
 
@@ -35,6 +45,17 @@ class OpenDoors:
 
     async def known(self, request: Request) -> Caller:
         return self._caller
+
+
+class KeyedDoors:
+    """Everybody shows a router key."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+
+    async def known(self, request: Request) -> Caller:
+        key = await self._ring.check(presented(request))
+        return Caller(scope=key.rules.scope, admin=key.rules.admin, key=key)
 
 
 def presented(request: Request) -> str | None:

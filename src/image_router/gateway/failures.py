@@ -29,6 +29,9 @@ ANSWER_OF: Final[Mapping[type[errors.ImageRouterError], Answered]] = MappingProx
         errors.RequestError: Answered(400, _INVALID, "INVALID_ARGUMENT"),
         errors.ModelRetired: Answered(404, _INVALID, "NOT_FOUND"),
         errors.IdempotencyConflict: Answered(422, _INVALID, "FAILED_PRECONDITION"),
+        errors.KeyRefused: Answered(403, "permission_error", "PERMISSION_DENIED"),
+        errors.KeyInvalid: Answered(401, "authentication_error", "UNAUTHENTICATED"),
+        errors.KeyLimited: Answered(429, "rate_limit_error", "RESOURCE_EXHAUSTED"),
         errors.KeyBusy: Answered(409, "conflict_error", "ABORTED"),
         errors.BudgetExceeded: Answered(429, _QUOTA, "RESOURCE_EXHAUSTED"),
         errors.HoldExpired: Answered(503, _SERVER, "ABORTED"),
@@ -54,4 +57,4 @@ def answer_of(error: errors.ImageRouterError) -> Answered:
 
 def retry_after(error: errors.ImageRouterError) -> float | None:
     """Seconds after which trying again makes sense, where that is known."""
-    return error.retry_after if isinstance(error, errors.ProviderError) else None
+    return error.retry_after if isinstance(error, errors.ProviderError | errors.KeyLimited) else None

@@ -11,8 +11,9 @@ from image_router.aio import ImageRouter
 from image_router.books import open_books
 from image_router.config import load_settings
 from image_router.gateway.app import Limits, Parts
-from image_router.gateway.callers import OpenDoors
+from image_router.gateway.callers import KeyedDoors, OpenDoors
 from image_router.gateway.links import Links
+from image_router.storage.key_ring import KeyRing
 from image_router.storage.secrets import shared_secret
 
 
@@ -30,11 +31,12 @@ class Choices:
 async def opened(choices: Choices, settings: Mapping[str, Any]) -> AsyncIterator[Parts]:
     """The parts, until the server stops. Raises ConfigError and StorageError."""
     known = load_settings(**settings)
-    async with open_books(known) as books, ImageRouter(known) as router:
+    async with open_books(known) as books, KeyRing(books.db) as ring, ImageRouter(known) as router:
         yield Parts(
             router=router,
             books=books,
-            doorkeeper=OpenDoors(known.scope),
+            doorkeeper=OpenDoors(known.scope) if choices.open else KeyedDoors(ring),
+            ring=ring,
             links=Links(secret=await shared_secret(books.db, "links")),
             limits=choices.limits,
             url=choices.url,

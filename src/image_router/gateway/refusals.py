@@ -39,14 +39,6 @@ def stopping(wait: float) -> Refusal:
     return _refusal(503, "stopping", words, wait=wait)
 
 
-def unauthenticated(words: str) -> Refusal:
-    return _refusal(401, "invalid_api_key", words, headers={"www-authenticate": "Bearer"})
-
-
-def forbidden(words: str, code: str = "forbidden") -> Refusal:
-    return _refusal(403, code, words)
-
-
 def absent(words: str) -> Refusal:
     """A thing named in the path does not exist."""
     return _refusal(404, "not_found", words)
