@@ -15,7 +15,7 @@ async def _key(site, **rules: object) -> str:
         made = await RouterKeys(books.db).create(
             KeyRules(**{"name": "ci", "scope": "acme", **rules}), who="ann"
         )
-        return made.secret.reveal()
+        return made.secret.text
 
 
 async def _models(url: str, **headers: str) -> int:
