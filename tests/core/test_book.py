@@ -510,5 +510,5 @@ def test_digests_of_the_past_stay_valid() -> None:
         "d19c7a769f66147c2e3f010af8645656668568264e76b75ff507c29d0ece15f9",
         "e20d24c8bcd49dfcf624acf86838bcefefa84b030352f0ae5915f2c45b4b6695",
     ]
-    signed = {"attempt", "digest", "id", *holds._SIGNED}
+    signed = {"attempt", "digest", "id", *holds.SIGNED}
     assert signed == {one.name for one in fields(Entry)}

@@ -76,6 +76,39 @@ async def test_tampering_is_found(ledger: Ledger, tampering: str, entry: int | N
     assert any(found.entry == entry and words in found.what for found in report.discrepancies), report
 
 
+@pytest.mark.parametrize("page", [1, 2, 3])
+async def test_pages_hide_nothing(database: Database, monkeypatch: pytest.MonkeyPatch, page: int) -> None:
+    """However a ledger is cut into pages, every hold is looked at once, and what is wrong is found."""
+    monkeypatch.setattr("image_router.storage.verify._PAGE", page)
+    made = Ledger(database)
+    await Budgets(database).set("acme", who="ann", total=10_000)
+    holds = [await made.hold(asked(100)) for _ in range(5)]
+    for hold in holds[:3]:
+        await made.sent(hold, sending(100))
+        await made.settle_and_close(hold, paid(60))
+    report = await made.verify()
+    assert (report.sound, report.entries, report.holds, report.open_holds) == (True, 11, 5, 2)
+
+    def tamper(tx: Transaction) -> None:
+        tx.connection.execute(text("UPDATE holds SET settled = settled + 1"))
+
+    await database.write(tamper)
+    found = [one.what for one in (await made.verify()).discrepancies]
+    assert sorted(what.split()[1] for what in found if "says settled" in what) == sorted(h.id for h in holds)
+
+
+async def test_words_in_place_of_an_amount(tmp_path: Path) -> None:
+    """SQLite takes anything into a column of numbers: it is reported, not stumbled over."""
+    async with await Database.open(tmp_path / "ledger.db") as database:
+        made = Ledger(database)
+        await made.settle_and_close(await made.hold(asked(100)), paid(60))
+        await database.write(
+            lambda tx: tx.connection.execute(text("UPDATE entries SET spent = 'much' WHERE id = 2"))
+        )
+        (found,) = (await made.verify()).discrepancies
+        assert "'much' and -60 are no amounts" in found.what
+
+
 async def test_a_hold_out_of_nowhere(ledger: Ledger) -> None:
     """A hold that no entry speaks of is reported."""
 

@@ -204,12 +204,12 @@ class Entry:
 
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # For ever: another order, or one name more, and no ledger written before would verify.
-_SIGNED: Final = (
+SIGNED: Final = (
     *("hold_id", "number", "kind", "at", "request_id", "scope", "model", "tier", "purpose", "lane"),
     *("spent", "held", "card", "lines", "usage", "images", "size", "billed", "outcome"),
     *("response_id", "note"),
 )
-_SIGNED_VALUES: Final = attrgetter(*_SIGNED)
+_SIGNED_VALUES: Final = attrgetter(*SIGNED)
 
 
 def signed(entry: Entry, previous: str) -> Entry:
@@ -223,8 +223,13 @@ def digest_of(entry: Entry, previous: str) -> str:
     """sha256 over everything the entry says and the digest before it in the same hold, hexadecimal."""
     key = entry.attempt
     attempt = (key.request_id, key.index, key.number) if key else None
-    said = _ENCODE((*_SIGNED_VALUES(entry), attempt, previous))
-    return hashlib.sha256(said.encode()).hexdigest()
+    return digest_of_values(_SIGNED_VALUES(entry), attempt, previous)
+
+
+def digest_of_values(values: tuple[object, ...], attempt: tuple[object, ...] | None, previous: str) -> str:
+    """digest_of an entry whose values come as they are stored: in the order of SIGNED, then the attempt's
+    request, index and number."""
+    return hashlib.sha256(_ENCODE((*values, attempt, previous)).encode()).hexdigest()
 
 
 def lines_json(cost: Cost) -> str:

@@ -1,31 +1,62 @@
 """Whether the ledger can be believed: every sum added up again from its entries, every digest made again.
 
-It reads entries in the order of their holds and keeps one hold and the windows' sums in memory. Someone who
-rewrites a whole hold with its digests and all sums is not noticed by the database alone: `Report.last_digest`
-and `Report.entries`, kept elsewhere, notice it.
+One pass over the entries in the order of their holds, a page of holds at a time: memory does not grow with
+the ledger, except for one sum for each window. Someone who rewrites a whole hold with its digests and all
+sums is not noticed by the database alone: `Report.last_digest` and `Report.entries`, kept elsewhere, do it.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, func, select, text
+from sqlalchemy import Connection, bindparam, exists, func, select, text
 
-from image_router.core.budget import SECOND, Micros, Window
 from image_router.core.errors import StorageError, StorageProblem
-from image_router.core.holds import AttemptKey, Entry, EntryKind, HoldState, digest_of
+from image_router.core.holds import SIGNED, EntryKind, HoldState, digest_of_values
 from image_router.core.money import show_usd
-from image_router.core.running import Balance, HoldRecord
-from image_router.core.scopes import scope_path
 from image_router.storage import schema
 from image_router.storage.database import Transaction
-from image_router.storage.rows import balance_of, entry_of, hold_of, send_of
+from image_router.storage.window_sums import WindowSums
 
-_LONGEST_WINDOW = 33 * 86_400 * SECOND
+_PAGE: Final = 400
+"""Holds looked up at a time."""
+_FETCHED: Final = 1000
+"""Entries fetched at a time."""
+_KINDS: Final = frozenset(EntryKind)
+
+# Rows as they are stored: turning each into an Entry would take most of the time.
+_Row: TypeAlias = Sequence[Any]
+_Group: TypeAlias = list[_Row]
+_SIGNED_COUNT: Final = len(SIGNED)
+_ENTRY: Final = (*SIGNED, "attempt_request", "image_index", "attempt", "id", "digest")
+_HOLD_ID, _NUMBER, _KIND, _AT, _SCOPE, _SPENT, _HELD, _REQUEST, _INDEX, _ATTEMPT, _ID, _DIGEST = (
+    _ENTRY.index(name)
+    for name in (
+        *("hold_id", "number", "kind", "at", "scope", "spent", "held"),
+        *("attempt_request", "image_index", "attempt", "id", "digest"),
+    )
+)
+_ENTRIES: Final = (
+    select(*(schema.entries.c[name] for name in _ENTRY))
+    .order_by(schema.entries.c.hold_id, schema.entries.c.number)
+    .execution_options(yield_per=_FETCHED)
+)
+_HOLD: Final = ("id", "remainder", "settled", "amount", "taken_at", "scope", "entries", "digest", "state")
+_HOLDS: Final = select(*(schema.holds.c[name] for name in _HOLD)).where(
+    schema.holds.c.id.in_(bindparam("ids", expanding=True))
+)
+_SEND: Final = ("hold_id", "request_id", "image_index", "attempt", "counted")
+_SENDS: Final = select(*(schema.sends.c[name] for name in _SEND)).where(
+    schema.sends.c.hold_id.in_(bindparam("ids", expanding=True))
+)
+_SILENT: Final = select(schema.holds.c.id).where(
+    ~exists().where(schema.entries.c.hold_id == schema.holds.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +90,7 @@ def verify(tx: Transaction) -> Report:
     entries = schema.entries.c
     last = connection.execute(select(entries.digest).order_by(entries.id.desc()).limit(1)).scalar()
     return Report(
-        entries=connection.execute(select(func.count()).select_from(schema.entries)).scalar_one(),
+        entries=audit.entries,
         holds=audit.holds,
         open_holds=audit.open_holds,
         last_digest=last or "",
@@ -81,6 +112,9 @@ def _check_file(connection: Connection) -> None:
 def _gaps(connection: Connection) -> Iterator[Discrepancy]:
     """Numbers that entries should have; they are given out without gaps."""
     ids = schema.entries.c.id
+    count, last = connection.execute(select(func.count(), func.max(ids)).select_from(schema.entries)).one()
+    if count == (last or 0):
+        return
     previous = func.lag(ids, 1, 0).over(order_by=ids)
     pairs = select(ids.label("id"), previous.label("previous")).subquery()
     for entry, before in connection.execute(select(pairs).where(pairs.c.id != pairs.c.previous + 1)):
@@ -90,141 +124,111 @@ def _gaps(connection: Connection) -> Iterator[Discrepancy]:
 @dataclass(slots=True)
 class _Audit:
     connection: Connection
+    entries: int = 0
     holds: int = 0
     open_holds: int = 0
-    _sums: _Windows = field(init=False)
+    _sums: WindowSums = field(init=False)
 
     def run(self) -> Iterator[Discrepancy]:
-        self._sums = _Windows.of(self.connection)
-        entries, holds = schema.entries.c, schema.holds.c
-        seen: set[str] = set()
-        told = select(schema.entries).order_by(entries.hold_id, entries.number)
-        with self.connection.execute(told.execution_options(yield_per=1000)) as rows:
-            for hold_id, group in groupby(rows.mappings(), key=lambda row: str(row["hold_id"])):
-                seen.add(hold_id)
-                yield from self._hold(hold_id, list(group))
-        for row in self.connection.execute(select(holds.id)):
-            if row.id not in seen:
-                yield Discrepancy(entry=None, what=f"hold {row.id} has no entries")
-        yield from self._sums.differences()
+        self._sums = WindowSums.of(self.connection)
+        page: list[_Group] = []
+        with self.connection.execute(_ENTRIES) as rows:
+            for _, group in groupby(rows, key=itemgetter(_HOLD_ID)):
+                page.append(list(group))
+                if len(page) == _PAGE:
+                    yield from self._page(page)
+                    page = []
+        yield from self._page(page)
+        for (hold_id,) in self.connection.execute(_SILENT):
+            yield Discrepancy(entry=None, what=f"hold {hold_id} has no entries")
+        yield from (Discrepancy(entry=None, what=what) for what in self._sums.differences())
 
-    def _hold(self, hold_id: str, rows: Sequence[RowMapping]) -> Iterator[Discrepancy]:
-        try:
-            told = [entry_of(row) for row in rows]
-        except ValueError as error:
-            yield Discrepancy(entry=rows[0]["id"], what=f"hold {hold_id} has an unreadable entry: {error}")
+    def _page(self, page: list[_Group]) -> Iterator[Discrepancy]:
+        ids = {"ids": [told[0][_HOLD_ID] for told in page]}
+        holds = {row[0]: row for row in self.connection.execute(_HOLDS, ids)}
+        sends: defaultdict[str, _Group] = defaultdict(list)
+        for row in self.connection.execute(_SENDS, ids):
+            sends[row[0]].append(row)
+        for told in page:
+            hold_id = told[0][_HOLD_ID]
+            self.entries += len(told)
+            yield from self._hold(told, holds.get(hold_id), sends.get(hold_id, ()))
+
+    def _hold(self, told: _Group, hold: _Row | None, sends: Sequence[_Row]) -> Iterator[Discrepancy]:
+        first = told[0]
+        unreadable = _unreadable(told)
+        if unreadable:
+            what = f"hold {first[_HOLD_ID]} has an unreadable entry: {unreadable}"
+            yield Discrepancy(entry=first[_ID], what=what)
             return
         yield from _chain(told)
-        row = self.connection.execute(select(schema.holds).where(schema.holds.c.id == hold_id)).mappings()
-        record = next((hold_of(one) for one in row), None)
-        if record is None:
-            yield Discrepancy(entry=told[0].id, what=f"its hold {hold_id} is missing")
+        if hold is None:
+            yield Discrepancy(entry=first[_ID], what=f"its hold {first[_HOLD_ID]} is missing")
             return
+        spent, held = sum(row[_SPENT] for row in told), sum(row[_HELD] for row in told)
         self.holds += 1
-        self.open_holds += record.state is HoldState.OPEN
-        self._sums.add(told)
-        yield from _hold_differences(record, told)
-        yield from self._send_differences(hold_id, told)
-
-    def _send_differences(self, hold_id: str, told: Sequence[Entry]) -> Iterator[Discrepancy]:
-        counted: Counter[AttemptKey] = Counter()
-        for entry in told:
-            if entry.attempt is not None:
-                counted[entry.attempt] += entry.spent
-        rows = self.connection.execute(
-            select(schema.sends).where(schema.sends.c.hold_id == hold_id)
-        ).mappings()
-        for send in (send_of(row) for row in rows):
-            if send.counted != counted.pop(send.key, 0):
-                yield Discrepancy(
-                    entry=told[-1].id,
-                    what=f"{send.key} of hold {hold_id} counts {show_usd(send.counted)}, not what its "
-                    f"entries add up to",
-                )
-        for key in counted:
-            yield Discrepancy(entry=told[-1].id, what=f"{key} of hold {hold_id} has entries and no row")
+        self.open_holds += hold[-1] == HoldState.OPEN
+        self._sums.add(first[_SCOPE], first[_AT], spent=spent, held=held)
+        yield from _hold_differences(hold, told, spent=spent, held=held)
+        yield from _send_differences(sends, told)
 
 
-def _chain(told: Sequence[Entry]) -> Iterator[Discrepancy]:
+def _unreadable(told: _Group) -> str:
+    """What is no value of the ledger at all, however it got there."""
+    for row in told:
+        if row[_KIND] not in _KINDS:
+            return f"{row[_KIND]!r} is no kind of entry"
+        if not (isinstance(row[_SPENT], int) and isinstance(row[_HELD], int)):
+            return f"{row[_SPENT]!r} and {row[_HELD]!r} are no amounts"
+    return ""
+
+
+def _chain(told: _Group) -> Iterator[Discrepancy]:
     previous = ""
-    for number, entry in enumerate(told, 1):
-        if entry.number != number:
-            yield Discrepancy(
-                entry=entry.id, what=f"it is number {entry.number} of hold {entry.hold_id}, not {number}"
-            )
+    for number, row in enumerate(told, 1):
+        if row[_NUMBER] != number:
+            what = f"it is number {row[_NUMBER]} of hold {row[_HOLD_ID]}, not {number}"
+            yield Discrepancy(entry=row[_ID], what=what)
             return
-        if digest_of(entry, previous) != entry.digest:
-            yield Discrepancy(entry=entry.id, what="its digest does not fit what it says: it was changed")
-        previous = entry.digest
+        attempt = None if row[_ATTEMPT] is None else (row[_REQUEST], row[_INDEX], row[_ATTEMPT])
+        if digest_of_values(tuple(row[:_SIGNED_COUNT]), attempt, previous) != row[_DIGEST]:
+            yield Discrepancy(entry=row[_ID], what="its digest does not fit what it says: it was changed")
+        previous = row[_DIGEST]
 
 
-def _hold_differences(record: HoldRecord, told: Sequence[Entry]) -> Iterator[Discrepancy]:
-    held, spent = sum(entry.held for entry in told), sum(entry.spent for entry in told)
-    amount = sum(entry.held for entry in told if entry.kind is EntryKind.HOLD)
-    last = told[-1]
-    checks = (
-        ("remainder", record.remainder, held),
-        ("settled", record.settled, spent),
-        ("amount", record.amount, amount),
-        ("taken_at", record.taken_at, told[0].at),
-        ("scope", record.scope, told[0].scope),
-        ("number of entries", record.entries, len(told)),
-        ("last digest", record.digest, last.digest),
-    )
-    for name, kept, recomputed in checks:
-        if kept != recomputed:
-            yield Discrepancy(
-                entry=last.id, what=f"hold {record.id} says {name} {kept}; its entries say {recomputed}"
+def _hold_differences(hold: _Row, told: _Group, *, spent: int, held: int) -> Iterator[Discrepancy]:
+    first, last = told[0], told[-1]
+    hold_id, *kept, state = hold
+    amount = sum(row[_HELD] for row in told if row[_KIND] == EntryKind.HOLD)
+    recomputed = [held, spent, amount, first[_AT], first[_SCOPE], len(told), last[_DIGEST]]
+    if kept != recomputed:
+        for name, one, other in zip(_HOLD[1:-1], kept, recomputed, strict=True):
+            if one != other:
+                what = f"hold {hold_id} says {_CALLED.get(name, name)} {one}; its entries say {other}"
+                yield Discrepancy(entry=last[_ID], what=what)
+    if held < 0 or (held and state != HoldState.OPEN):
+        yield Discrepancy(entry=last[_ID], what=f"hold {hold_id} is {state} and holds {held}")
+
+
+_CALLED: Final = {"entries": "number of entries", "digest": "last digest"}
+
+
+def _send_differences(sends: Sequence[_Row], told: _Group) -> Iterator[Discrepancy]:
+    hold_id, last = told[0][_HOLD_ID], told[-1][_ID]
+    counted: Counter[tuple[Any, ...]] = Counter()
+    for row in told:
+        if row[_ATTEMPT] is not None:
+            counted[row[_REQUEST], row[_INDEX], row[_ATTEMPT]] += row[_SPENT]
+    for _, request, index, attempt, kept in sends:
+        if kept != counted.pop((request, index, attempt), 0):
+            what = (
+                f"{_name(request, index, attempt)} of hold {hold_id} counts {show_usd(kept)}, not what its "
+                f"entries add up to"
             )
-    if held < 0 or (held and record.state is not HoldState.OPEN):
-        yield Discrepancy(entry=last.id, what=f"hold {record.id} is {record.state} and holds {held}")
+            yield Discrepancy(entry=last, what=what)
+    for key in counted:
+        yield Discrepancy(entry=last, what=f"{_name(*key)} of hold {hold_id} has entries and no row")
 
 
-class _Windows:
-    """The balances, each beside the sum of the entries that belong to it."""
-
-    def __init__(self, balances: Sequence[Balance]) -> None:
-        self._kept = sorted(balances, key=lambda b: (b.scope, b.window, b.span.start))
-        self._starts: dict[tuple[str, Window], list[Micros]] = {}
-        self._rows: dict[tuple[str, Window], list[Balance]] = {}
-        self._sums: dict[tuple[str, Window, Micros], list[int]] = {}
-        for balance in self._kept:
-            key = (balance.scope, balance.window)
-            self._starts.setdefault(key, []).append(balance.span.start)
-            self._rows.setdefault(key, []).append(balance)
-            self._sums[*key, balance.span.start] = [0, 0]
-
-    @classmethod
-    def of(cls, connection: Connection) -> _Windows:
-        rows = connection.execute(select(schema.balances)).mappings()
-        return cls([balance_of(row) for row in rows])
-
-    def add(self, told: Sequence[Entry]) -> None:
-        moment = told[0].at
-        spent, held = sum(entry.spent for entry in told), sum(entry.held for entry in told)
-        for scope in scope_path(told[0].scope):
-            for window in Window:
-                for start in self._touched(scope, window, moment):
-                    sums = self._sums[scope, window, start]
-                    sums[0] += spent
-                    sums[1] += held
-
-    def _touched(self, scope: str, window: Window, moment: Micros) -> Iterator[Micros]:
-        """Windows of different time zones overlap when a budget changed its zone."""
-        starts = self._starts.get((scope, window), [])
-        for index in range(bisect_right(starts, moment) - 1, -1, -1):
-            if window is not Window.TOTAL and starts[index] < moment - _LONGEST_WINDOW:
-                return
-            if moment in self._rows[scope, window][index].span:
-                yield starts[index]
-
-    def differences(self) -> Iterator[Discrepancy]:
-        for balance in self._kept:
-            settled, held = self._sums[balance.scope, balance.window, balance.span.start]
-            if (settled, held) != (balance.settled, balance.held):
-                yield Discrepancy(
-                    entry=None,
-                    what=f"the {balance.window} balance of {balance.scope!r} says "
-                    f"{show_usd(balance.settled)} spent and {show_usd(balance.held)} held; the entries say "
-                    f"{show_usd(settled)} and {show_usd(held)}",
-                )
+def _name(request: str, index: int, attempt: int) -> str:
+    return f"attempt {attempt} of image {index}" + (f" of {request}" if request else "")
