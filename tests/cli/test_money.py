@@ -373,3 +373,54 @@ def test_the_library_has_the_same(run: Run, spent: Emulator) -> None:
             return (await books.usage()).total.spent
 
     assert usd(asyncio.run(total())) == Decimal(run("usage", "--json").json["total"]["spent_usd"])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("budget", "show", "acme"),
+        ("budget", "list"),
+        ("statement",),
+        ("usage", "--scope", "acme"),
+        ("ledger", "entries"),
+        ("ledger", "unknowns", "--scope", "acme/a"),
+        ("cache", "stats"),
+    ],
+)
+def test_the_other_books_are_pointed_at(
+    run: Run, spent: Emulator, here: Path, command: tuple[str, ...]
+) -> None:
+    """Who looks in empty books, while the other ones have what is looked for, is told of the flag."""
+    run("budget", "set", "acme", "--day", "5")
+    assert "note: these are the real books; the emulator's books" in run(*command, "--online").err
+    assert "add --offline" in run(*command, "--online").err
+    assert "note:" not in run(*command).err
+
+
+def test_books_that_nobody_made_stay_unmade(run: Run, here: Path) -> None:
+    """Looking for the other books makes none."""
+    assert "note:" not in run("budget", "list").err
+    assert not (here.parent / "home/ledger.db").exists()
+
+
+def test_a_refusal_says_what_would_fit(run: Run, emulator: Emulator) -> None:
+    """A budget's refusal spells out n × the most an image may cost, how many fit, and the tier that does."""
+    run("budget", "set", "acme", "--day", "0.10")
+    each = "0.0636075"
+    ran = run("generate", "a fox", "-n", "2", "--purpose", "hero", "--scope", "acme", "--json")
+    said = ran.json["error"]["message"]
+    assert (ran.status, ran.json["error"]["code"]) == (10, "budget_exceeded")
+    assert f"cannot cover $0.127215 (2 × ${each}, the most that imagen_4_standard may cost)" in said
+    assert "1 of the 2 images would fit: n=1." in said
+    assert "nano_banana would still fit: at most $0.0702025; ask for it with tier=nano_banana" in said
+    assert "or wait" not in said
+
+
+def test_a_cap_of_one_image_says_which_tier_fits(run: Run, emulator: Emulator) -> None:
+    """Against a cap per request the price of one image counts, however many are asked for."""
+    run("budget", "set", "acme", "--per-request", "0.04")
+    ran = run("generate", "a fox", "-n", "2", "--purpose", "hero", "--scope", "acme")
+    assert ran.status == 10
+    assert "allows $0.04 for one image and this one may cost $0.0636075" in ran.err
+    assert "nano_banana would still fit: at most $0.03510125 an image" in ran.err
+    assert "images would fit: n=" not in ran.err

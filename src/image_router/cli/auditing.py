@@ -26,6 +26,7 @@ from image_router.cli.ledgers import (
     with_books,
 )
 from image_router.cli.options import json_option
+from image_router.cli.other_books import look
 from image_router.core.errors import InvalidRequest
 from image_router.core.holds import Entry
 from image_router.core.money import show_usd, usd_text
@@ -96,7 +97,7 @@ def entries(scope: str | None, request: str | None, hold: str | None, limit: int
             return _some(await books.ledger.entries_of_hold(hold), f"hold {hold}")
         return await books.ledger.recent(limit=limit, scope=await books.scope(scope))
 
-    found = with_books(options, work)
+    found = look(options, work, scope=scope)
     views = [_entry_view(one) for one in found]
     if form == "json":
         show_json({"entries": views})
@@ -127,7 +128,7 @@ def unknowns(scope: str | None, as_json: bool, **options: Any) -> None:
     async def work(books: Books) -> list[Unknown]:
         return await books.unknowns(await books.scope(scope))
 
-    found = with_books(options, work)
+    found = look(options, work, scope=scope)
     at_risk = sum(one.at_risk for one in found)
     if as_json:
         show_json({"unknowns": [_unknown_view(one) for one in found], "at_risk_usd": usd_text(at_risk)})

@@ -22,6 +22,7 @@ from image_router.cli.ledgers import (
     with_books,
 )
 from image_router.cli.options import json_option
+from image_router.cli.other_books import look
 from image_router.core.budget import Budget
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import Nanos, show_usd, usd_text
@@ -144,7 +145,7 @@ def show(scope: str, as_json: bool, **options: Any) -> int:
             )
         return found, await books.budgets.standing(scope)
 
-    found, standing = with_books(options, work)
+    found, standing = look(options, work, scope=scope)
     if as_json:
         show_json({"scope": scope, "budgets": [_view(one, standing) for one in found]})
     else:
@@ -161,7 +162,7 @@ def list_budgets(as_json: bool, **options: Any) -> int:
     \b
     image-router budget list
     """
-    found = with_books(options, lambda books: books.budgets.all())
+    found = look(options, lambda books: books.budgets.all())
     if as_json:
         show_json({"budgets": [_view(one) for one in found]})
     elif found:
@@ -183,7 +184,7 @@ def history(scope: str | None, as_json: bool, **options: Any) -> int:
     image-router budget history
     image-router budget history acme --json
     """
-    found = with_books(options, lambda books: books.budgets.history(scope))
+    found = look(options, lambda books: books.budgets.history(scope), scope=scope)
     if as_json:
         show_json({"changes": [_change_view(one) for one in found]})
         return OK.status

@@ -9,6 +9,7 @@ import click
 from image_router.books import Books
 from image_router.cli.ledgers import books_options, scope_filter, show_json, with_books
 from image_router.cli.options import json_option
+from image_router.cli.other_books import look
 from image_router.core.money import show_usd, usd_text
 from image_router.storage.cache import Stats
 
@@ -37,7 +38,7 @@ def stats(scope: str | None, as_json: bool, **options: Any) -> None:
     async def work(books: Books) -> Stats:
         return await books.cache.stats(scope)
 
-    found = with_books(options, work)
+    found = look(options, work, scope=scope)
     if as_json:
         show_json(
             {

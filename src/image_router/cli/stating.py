@@ -20,9 +20,9 @@ from image_router.cli.ledgers import (
     show_table,
     take_form,
     take_period,
-    with_books,
 )
 from image_router.cli.options import Names, as_of_option
+from image_router.cli.other_books import look
 from image_router.core.economics import usd
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import show_usd, usd_text
@@ -62,7 +62,7 @@ def statement(**options: Any) -> None:
         await books.scope(period.scope)
         return await books.statement(by, period, zone=zone)
 
-    lines = with_books(options, work)
+    lines = look(options, work, scope=period.scope)
     if form == "csv":
         show_csv([*by, *_csv_head()], [(*line.of, *_csv_sums(line)) for line in lines])
     elif form == "json":
@@ -91,7 +91,7 @@ def usage(**options: Any) -> None:
     """
     form = take_form(options)
     period, zone = take_period(options, scope=options.pop("scope"))
-    report = with_books(options, _reporting(period, zone))
+    report = look(options, _reporting(period, zone), scope=period.scope)
     if form == "csv":
         show_csv(["day", *_csv_head()], [(*line.of, *_csv_sums(line)) for line in report.days])
     elif form == "json":

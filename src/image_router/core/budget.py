@@ -109,6 +109,8 @@ class Shortfall:
     """In the budget's own time zone; None when the window never ends."""
     resets_in: float | None = None
     """Seconds until then."""
+    basis: str = ""
+    """How `asked` comes about, in words."""
 
     @property
     def hopeless(self) -> bool:
@@ -125,13 +127,15 @@ class Shortfall:
         return BudgetExceeded(self._words(), shortfall=self)
 
     def _words(self) -> str:
-        asked, cap = show_usd(self.asked), show_usd(self.cap)
+        cap = show_usd(self.cap)
+        asked = f"{show_usd(self.asked)} ({self.basis})" if self.basis else show_usd(self.asked)
         if self.window == "request":
             return (
                 f"Budget '{self.scope}' allows {cap} for one image and this one may cost {asked}; raise the "
                 f"cap per request or ask for a cheaper tier."
             )
-        way_out = f" or wait until {self.window_end:%Y-%m-%d}" if self.window_end else ""
+        helps = self.window_end and self.asked <= self.cap
+        way_out = f" or wait until {self.window_end:%Y-%m-%d}" if helps else ""
         return (
             f"Budget '{self.scope}' cannot cover {asked}: {show_usd(self.spent)} of {cap} spent, "
             f"{show_usd(self.held)} held; raise the cap{way_out}."

@@ -141,22 +141,24 @@ def affordable(decision: Decision, refusal: BudgetExceeded, *, waits: bool) -> D
     """The decision without the fallbacks that the budget cannot hold now.
 
     When not even the first choice fits, it alone is left for a caller who waits; otherwise raises
-    BudgetExceeded naming the cheapest candidate that would fit.
+    BudgetExceeded naming how many images of it would fit, and the cheapest candidate that would.
     """
     shortfall = refusal.shortfall
     if shortfall is None:
         raise refusal
     per_image = shortfall.window == "request"
     free = shortfall.cap - shortfall.spent - shortfall.held
+    step = decision.compression
 
     def most(candidate: Candidate) -> int:
-        return candidate.quote.ceiling // candidate.quote.images if per_image else candidate.quote.ceiling
+        whole = candidate.quote.ceiling + (step.ceiling if step else 0)
+        return whole // candidate.quote.images if per_image else whole
 
     fitting = tuple(candidate for candidate in decision.candidates if most(candidate) <= free)
     if decision.head not in fitting and waits:
         fitting = (decision.head,)
     if decision.head not in fitting:
-        raise _named(refusal, min(fitting, key=most, default=None)) from refusal
+        raise _of_head(decision, shortfall, min(fitting, key=most, default=None)) from refusal
     dropped = tuple(
         Dropped(
             tier=candidate.tier,
@@ -167,15 +169,30 @@ def affordable(decision: Decision, refusal: BudgetExceeded, *, waits: bool) -> D
         for candidate in decision.candidates
         if candidate not in fitting
     )
-    return replace(decision, candidates=fitting, dropped=(*decision.dropped, *dropped))
+    if step:
+        step = replace(step, otherwise=tuple(one for one in step.otherwise if most(one) <= free))
+    return replace(decision, candidates=fitting, dropped=(*decision.dropped, *dropped), compression=step)
 
 
-def _named(refusal: BudgetExceeded, cheapest: Candidate | None) -> BudgetExceeded:
-    if cheapest is None:
-        words = f"{refusal} No candidate of this request would fit."
-    else:
-        words = (
-            f"{refusal} {cheapest.tier or cheapest.model.id} would still fit: at most "
-            f"{show_usd(cheapest.quote.ceiling)}."
-        )
-    return BudgetExceeded(words, shortfall=refusal.shortfall)
+def _of_head(decision: Decision, shortfall: Shortfall, cheapest: Candidate | None) -> BudgetExceeded:
+    """The refusal of the first choice: what it may cost and why, and what would fit instead."""
+    head, per_image = decision.head, shortfall.window == "request"
+    images, each = head.quote.images, -(-head.quote.ceiling // head.quote.images)
+    times = f"{images} × {show_usd(each)}, " if images > 1 and not per_image else ""
+    asked = each if per_image else head.quote.ceiling
+    told = replace(shortfall, asked=asked, basis=f"{times}the most that {_name(head)} may cost")
+    fewer = max(0, shortfall.cap - shortfall.spent - shortfall.held) // each
+    words = [str(told.error())]
+    if 0 < fewer < images and not per_image:
+        words.append(f"{fewer} of the {images} images would fit: n={fewer}.")
+    if cheapest is not None:
+        most = show_usd(-(-cheapest.quote.ceiling // cheapest.quote.images) * (1 if per_image else images))
+        pin = f"; ask for it with tier={cheapest.tier}" if cheapest.tier else ""
+        words.append(f"{_name(cheapest)} would still fit: at most {most}{' an image' * per_image}{pin}.")
+    elif len(words) == 1:
+        words.append("No candidate of this request would fit.")
+    return BudgetExceeded(" ".join(words), shortfall=told)
+
+
+def _name(candidate: Candidate) -> str:
+    return candidate.tier or candidate.model.id
