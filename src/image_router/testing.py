@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from image_router.core.catalog import Model
 from image_router.core.reply import ApiError, FaultKind, Reply, ReplyImage, ReplyText, TransportFault
+from image_router.core.text_calls import TextCall
 from image_router.core.types import Dialect, Usage
 from image_router.providers.base import Call, Entitlement, ListedModel
 
@@ -137,20 +138,37 @@ class Script:
 
 
 class ScriptedProvider:
-    """A provider that plays a script and remembers its calls. Never contacts anything."""
+    """A provider that plays a script and remembers its calls. Never contacts anything.
+
+    `words` are the replies to text calls, in order; after them the first half of the prompt comes back.
+    """
 
     name = "scripted"
     real = False
 
-    def __init__(self, script: Script | None = None, *, listed: tuple[ListedModel, ...] = ()) -> None:
+    def __init__(
+        self,
+        script: Script | None = None,
+        *,
+        listed: tuple[ListedModel, ...] = (),
+        words: Iterable[Reply] = (),
+    ) -> None:
         self._script = script or Script()
         self._listed = listed
+        self._words = deque(words)
         self.calls: list[Call] = []
+        self.texts: list[TextCall] = []
         self.closed = False
 
     async def generate(self, call: Call, *, timeout: float) -> Reply:
         self.calls.append(call)
         return self._script.next_for(call)
+
+    async def write(self, call: TextCall, *, timeout: float) -> Reply:
+        self.texts.append(call)
+        if self._words:
+            return self._words.popleft()
+        return words_only(call.prompt[: len(call.prompt) // 2])
 
     async def models(self) -> tuple[ListedModel, ...]:
         return self._listed

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_router.core.decision import Adapted, Candidate, Parameters
+from image_router.core.brevity import Compress
+from image_router.core.decision import Adapted, Candidate, Compression, Parameters
 from image_router.core.fingerprint import (
     NOT_SENT,
     NOT_THE_WORK,
@@ -96,6 +97,7 @@ CHANGES = {
     "language": "de",
     "conversation": talk(),
     "allow": frozenset({Adaptation.IMAGE_PREFIX}),
+    "compress": Compress(to=300),
     "deadline": 5.0,
     "scope": "acme",
     "key": "order-1",
@@ -243,3 +245,21 @@ def test_keys_stay_what_they_are() -> None:
 def test_another_profile_is_another_request() -> None:
     """Profiles choose models, so a key that named one does not name the other."""
     assert request_fingerprint(REQUEST) != request_fingerprint(REQUEST, profile="ecommerce")
+
+
+def shortened_by(model: str, *, target: int = 384) -> Compression:
+    return Compression(model=replace(CATALOG.texts[model], id=model), tokens=900, target=target)
+
+
+def test_a_shortened_prompt_counts_by_who_shortens_it_how_far() -> None:
+    """Another text model or length is another picture; a step that does not concern the candidate is none."""
+    change = Adapted(kind=Adaptation.COMPRESS_PROMPT, detail="shortened")
+    brief = replace(CANDIDATE, adapted=(change,), prompt="a fox")
+    lite, preview = "gemini-3.1-flash-lite", "gemini-3.1-flash-lite-preview"
+    keys = {
+        key(candidate=brief, compression=step)
+        for step in (shortened_by(lite), shortened_by(preview), shortened_by(lite, target=300))
+    }
+    assert len(keys) == 3
+    assert key(candidate=replace(brief, prompt="a red fox"), compression=shortened_by(lite)) in keys
+    assert key(compression=shortened_by(lite)) == key()

@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 import pytest
 
 from desk import conversation, reference
+from image_router.core.brevity import Compress
 from image_router.core.fingerprint import fingerprint
 from image_router.core.types import Adaptation, ImageRequest, Reference, ReferenceRole, SafetySetting
 
@@ -33,6 +34,7 @@ SHAPING = {
     "language": "en",
     "conversation": conversation("gemini-3-pro-image"),
     "allow": frozenset({Adaptation.SMALLER_SIZE}),
+    "compress": Compress(),
 }
 NOT_SHAPING = {
     "n": 3, "lane": "batch", "max_cost": 1, "max_total": 1, "deadline": 5.0, "scope": "studio", "key": "k",

@@ -73,6 +73,19 @@ class Life:
     replacement: str | None = None
     note: str = ""
 
+    def state(self, day: date) -> ModelState:
+        """The state on a day, by these dates alone."""
+        if day < self.released:
+            return ModelState.UNRELEASED
+        if self.shutdown and day >= self.shutdown:
+            sure = self.confidence is not Confidence.CONFLICTING
+            return ModelState.RETIRED if sure else ModelState.UNCERTAIN
+        if self.uncertain_from and day >= self.uncertain_from:
+            return ModelState.UNCERTAIN
+        if self.deprecated and day >= self.deprecated:
+            return ModelState.DEPRECATED
+        return ModelState.ALIVE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceLimits:
@@ -179,17 +192,28 @@ class Model:
 
     def state(self, day: date) -> ModelState:
         """The life of the model on a day, by its own dates alone."""
-        life = self.life
-        if day < life.released:
-            return ModelState.UNRELEASED
-        if life.shutdown and day >= life.shutdown:
-            sure = life.confidence is not Confidence.CONFLICTING
-            return ModelState.RETIRED if sure else ModelState.UNCERTAIN
-        if life.uncertain_from and day >= life.uncertain_from:
-            return ModelState.UNCERTAIN
-        if life.deprecated and day >= life.deprecated:
-            return ModelState.DEPRECATED
-        return ModelState.ALIVE
+        return self.life.state(day)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextModel:
+    """A model that answers in words: it shortens prompts before pictures are made of them."""
+
+    id: str
+    name: str
+    prompt_tokens: int
+    """Input token limit."""
+    output_tokens: int
+    thinking: str | None = None
+    """The level that is sent; None: none is."""
+    overhead: Overhead = Overhead(expected=0, allowance=0)
+    """Output tokens beyond the answer's words."""
+    target: int
+    """Tokens a prompt is shortened to where nobody says how far."""
+    life: Life
+    source: str
+    checked: date
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +235,8 @@ class Catalog:
 
     models: Mapping[str, Model]
     lineages: Mapping[Tier, tuple[LineageEntry, ...]]
+    texts: Mapping[str, TextModel] = field(default_factory=dict)
+    """Text models, the preferred ones first."""
     overrides: Mapping[str, ModelState] = field(default_factory=dict)
     """Model id → ALIVE or RETIRED: settles an uncertain state, from configuration or a probe."""
 
@@ -231,8 +257,14 @@ class Catalog:
     def state(self, model_id: str, day: date) -> ModelState:
         """The life of a model on a day. An override to RETIRED ends any life that has begun; an override to
         ALIVE settles an uncertain one, never one that has surely ended."""
-        model = self.resolve(model_id)
-        natural, override = model.state(day), self.overrides.get(model.id)
+        return self._settled(self.resolve(model_id), day)
+
+    def text_model(self, day: date) -> TextModel | None:
+        """Who shortens prompts on a day: the first text model that lives."""
+        return next((model for model in self.texts.values() if self._settled(model, day).serves), None)
+
+    def _settled(self, model: Model | TextModel, day: date) -> ModelState:
+        natural, override = model.life.state(day), self.overrides.get(model.id)
         if override is ModelState.RETIRED and natural is not ModelState.UNRELEASED:
             return ModelState.RETIRED
         if override is ModelState.ALIVE and natural is ModelState.UNCERTAIN:

@@ -2,8 +2,9 @@
 
 Later files add to earlier ones and replace models, lineages and pixel tables of the same name, so a user's
 file can correct one fact of the shipped catalog. A file holds any of `[pixels.<name>]` (output shapes),
-`[models."<id>"]` and `[[lineages.<tier>]]`; its top-level `source` and `checked` stand for every model that
-names none. A model written `like` another starts from that one's facts, except name, aliases, notes, life.
+`[models."<id>"]`, `[[lineages.<tier>]]` and `[text_models."<id>"]`; its top-level `source` and `checked`
+stand for every model that names none. A model written `like` another starts from that one's facts, except
+name, aliases, notes, life.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from image_router.core.catalog import (
     Overhead,
     ReferenceLimits,
     SizeTolerance,
+    TextModel,
 )
 from image_router.core.toml_table import (
     Table,
@@ -57,6 +59,7 @@ class _Gathered:
 
     shapes: dict[str, Shapes] = field(default_factory=dict)
     models: dict[str, Table] = field(default_factory=dict)
+    texts: dict[str, Table] = field(default_factory=dict)
     lineages: dict[Tier, tuple[Table, ...]] = field(default_factory=dict)
 
     def add(self, file: TomlFile) -> None:
@@ -68,6 +71,8 @@ class _Gathered:
             self.shapes[name] = _shapes(table)
         for name, table in top.tables("models"):
             self.models[name] = Table(file, table.place, {**shared, **table.values})
+        for name, table in top.tables("text_models"):
+            self.texts[name] = Table(file, table.place, {**shared, **table.values})
         lineages = top.table("lineages")
         for name, tier in lineages.names(Tier):
             self.lineages[tier] = lineages.rows(name)
@@ -93,7 +98,27 @@ def parse_catalog(files: Iterable[TomlFile], overrides: Mapping[str, ModelState]
     models = {name: _model(name, table, gathered) for name, table in gathered.models.items()}
     _check_names(models, gathered)
     lineages = {tier: tuple(_entry(row, models) for row in rows) for tier, rows in gathered.lineages.items()}
-    return Catalog(models=models, lineages=lineages, overrides=overrides or {})
+    texts = {name: _text_model(name, table) for name, table in gathered.texts.items()}
+    return Catalog(models=models, lineages=lineages, texts=texts, overrides=overrides or {})
+
+
+def _text_model(name: str, written: Table) -> TextModel:
+    table = Table(written.file, written.place, dict(written.values))
+    model = TextModel(
+        id=name,
+        name=table.take("name", text),
+        prompt_tokens=table.take("prompt_tokens", whole),
+        output_tokens=table.take("output_tokens", whole),
+        thinking=table.get("thinking", text, default=None),
+        overhead=_overhead(table.table("overhead")),
+        target=table.take("target", whole),
+        life=_life(table.table("life")),
+        source=table.take("source", text),
+        checked=table.take("checked", day),
+        notes=table.get("notes", many(text), default=()),
+    )
+    table.done()
+    return model
 
 
 def _model(name: str, written: Table, gathered: _Gathered) -> Model:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
-from image_router.core.catalog import Model
+from image_router.core.catalog import Model, TextModel
 from image_router.core.money import Nanos
 from image_router.core.pressure import NO_STRAIN, Strain
 from image_router.core.rates import Quote
@@ -78,6 +78,37 @@ class Candidate:
     quote: Quote
     reason: str
     adapted: tuple[Adapted, ...] = ()
+    prompt: str | None = None
+    """What is sent instead of the request's prompt, once that was shortened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compression:
+    """A text model's call before dispatch, which shortens the prompt; or why there is none."""
+
+    model: TextModel | None
+    tokens: int
+    """About, of the prompt as it was asked."""
+    target: int
+    quote: Quote | None = None
+    """Of the text call alone."""
+    saving: Nanos = 0
+    """Less expected for the pictures, where the same could be made without it."""
+    needed_by: tuple[str, ...] = ()
+    """Models that cannot read the prompt as it was asked."""
+    otherwise: tuple[Candidate, ...] = ()
+    """Who serves, in order, when the prompt has to be sent as it was asked."""
+    skipped: str = ""
+    """Why it is not done."""
+    prompt: str | None = None
+    """Afterwards: the shortened prompt."""
+    refused: str = ""
+    """Afterwards: why the prompt was sent as it was asked all the same."""
+
+    @property
+    def ceiling(self) -> Nanos:
+        """The most it can cost."""
+        return self.quote.ceiling if self.quote and not self.skipped else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +149,8 @@ class Decision:
     """Name and version of the policy, part of what explains a decision."""
     guard: GuardAction | None = None
     warnings: tuple[str, ...] = ()
+    compression: Compression | None = None
+    """None where it is not wanted."""
 
     @property
     def head(self) -> Candidate:
@@ -126,8 +159,19 @@ class Decision:
 
     @property
     def ceiling(self) -> Nanos:
-        """The most the request can cost: its dearest candidate, all n images."""
-        return max(candidate.quote.ceiling for candidate in self.candidates)
+        """The most the request can cost: its dearest candidate, all n images, and the text call before."""
+        step = self.compression
+        others = step.otherwise if step else ()
+        dearest = max(candidate.quote.ceiling for candidate in (*self.candidates, *others))
+        return dearest + (step.ceiling if step else 0)
+
+    @property
+    def quote(self) -> Quote:
+        """The first choice's, with the lines of the text call that shortens the prompt."""
+        quote, step = self.head.quote, self.compression
+        if step is None or step.quote is None or step.skipped:
+            return quote
+        return replace(quote, lines=(*quote.lines, *step.quote.lines))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

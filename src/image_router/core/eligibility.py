@@ -134,7 +134,7 @@ def _language(request: ImageRequest, model: Model, _: Parameters) -> str | None:
         known = _primary(request.language) in spoken
         return None if known else f"{model.id} understands {can}, not {request.language}"
     # A script cannot tell one of many languages from another; it costs a look at every letter.
-    if spoken == {"en"} and (script := _foreign_script(final_prompt(request))):
+    if spoken == {"en"} and (script := foreign_script(final_prompt(request))):
         return f"{model.id} understands {can}; the prompt holds {script} (set language if it is English)"
     return None
 
@@ -143,7 +143,7 @@ def _primary(language: str) -> str:
     return language.replace("_", "-").partition("-")[0].lower()
 
 
-def _foreign_script(text: str) -> str | None:
+def foreign_script(text: str) -> str | None:
     """Name of the first script that is not Latin, from the letters' Unicode names.
 
     Full-width and mathematical letters count as what they stand for, the signs of micro and ohm not at all.

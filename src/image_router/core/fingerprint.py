@@ -16,15 +16,16 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Final
 
-from image_router.core.decision import Candidate
+from image_router.core.decision import Candidate, Compression
 from image_router.core.types import Adaptation, ImageRequest, Reference
 
 _NOT_IN_THE_PICTURE: Final = frozenset(
     {"n", "lane", "max_cost", "max_total", "deadline", "scope", "key", "retired"}
 )
 NOT_SENT: Final = _NOT_IN_THE_PICTURE | {
-    # The cache key names what was allowed by itself.
+    # The cache key names what was allowed, and how the prompt was shortened, by itself.
     "allow",
+    "compress",
     # They choose a model, which the cache key names itself.
     "purpose",
     "tier",
@@ -39,7 +40,9 @@ NOT_SENT: Final = _NOT_IN_THE_PICTURE | {
     "thinking",
 }
 """Fields of a request that do not reach the model; a new field counts until it is listed here."""
-NOT_THE_WORK: Final = frozenset({"key", "scope", "deadline", "max_cost", "max_total", "lane", "retired"})
+NOT_THE_WORK: Final = frozenset(
+    {"key", "scope", "deadline", "max_cost", "max_total", "lane", "retired", "compress"}
+)
 """Fields that say when, for how much or under which name, not what."""
 
 _WORDS: Final = frozenset({"prompt", "system_instruction"})
@@ -58,11 +61,14 @@ def cache_key(
     policy: str,
     allowed: Iterable[Adaptation] = (),
     index: int = 0,
+    compression: Compression | None = None,
 ) -> str:
     """The picture that one candidate makes of a request.
 
     `policy` is its name and version, `allowed` the rewritings that its attempts may make, `index` says which
-    of the n images. Whatever a request holds counts, except NOT_SENT; words are compared as `normalised`.
+    of the n images. A shortened prompt counts as the one it was made of, with who shortens it how far: the
+    answer is known before anything is paid. Whatever a request holds counts, except NOT_SENT; words are
+    compared as `normalised`.
     """
     return _digest(
         {
@@ -74,8 +80,17 @@ def cache_key(
             "allowed": sorted(kind.value for kind in allowed),
             "policy": policy,
             "index": index,
+            **_shortening(candidate, compression),
         }
     )
+
+
+def _shortening(candidate: Candidate, step: Compression | None) -> dict[str, Any]:
+    """Nothing where the prompt goes as it was asked: keys of before compression stay as they are."""
+    kinds = (change.kind for change in candidate.adapted)
+    if step is None or step.model is None or Adaptation.COMPRESS_PROMPT not in kinds:
+        return {}
+    return {"compressed": [step.model.id, step.target]}
 
 
 def request_fingerprint(request: ImageRequest, *, profile: str | None = None) -> str:

@@ -34,6 +34,8 @@ class LineKind(StrEnum):
     """Prompt and references together, as a reply's usage counts them."""
     TEXT_OUTPUT = "text and thinking output"
     GROUNDING = "grounding searches"
+    COMPRESSION_INPUT = "prompt compression input"
+    COMPRESSION_OUTPUT = "prompt compression output"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,11 +133,22 @@ class ModelRates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextRates:
+    """Nano-dollars per token of a text model, interactive."""
+
+    input: Nanos
+    output: Nanos
+    """Words and thinking."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RateCard:
     """All prices known on a day. Never edited: a change of price is the next card."""
 
     day: date
     models: Mapping[str, ModelRates]
+    texts: Mapping[str, TextRates] = field(default_factory=dict)
+    """Text model id → its prices."""
     search: Nanos
     """One grounding search beyond the free ones."""
     source: str

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from image_router.core.money import Nanos, parse_usd
-from image_router.core.rates import ModelRates, RateCard, TokenRates
+from image_router.core.rates import ModelRates, RateCard, TextRates, TokenRates
 from image_router.core.toml_table import Table, TomlFile, day, keyed, text
 from image_router.core.types import Lane, Size
 
@@ -19,6 +19,7 @@ def parse_card(file: TomlFile) -> RateCard:
     card = RateCard(
         day=top.take("day", day),
         models={name: _model(table) for name, table in top.tables("models")},
+        texts={name: _text_rates(table) for name, table in top.tables("text_models")},
         search=top.take("search_per_1000", _shared_by(1_000)),
         source=top.take("source", text),
         checked=top.take("checked", day),
@@ -41,6 +42,13 @@ def _model(table: Table) -> ModelRates:
         raise table.error("tokens", "a model is priced either by tokens or by per_image")
     if missing := (rates.tokens.keys() | rates.per_image.keys()) - rates.list_price.keys():
         raise table.error("list", f"has no price for {', '.join(sorted(missing))}")
+    return rates
+
+
+def _text_rates(table: Table) -> TextRates:
+    per_million = _shared_by(1_000_000)
+    rates = TextRates(input=table.take("input", per_million), output=table.take("output", per_million))
+    table.done()
     return rates
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from image_router.core.brevity import Compress
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import Nanos
 from image_router.core.scopes import scope_path
@@ -144,6 +145,7 @@ class Adaptation(StrEnum):
     FOLD_SYSTEM_INSTRUCTION = "fold_system_instruction"
     FLATTEN_HISTORY = "flatten_history"
     IMAGE_PREFIX = "image_prefix"
+    COMPRESS_PROMPT = "compress_prompt"
 
 
 class RetiredPolicy(StrEnum):
@@ -312,6 +314,8 @@ class ImageRequest:
     """BCP 47 code of the prompt; None means: judged by its script."""
     conversation: Conversation | None = None
     allow: frozenset[Adaptation] = frozenset()
+    compress: Compress | None = None
+    """Whether a long prompt is shortened first; None: where `allow` or the policy lists it."""
     deadline: float | None = None
     """Seconds for the whole request; None means the default for the size."""
     scope: str = "default"

@@ -12,6 +12,7 @@ from typing import Protocol
 from image_router.core.catalog import Model
 from image_router.core.decision import Parameters
 from image_router.core.reply import ApiError, Reply
+from image_router.core.text_calls import TextCall
 from image_router.core.types import ImageRequest, Lane
 
 
@@ -63,6 +64,10 @@ class Provider(Protocol):
 
     async def generate(self, call: Call, *, timeout: float) -> Reply:
         """One call for one image; `timeout` in seconds covers everything."""
+        ...
+
+    async def write(self, call: TextCall, *, timeout: float) -> Reply:
+        """One call for words; `timeout` in seconds covers everything."""
         ...
 
     async def models(self) -> tuple[ListedModel, ...]:

@@ -22,11 +22,13 @@ from image_router._version import __version__
 from image_router.core.catalog import Model
 from image_router.core.errors import ConfigError
 from image_router.core.reply import ApiError, FaultKind, Reply, TransportFault
+from image_router.core.text_calls import TextCall
+from image_router.providers import gemini_wire, json_text, text_wire
 from image_router.providers.base import Call, Entitlement, ListedModel, ModelsUnavailable
 from image_router.providers.error_wire import parse_error
 from image_router.providers.gemini_wire import parse_models
 from image_router.providers.probing import entitlement_of
-from image_router.providers.wires import WIRES, encoded_body
+from image_router.providers.wires import WIRES, ParseReply, encoded_body
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 MAX_BODY = 128 * 1024 * 1024
@@ -93,14 +95,23 @@ class RestProvider:
 
     async def generate(self, call: Call, *, timeout: float) -> Reply:
         """One call for one image; `timeout` in seconds covers everything. Sends once, raises nothing."""
-        started = time.perf_counter()
         wire = WIRES[call.model.dialect]
         body = await asyncio.to_thread(encoded_body, call)
-        exchange, fault = await self._send("POST", self._method_url(call.model), timeout=timeout, body=body)
+        return await self._asked(self._method_url(call.model), body, parse=wire.parse_reply, timeout=timeout)
+
+    async def write(self, call: TextCall, *, timeout: float) -> Reply:
+        """One call for words, likewise."""
+        path = f"models/{quote(call.model.id, safe='')}:{gemini_wire.METHOD}"
+        body = json_text.dumps(text_wire.request_body(call))
+        return await self._asked(path, body, parse=gemini_wire.parse_reply, timeout=timeout)
+
+    async def _asked(self, path: str, body: bytes, *, parse: ParseReply, timeout: float) -> Reply:
+        started = time.perf_counter()
+        exchange, fault = await self._send("POST", path, timeout=timeout, body=body)
         if exchange.status is not None and (fault is None or exchange.status >= 400):
             # The status of a failed answer counts even when its body was cut off.
             reply = await asyncio.to_thread(
-                wire.parse_reply, exchange.status, exchange.headers, body=bytes(exchange.body)
+                parse, exchange.status, exchange.headers, body=bytes(exchange.body)
             )
         else:
             reply = Reply(http_status=exchange.status, fault=fault)

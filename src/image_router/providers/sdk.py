@@ -18,11 +18,13 @@ import orjson
 from image_router.core.catalog import Model
 from image_router.core.errors import ConfigError
 from image_router.core.reply import ApiError, FaultKind, Reply, TransportFault
+from image_router.core.text_calls import TextCall
 from image_router.core.types import Dialect
+from image_router.providers import text_wire
 from image_router.providers.base import Call, Entitlement, ListedModel, ModelsUnavailable, Provider
 from image_router.providers.error_wire import parse_error
 from image_router.providers.probing import entitlement_of
-from image_router.providers.wires import WIRES
+from image_router.providers.wires import WIRES, Wire
 
 LOOKUP_TIMEOUT = 30.0
 """Seconds for the list of models or a probe."""
@@ -87,7 +89,13 @@ class SdkProvider:
         started = time.perf_counter()
         wire = WIRES[call.model.dialect]
         body = await asyncio.to_thread(wire.request_body, call)
-        reply = await self._post(call.model, body, timeout=timeout)
+        reply = await self._post(call.model.id, body, wire=wire, timeout=timeout)
+        return replace(reply, elapsed=time.perf_counter() - started)
+
+    async def write(self, call: TextCall, *, timeout: float) -> Reply:
+        """One call for words, likewise."""
+        started, wire = time.perf_counter(), WIRES[Dialect.GENERATE_CONTENT]
+        reply = await self._post(call.model.id, text_wire.request_body(call), wire=wire, timeout=timeout)
         return replace(reply, elapsed=time.perf_counter() - started)
 
     async def models(self) -> tuple[ListedModel, ...]:
@@ -109,7 +117,8 @@ class SdkProvider:
             return await self._predict.probe(model)
         # An empty list, since the client sends no body at all for an empty object.
         field = "instances" if model.dialect is Dialect.PREDICT else "contents"
-        reply = await self._post(model, {field: []}, timeout=LOOKUP_TIMEOUT)
+        wire = WIRES[model.dialect]
+        reply = await self._post(model.id, {field: []}, wire=wire, timeout=LOOKUP_TIMEOUT)
         return entitlement_of(reply.error)
 
     async def aclose(self) -> None:
@@ -118,15 +127,14 @@ class SdkProvider:
             await self._client.aio.aclose()
             await asyncio.to_thread(self._client.close)
 
-    async def _post(self, model: Model, body: dict[str, Any], *, timeout: float) -> Reply:
-        wire = WIRES[model.dialect]
+    async def _post(self, model_id: str, body: dict[str, Any], *, wire: Wire, timeout: float) -> Reply:
         folder = "publishers/google/models" if self._transport.vertexai else "models"
         # One attempt, said outright: without it the client re-sends a POST after a lost connection.
         options = {"timeout": math.ceil(timeout * 1000), "retry_options": {"attempts": 1}}
         try:
             async with asyncio.timeout(timeout):
                 answer = await self._transport.async_request(
-                    "post", f"{folder}/{model.id}:{wire.method}", body, options
+                    "post", f"{folder}/{model_id}:{wire.method}", body, options
                 )
         except Exception as error:  # the client's transport is the user's choice: any class may come
             reply = _reply_for(error)
