@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,6 +50,27 @@ def private(*, options: tuple[str, ...] = ()) -> Iterator[tuple[str, int]]:
     try:
         with running(folder, options=options) as url:
             yield url, int((folder / "server").read_text())
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def restartable(*, options: tuple[str, ...] = ()) -> Iterator[tuple[str, Callable[[], None]]]:
+    """URL of a server of one's own, and what stops it, throwing everybody out, and starts it again."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-users-"))
+
+    def restart() -> None:
+        before = (folder / "server").read_text()
+        os.kill(int((folder / "keeper").read_text()), signal.SIGUSR1)
+        until = time.monotonic() + READY_SECONDS
+        while (folder / "server").read_text() == before:
+            if time.monotonic() > until:
+                raise RuntimeError(f"PostgreSQL did not start again:\n{(folder / 'log').read_text()}")
+            time.sleep(0.02)
+
+    try:
+        with running(folder, options=options) as url:
+            yield url, restart
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -91,8 +112,17 @@ def _keep(folder: Path, options: list[str]) -> None:
             os.chown(data, nobody.pw_uid, nobody.pw_gid)
             account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         programs = _programs(data, account)
+        _create(programs, data, account)
         server = _serve(programs, data, options, account)
-        (folder / "server").write_text(str(server.pid))
+        _publish(folder / "server", str(server.pid))
+
+        def restart(number: int, frame: object) -> None:
+            nonlocal server
+            _stop(server)
+            server = _serve(programs, data, options, account)
+            _publish(folder / "server", str(server.pid))
+
+        signal.signal(signal.SIGUSR1, restart)
         _publish(folder / "url", f"postgresql://postgres@/postgres?host={data}")
         with open(folder / "users") as users:
             fcntl.flock(users, fcntl.LOCK_EX)
@@ -131,16 +161,24 @@ def _programs(data: Path, account: dict[str, Any]) -> Path:
     return programs
 
 
-def _serve(
-    programs: Path, data: Path, options: list[str], account: dict[str, Any]
-) -> subprocess.Popen[bytes]:
+def _clean(data: Path, account: dict[str, Any]) -> dict[str, Any]:
+    """Where and as whom the server's programs run."""
+    return {"cwd": data, "env": os.environ | {"LC_ALL": "C.UTF-8", "TZ": "UTC"}} | account
+
+
+def _create(programs: Path, data: Path, account: dict[str, Any]) -> None:
     cluster = data / "cluster"
-    clean = {"cwd": data, "env": os.environ | {"LC_ALL": "C.UTF-8", "TZ": "UTC"}} | account
     subprocess.run(
         [programs / "initdb", "-D", cluster, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
         check=True,
-        **clean,
+        **_clean(data, account),
     )
+
+
+def _serve(
+    programs: Path, data: Path, options: list[str], account: dict[str, Any]
+) -> subprocess.Popen[bytes]:
+    cluster, clean = data / "cluster", _clean(data, account)
     server = subprocess.Popen(
         [programs / "postgres", "-D", cluster, "-k", data, "-h", "", "-c", "max_connections=200", *options],
         **clean,

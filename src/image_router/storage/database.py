@@ -138,6 +138,15 @@ class Database:
         return ticket.future
 
     def _read(self, query: Job[T]) -> T:
+        """A connection that was lost, as by a server that started again, is replaced once."""
+        try:
+            return self._read_once(query)
+        except StorageError as error:
+            if error.problem is not StorageProblem.GONE:
+                raise
+        return self._read_once(query)
+
+    def _read_once(self, query: Job[T]) -> T:
         try:
             with self._backend.reading.begin() as connection:
                 return query(self._looked(connection))
