@@ -14,6 +14,7 @@ from image_router.core.breaker import Route
 from image_router.core.catalog import Model
 from image_router.core.errors import ConfigError
 from image_router.core.reply import Reply
+from image_router.core.text_calls import TextCall
 from image_router.providers.base import Call, Entitlement, ListedModel, ModelsUnavailable, Provider
 
 UNSTATED = "unstated"
@@ -106,6 +107,12 @@ class Pool:
         member = next(self.in_turn(self.members))
         self.took(member, self.members)
         return await member.provider.generate(call, timeout=timeout)
+
+    async def write(self, call: TextCall, *, timeout: float) -> Reply:
+        """One call for words, likewise."""
+        member = next(self.in_turn(self.members))
+        self.took(member, self.members)
+        return await member.provider.write(call, timeout=timeout)
 
     async def models(self) -> tuple[ListedModel, ...]:
         """What any member lists. Raises ModelsUnavailable when none can be read."""
