@@ -52,7 +52,7 @@ def test_no_arguments_show_the_help(run: Run) -> None:
 def test_every_error_class_has_an_exit_code() -> None:
     """Each error class has its own entry, or shares that of the class above it."""
     own = {kind for kind in error_classes() if kind not in EXIT_CODE_OF}
-    assert own - {BlobFault} == {errors.InvalidRequest}
+    assert own - {BlobFault} == {errors.InvalidRequest, errors.GuardRefused}
     assert exit_of(BlobFault("x", digest="ab", fault=Fault.MISSING)).status == 42
     assert exit_of(errors.InvalidRequest("x")).status == 2
 

@@ -123,3 +123,15 @@ def test_explain_spends_nothing(run: Run, emulator: Any) -> None:
     before = len(emulator.requests())
     run("explain", "a fox")
     assert len(emulator.requests()) == before
+
+
+def test_a_final_picture_hints_at_sizes_for_print(run: Run) -> None:
+    """At 1K a final picture is told of 2K and 4K; at 2K, or for a draft, nothing is said. Nothing breaks."""
+    said = "1K is a size for screens: for print, gemini-3-pro-image also makes 2K and 4K"
+    flags = ("a poster", "--purpose", "final_hero")
+    assert run("explain", *flags, "--json").json["hints"] == [said]
+    assert f"hint        {said} (--size)" in run("explain", *flags).out
+    made = run("generate", *flags)
+    assert (made.status, f"hint: {said} (--size)" in made.err) == (0, True)
+    assert run("explain", *flags, "--size", "2K", "--json").json["hints"] == []
+    assert run("explain", "a poster", "--purpose", "draft", "--json").json["hints"] == []

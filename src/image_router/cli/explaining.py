@@ -20,6 +20,7 @@ from image_router.cli.options import (
     settings_options,
 )
 from image_router.core.decision import Candidate, Decision, Dropped
+from image_router.core.hints import hints_of
 from image_router.core.money import show_usd
 from image_router.core.rates import Quote, QuoteLine
 from image_router.engine.deciding import Decider
@@ -91,6 +92,8 @@ def _tree(explanation: Explanation) -> Iterator[str]:
         yield f"guard       {decision.guard.detail}"
     for warning in decision.warnings:
         yield f"note        {warning}"
+    for hint in hints_of(decision):
+        yield f"hint        {hint} (--size)"
     yield _bold(f"candidates  {len(decision.candidates)}, in the order they are tried")
     for place, candidate in enumerate(decision.candidates, 1):
         yield from _branch(list(_candidate(place, candidate)), last=place == len(decision.candidates))

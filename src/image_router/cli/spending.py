@@ -18,6 +18,7 @@ from image_router.cli.progress import Watch
 from image_router.cli.shelf import PIPE
 from image_router.core.decision import Decision, DropReason
 from image_router.core.errors import CostLimitExceeded
+from image_router.core.hints import hints_of
 from image_router.core.money import Nanos, show_usd, usd_text
 from image_router.core.results import GeneratedImage, ImageResult
 from image_router.engine.views import result_view
@@ -174,6 +175,8 @@ def show_result(result: ImageResult, shown: Shown, *, manner: Manner) -> int:
         click.echo(f"why: {_why(result.decision)}", err=True)
         for warning in result.warnings:
             click.echo(f"note: {warning}", err=True)
+        for hint in hints_of(result.decision):
+            click.echo(f"hint: {hint} (--size)", err=True)
         if len(result.images) > 1 or result.failures or len(result.attempts) > 1:
             click.echo(_sum_line(result), err=manner.piped)
     return PARTIAL.status if result.failures else OK.status

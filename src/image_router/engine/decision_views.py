@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from image_router.core.decision import Candidate, Decision, Dropped, Parameters
+from image_router.core.hints import hints_of
 from image_router.core.money import usd_text
 from image_router.core.rates import Quote
 from image_router.engine.explaining import Explanation
@@ -50,6 +51,7 @@ def decision_view(decision: Decision) -> Json:
         if guard
         else None,
         "warnings": list(decision.warnings),
+        "hints": list(hints_of(decision)),
     }
 
 
