@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from image_router.core.rates import RateCard
     from image_router.engine.accounts import Accounts
     from image_router.engine.door import Door
+    from image_router.engine.parts import Parts
     from image_router.engine.pool import Pool
-    from image_router.engine.router import Parts
     from image_router.engine.shelf import Shelf
     from image_router.providers.base import Provider
     from image_router.storage.assets import Assets
@@ -99,7 +99,7 @@ def profile_of(settings: Settings) -> str:
 def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] | None = None) -> Parts:
     """The facts and the collaborators; no network, no key needed yet. Raises ConfigError."""
     from image_router.engine.hedging import HedgePolicy
-    from image_router.engine.router import Parts
+    from image_router.engine.parts import Parts
     from image_router.storage.conversations import ConversationStore
     from image_router.telemetry import Announcer, log_sink
 
@@ -114,6 +114,7 @@ def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] | None = None) -> Pa
         wait_for_budget=settings.wait_for_budget,
         wait_for_key=settings.wait_for_key,
         cache=settings.cache,
+        single_flight=settings.single_flight,
         hedge=HedgePolicy(percentile=settings.hedge) if settings.hedge else None,
         accounts=doors.accounts,
         shelf=doors.shelf,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from image_router.books import open_books
 from image_router.config import ProjectKey, Secret, Settings
 from image_router.core.causes import Cause
 from image_router.core.errors import InvalidCredentials
+from image_router.core.events import AttemptSent, Event
 from image_router.core.statement import total_of
 from image_router.engine.admission import Ask, Permit
 from image_router.engine.pool import key_name
@@ -72,6 +74,20 @@ async def test_projects_take_turns(desk: Desk) -> None:
     for _ in range(6):
         await desk.router.generate("a fox")
     assert desk.asked == {ILL: 3, WELL: 3}
+
+
+async def test_events_and_log_name_the_project(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """Each call says through which project and key it went, by names that give no key away."""
+    caplog.set_level(logging.INFO, logger="image_router")
+    heard: list[Event] = []
+    for _ in range(2):
+        await desk.router.generate("a fox", on_event=heard.append)
+    sent = [event for event in heard if isinstance(event, AttemptSent)]
+    assert {(event.project, event.key) for event in sent} == {
+        ("shop", key_name(ILL)),
+        ("press", key_name(WELL)),
+    }
+    assert not [record for record in caplog.records if ILL in str(vars(record))]
 
 
 @pytest.mark.parametrize(

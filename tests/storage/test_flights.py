@@ -30,9 +30,7 @@ class Flight:
         return f"picture {self.calls}"
 
 
-async def together(
-    flights: Flights[str], call: Flight, count: int = 3
-) -> list[asyncio.Task[tuple[str, bool]]]:
+async def together(flights: Flights[str], call: Flight, count: int = 3) -> list[asyncio.Task[str]]:
     tasks = [asyncio.create_task(flights.join("same", call)) for _ in range(count)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -40,29 +38,42 @@ async def together(
 
 
 async def test_callers_at_the_same_time_share_one_call() -> None:
-    """All have the picture, one of them paid for it."""
+    """All have the picture of the one call that was made."""
     flights, call = Flights[str](), Flight()
     tasks = await together(flights, call)
     call.go.set()
-    found = await asyncio.gather(*tasks)
-    assert [picture for picture, _ in found] == ["picture 1"] * 3
-    assert [paid for _, paid in found].count(True) == 1
+    assert await asyncio.gather(*tasks) == ["picture 1"] * 3
+    assert call.calls == 1
+
+
+async def test_who_began_a_flight_is_known_while_it_lasts() -> None:
+    """The name of the first caller stands for the flight until it has landed."""
+    flights, call = Flights[str](), Flight()
+    assert flights.leader("same") is None
+    first = asyncio.create_task(flights.join("same", call, name="ann"))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(flights.join("same", call, name="bob"))
+    await asyncio.sleep(0)
+    assert flights.leader("same") == "ann"
+    call.go.set()
+    await asyncio.gather(first, second)
+    assert flights.leader("same") is None
 
 
 async def test_a_later_caller_starts_anew() -> None:
     """A flight that has landed is no cache."""
     flights, call = Flights[str](), Flight()
     call.go.set()
-    assert await flights.join("same", call) == ("picture 1", True)
-    assert await flights.join("same", call) == ("picture 2", True)
+    assert await flights.join("same", call) == "picture 1"
+    assert await flights.join("same", call) == "picture 2"
 
 
 async def test_other_keys_fly_alone() -> None:
     """Only equal requests are shared."""
     flights, call = Flights[str](), Flight()
     call.go.set()
-    found = await asyncio.gather(flights.join("one", call), flights.join("two", call))
-    assert [paid for _, paid in found] == [True, True]
+    await asyncio.gather(flights.join("one", call), flights.join("two", call))
+    assert call.calls == 2
 
 
 async def test_an_error_reaches_all() -> None:
@@ -81,7 +92,7 @@ async def test_who_gives_up_does_not_end_it_for_others() -> None:
     with pytest.raises(asyncio.CancelledError):
         await first
     call.go.set()
-    assert [picture for picture, _ in await asyncio.gather(*others)] == ["picture 1"] * 2
+    assert await asyncio.gather(*others) == ["picture 1"] * 2
 
 
 async def test_when_all_give_up_the_call_ends() -> None:
@@ -91,7 +102,6 @@ async def test_when_all_give_up_the_call_ends() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.sleep(0)
     assert call.cancelled
     call.go.set()
-    assert await flights.join("same", call) == ("picture 2", True)
+    assert await flights.join("same", call) == "picture 2"

@@ -183,6 +183,7 @@ PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "retired": _member_of(RetiredPolicy),
     "confirm_above": _money,
     "deadline": _seconds,
+    "single_flight": _flag,
     "hedge": _percentile,
     "wait_for_key": _patience,
     "wait_for_budget": _patience,

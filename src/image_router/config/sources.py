@@ -45,6 +45,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "retired": ("IMAGE_ROUTER_RETIRED",),
         "confirm_above": ("IMAGE_ROUTER_CONFIRM_ABOVE",),
         "deadline": ("IMAGE_ROUTER_DEADLINE",),
+        "single_flight": ("IMAGE_ROUTER_SINGLE_FLIGHT",),
         "hedge": ("IMAGE_ROUTER_HEDGE",),
         "wait_for_key": ("IMAGE_ROUTER_WAIT_FOR_KEY",),
         "wait_for_budget": ("IMAGE_ROUTER_WAIT_FOR_BUDGET",),

@@ -122,6 +122,8 @@ class Settings:
     """The command line asks before it spends more than this."""
     deadline: float | None = None
     """Seconds for one request; None: the default for its size."""
+    single_flight: bool = False
+    """Identical requests without a key, at the same time in one router, are made and paid for once."""
     hedge: int | None = None
     """Percentile (50 to 99): a call slower than so many of a hundred before it gets a rival on another
     model, and both may be paid. None: never. Latencies are learned by each process for itself."""

@@ -42,6 +42,15 @@ class CacheAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlightJoined:
+    """An identical request is under way: this one waits for its pictures and pays nothing."""
+
+    request_id: str
+    paid_by: str
+    """Id of the request that pays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """Money was set aside for a request."""
 
@@ -105,6 +114,9 @@ class AttemptSent:
     """Model of the attempt before, sent or not: the same for a retry, another for a fallback."""
     waited: float
     """Seconds in the queue before a limit."""
+    project: str = ""
+    key: str = ""
+    """Name of the key in the pool, never the key."""
 
     @property
     def retry(self) -> bool:
@@ -282,6 +294,7 @@ Event: TypeAlias = (
     RequestStarted
     | Decided
     | CacheAsked
+    | FlightJoined
     | AttemptEvent
     | ImageMade
     | ImageFailed

@@ -130,6 +130,8 @@ class Run:
             request=self.job.decision.request,
             after=None if shot.beside else self.asked,
             waited=permit.waited if permit.queued else 0.0,
+            project=permit.member.project,
+            key=permit.member.name,
         )
         shot.sent, shot.began = sent, self.tools.clock()
         self._asked(shot)

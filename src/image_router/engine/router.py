@@ -7,10 +7,8 @@ dispatch (trouble) → Provider.generate (wire).
 from __future__ import annotations
 
 import asyncio
-import secrets
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -31,19 +29,21 @@ from image_router.core.relaxing import decide_or_suggest
 from image_router.core.results import GeneratedImage, ImageResult
 from image_router.core.storing import CacheMode, wanted_of_cache
 from image_router.core.types import Conversation, ImageRequest, Lane, OnAmbiguous
-from image_router.engine.accounts import Accounts, NoAccounts
+from image_router.engine.accounts import Accounts
 from image_router.engine.chains import ChainPlan, ChainResult, quote_chain, run_chain
-from image_router.engine.deciding import Decider, Facts, assumed
-from image_router.engine.door import Door, OpenDoor
+from image_router.engine.deciding import Decider, assumed
+from image_router.engine.door import Door
 from image_router.engine.easing import Patience, eased
-from image_router.engine.hedging import HedgePolicy, Hedging
 from image_router.engine.making import AT_ONCE, Order, Workshop, cache_asked, came, hand_out, known_of, make
+from image_router.engine.parts import Parts, Staff
 from image_router.engine.requests import References, ReferenceSource, each_source
-from image_router.engine.shelf import NoShelf, Shelf, Turn, Wish
+from image_router.engine.sharing import Terms
+from image_router.engine.shelf import Shelf, Turn, Wish
 from image_router.engine.watching import Watch, watched
 from image_router.providers.base import Provider
-from image_router.storage.conversations import ConversationStore
 from image_router.telemetry import Announcer
+
+__all__ = ["ImageRouter", "Parts"]
 
 
 def _mode(said: CacheMode | str | None) -> CacheMode | None:
@@ -52,51 +52,13 @@ def _mode(said: CacheMode | str | None) -> CacheMode | None:
     return CacheMode(said) if said is not None else None
 
 
-async def _open_door(provider: Provider) -> Door:
-    return OpenDoor(provider)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts(Facts):
-    """All a router works with; wiring makes it."""
-
-    provider: Callable[[], Provider]
-    """Called at the first paid request, so that explaining needs no key."""
-    conversations: ConversationStore
-    on_ambiguous: OnAmbiguous | None = None
-    wait_for_budget: float = 0.0
-    wait_for_key: float = 0.0
-    cache: CacheMode | None = None
-    """None: as `wanted_of_cache` says."""
-    accounts: Callable[[], Accounts] = NoAccounts
-    """Called at the first paid request, so that explaining opens no database."""
-    shelf: Callable[[], Shelf] = NoShelf
-    """Where pictures are kept, likewise."""
-    door: Callable[[Provider], Awaitable[Door]] = _open_door
-    """The way to the provider, likewise."""
-    approve: Callable[[Decision], None] = lambda decision: None
-    """Called with what is left to make before money is held for it; what it raises, nothing is spent on."""
-    hedge: HedgePolicy | None = None
-    """None: no call is hedged."""
-    announce: Announcer = field(default_factory=Announcer)
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    dice: Callable[[], float] = lambda: secrets.randbelow(2**32) / 2**32
-    new_id: Callable[[], str] = lambda: f"req_{secrets.token_hex(12)}"
-
-
 class ImageRouter(Decider):
     """The engine's one door: a Decider that also spends. Not thread-safe: one event loop, many tasks."""
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         self._parts = parts
-        self._provider: Provider | None = None
-        self._accounts: Accounts | None = None
-        self._shelf: Shelf | None = None
-        self._door: Door | None = None
-        self._opening = asyncio.Lock()
-        self._hedging = Hedging(parts.hedge)
+        self._staff = Staff(parts)
 
     async def __aenter__(self) -> Self:
         return self
@@ -108,46 +70,26 @@ class ImageRouter(Decider):
 
     async def aclose(self) -> None:
         """Close the store, the books and the provider's connections."""
-        if self._door is not None:
-            await self._door.aclose()
-            self._door = None
-        if self._shelf is not None:
-            await self._shelf.aclose()
-            self._shelf = None
-        if self._accounts is not None:
-            await self._accounts.aclose()
-            self._accounts = None
-        if self._provider is not None:
-            await self._provider.aclose()
-            self._provider = None
+        await self._staff.aclose()
 
     @property
     def provider(self) -> Provider:
         """The provider, made when first needed. Raises ConfigError without a key."""
-        if self._provider is None:
-            self._provider = self._parts.provider()
-        return self._provider
+        return self._staff.provider
 
     @property
     def accounts(self) -> Accounts:
         """Who keeps the books, asked for when money is first needed."""
-        if self._accounts is None:
-            self._accounts = self._parts.accounts()
-        return self._accounts
+        return self._staff.accounts
 
     @property
     def shelf(self) -> Shelf:
         """Where pictures are kept, asked for when the first one is wanted."""
-        if self._shelf is None:
-            self._shelf = self._parts.shelf()
-        return self._shelf
+        return self._staff.shelf
 
     async def door(self) -> Door:
         """The way to the provider, made when first needed."""
-        async with self._opening:
-            if self._door is None:
-                self._door = await self._parts.door(self.provider)
-            return self._door
+        return await self._staff.door()
 
     async def generate(
         self,
@@ -164,8 +106,9 @@ class ImageRouter(Decider):
 
         `wait_for_budget` is how many seconds to wait for money that others hold; None: as set. With `key` the
         work is done once for ever: the same request again is answered with the same bytes, free. `cache` is
-        use, refresh or bypass; None: as set, else use for requests with a seed. Raises RequestError, KeyBusy
-        and BudgetExceeded before spending, AssetError where a finished key's pictures are gone, and
+        use, refresh or bypass; None: as set, else use for requests with a seed. With single_flight set,
+        an identical request under way is shared unless `cache` says refresh or bypass. Raises RequestError,
+        KeyBusy and BudgetExceeded before spending, AssetError where a finished key's pictures are gone, and
         ProviderError (with its attempts and their cost) when not one image came.
         """
         announce = self._parts.announce.also(on_event)
@@ -173,25 +116,41 @@ class ImageRouter(Decider):
             request = watch.request = await self.request(prompt, **asked)
             mode = wanted_of_cache(request, _mode(cache) or self._parts.cache)
             self._allow_spending(request)
-            wait = self._parts.wait_for_key
-            wish = Wish(request=request, profile=profile, request_id=watch.request_id, wait=wait)
-            async with self.shelf.turn(wish) as turn:
-                if turn.finished is not None:
-                    return hand_out(turn.finished, announce, watch=watch)
-                order = await self._order(wish, turn, mode=mode, pressure=pressure, wait=wait_for_budget)
-                watch.decision = order.decision
-                if mode is CacheMode.USE:
-                    announce(cache_asked(order))
-                if order.missing:
-                    self._parts.approve(order.decision)
-                turn.result = await make(order, await self._workshop(announce, watch))
-            return turn.result
+            terms = Terms(profile=profile, mode=mode, pressure=pressure, wait=wait_for_budget)
 
-    async def _order(
-        self, wish: Wish, turn: Turn, *, mode: CacheMode, pressure: int, wait: float | None
-    ) -> Order:
+            async def made() -> ImageResult:
+                return await self._made(request, terms, announce=announce, watch=watch)
+
+            if self._parts.single_flight and request.key is None and _mode(cache) in (None, CacheMode.USE):
+                join = self._staff.sharing.join
+                return await join(request, terms, make=made, announce=announce, watch=watch)
+            return await made()
+
+    async def _made(
+        self, request: ImageRequest, terms: Terms, *, announce: Announcer, watch: Watch
+    ) -> ImageResult:
+        """What the key, the cache or the provider has."""
+        wish = Wish(
+            request=request,
+            profile=terms.profile,
+            request_id=watch.request_id,
+            wait=self._parts.wait_for_key,
+        )
+        async with self.shelf.turn(wish) as turn:
+            if turn.finished is not None:
+                return hand_out(turn.finished, announce, watch=watch)
+            order = await self._order(wish, turn, terms)
+            watch.decision = order.decision
+            if terms.mode is CacheMode.USE:
+                announce(cache_asked(order))
+            if order.missing:
+                self._parts.approve(order.decision)
+            turn.result = await make(order, await self._workshop(announce, watch))
+        return turn.result
+
+    async def _order(self, wish: Wish, turn: Turn, terms: Terms) -> Order:
         """Decide, and leave out what was paid before or must not be sent again."""
-        request = wish.request
+        request, pressure, wait = wish.request, terms.pressure, terms.wait
         plan = self._plan(request, wish.profile)
         patience = Patience(
             seconds=wait if wait is not None else self._parts.wait_for_budget or plan.deadline,
@@ -202,7 +161,7 @@ class ImageRouter(Decider):
         notes: tuple[str, ...] = (f"waited {waited:.1f} s for the budget's pressure to fall",) * (waited > 0)
         known = known_of(turn, resend=plan.on_ambiguous is OnAmbiguous.ONCE)
         earlier = len(known)
-        if mode is CacheMode.USE:
+        if terms.mode is CacheMode.USE:
             wanted = [index for index in range(request.n) if index not in known]
             hits = await self.shelf.cached(decision, wanted, allowed=plan.adapt)
             known |= {index: came(image) for index, image in hits.items()}
@@ -217,7 +176,7 @@ class ImageRouter(Decider):
             decision=decision,
             plan=plan,
             wait_for_budget=max(0.0, (self._parts.wait_for_budget if wait is None else wait) - waited),
-            cache=mode,
+            cache=terms.mode,
             known=known,
             hits=len(known) - earlier,
             notes=notes,
@@ -361,7 +320,7 @@ class ImageRouter(Decider):
             clock=parts.clock,
             sleep=parts.sleep,
             watch=watch,
-            hedging=self._hedging,
+            hedging=self._staff.hedging,
         )
 
     def _plan(self, request: ImageRequest, profile: str | None) -> Plan:

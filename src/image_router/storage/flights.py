@@ -4,48 +4,61 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Flight(Generic[T]):
+    task: asyncio.Task[T]
+    leader: str
+    aboard: int = 0
 
 
 class Flights(Generic[T]):
     """For one event loop. What a flight brings, result or error, all who joined it get."""
 
     def __init__(self) -> None:
-        self._under_way: dict[str, asyncio.Task[T]] = {}
-        self._aboard: dict[str, int] = {}
+        self._under_way: dict[str, _Flight[T]] = {}
 
-    async def join(self, key: str, fly: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
-        """The result for a key, and whether this caller is the one who pays for it.
+    def leader(self, key: str) -> str | None:
+        """The name of whoever began the flight that is under way, and pays for it."""
+        flight = self._under_way.get(key)
+        return flight.leader if flight else None
 
-        A caller who gives up does not end the flight while others wait; the last one to give up does.
+    async def join(self, key: str, fly: Callable[[], Awaitable[T]], *, name: str = "") -> T:
+        """The result for a key: of the flight under way, else of one that this caller begins.
+
+        A caller who gives up does not end the flight while others wait; the last one to give up does, and
+        leaves when it has ended.
         """
-        task = self._under_way.get(key)
-        first = task is None
-        if task is None:
-            task = asyncio.ensure_future(_run(fly))
-            self._under_way[key] = task
-            self._aboard[key] = 0
-            task.add_done_callback(lambda done: self._landed(key, done))
-        self._aboard[key] += 1
+        flight = self._under_way.get(key)
+        if flight is None:
+            flight = _Flight(asyncio.ensure_future(_run(fly)), leader=name)
+            self._under_way[key] = flight
+            flight.task.add_done_callback(lambda done: self._landed(key, done))
+        flight.aboard += 1
         try:
-            return await asyncio.shield(task), first
+            return await asyncio.shield(flight.task)
         except asyncio.CancelledError:
-            self._leave(key, task)
+            await self._leave(key, flight)
             raise
 
-    def _leave(self, key: str, task: asyncio.Task[T]) -> None:
-        if self._under_way.get(key) is not task:
+    async def _leave(self, key: str, flight: _Flight[T]) -> None:
+        flight.aboard -= 1
+        if flight.aboard or flight.task.done():
             return
-        self._aboard[key] -= 1
-        if self._aboard[key] == 0:
-            self._landed(key, task)
-            task.cancel()
+        self._landed(key, flight.task)
+        flight.task.cancel()
+        # What was paid is written down before the caller goes on to close the books.
+        await asyncio.wait({flight.task})
 
     def _landed(self, key: str, task: asyncio.Task[T]) -> None:
-        if self._under_way.get(key) is task:
-            del self._under_way[key], self._aboard[key]
+        flight = self._under_way.get(key)
+        if flight is not None and flight.task is task:
+            del self._under_way[key]
 
 
 async def _run(fly: Callable[[], Awaitable[T]]) -> T:

@@ -99,7 +99,7 @@ def _decision_fields(decision: Decision | None) -> Mapping[str, Any]:
 
 def _attempted(event: AttemptEnded | AttemptLost | AttemptRefused) -> None:
     match event:
-        case AttemptEnded(request_id=rid, index=index, attempt=a):
+        case AttemptEnded(request_id=rid, index=index, attempt=a, sent=sent):
             cost = show_usd(a.cost.total)
             _say(
                 logging.INFO,
@@ -115,6 +115,8 @@ def _attempted(event: AttemptEnded | AttemptLost | AttemptRefused) -> None:
                     "at_risk_usd": usd_text(a.at_risk),
                     "response_id": a.response_id,
                     "elapsed_s": round(a.elapsed, 3),
+                    "project": sent.project,
+                    "key": sent.key,
                 },
             )
         case AttemptLost(sent=sent, at_risk=at_risk, elapsed=elapsed):
