@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from image_router.core.budget import SECOND
 from image_router.core.errors import (
@@ -49,6 +49,12 @@ class Admission:
         """Say what it cost, what may have been billed included; the last word counts."""
         self.spent = spent
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Nothing to give back: nothing was counted."""
+
 
 class Turnstile:
     """Counts requests in and out. One event loop."""
@@ -76,15 +82,19 @@ class Turnstile:
                 admission.spent = _spent(error)
             raise
         finally:
-            await asyncio.shield(self._leave(wish, charges, admission.spent))
+            self._leave(wish, charges, admission.spent)
+
+    async def drain(self) -> None:
+        """Wait until all that ended is written down."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def close(self) -> None:
-        """Wait until all that ended is written down."""
+        """Drain, and renew no lease any more."""
         if self._beating is not None:
             self._beating.cancel()
             await asyncio.wait([self._beating])
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self.drain()
 
     async def _enter(self, wish: Wish) -> tuple[Charge, ...]:
         for pause in _PAUSES:
@@ -101,25 +111,26 @@ class Turnstile:
         try:
             return await asyncio.shield(trying)
         except asyncio.CancelledError:
-            trying.add_done_callback(lambda done: self._undo(wish, done))
+            self._behind(self._undo(wish, trying))
             raise
 
-    def _undo(self, wish: Wish, done: asyncio.Future[tuple[Charge, ...]]) -> None:
-        """The caller went away before it heard that it was let in."""
-        if not done.cancelled() and done.exception() is None:
-            self._leave(wish, done.result(), 0)
+    async def _undo(self, wish: Wish, trying: asyncio.Future[tuple[Charge, ...]]) -> None:
+        """The caller went away before it heard whether it was let in."""
+        with suppress(KeyRefused, StorageError):
+            self._leave(wish, await trying, 0)
 
-    def _leave(self, wish: Wish, charges: tuple[Charge, ...], spent: Nanos | None) -> asyncio.Future[None]:
+    def _leave(self, wish: Wish, charges: tuple[Charge, ...], spent: Nanos | None) -> None:
+        """Written behind the answer, which need not wait for the disk. This process's next request comes
+        later into the same writer, and those of others are patient for a moment."""
         self._flying.discard(wish.flight)
         flight = wish.flight if wish.key.rules.in_flight is not None else None
-        if flight is None and not any(one.limit.resource is Resource.DOLLARS for one in charges):
-            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            done.set_result(None)
-            return done
-        task = asyncio.create_task(self._write(Ended(flight=flight, charges=charges, spent=spent)))
+        if flight is not None or any(one.limit.resource is Resource.DOLLARS for one in charges):
+            self._behind(self._write(Ended(flight=flight, charges=charges, spent=spent)))
+
+    def _behind(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
 
     async def _write(self, ended: Ended) -> None:
         try:

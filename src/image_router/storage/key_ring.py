@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -97,7 +97,7 @@ class KeyRing:
         """
         if key.rules.counted:
             return self._turnstile.admit(key, images=images, ceiling=ceiling)
-        return _let_in(ceiling)
+        return Admission(ceiling=ceiling)
 
     async def refresh(self) -> None:
         """Ask the database what changed, now: for a process that has just changed a key itself."""
@@ -110,6 +110,10 @@ class KeyRing:
         self._version = max(self._version, news.version)
         self._looked = max(self._looked, began)
         self._ahead = news.wall - int(began * SECOND)
+
+    async def drain(self) -> None:
+        """Wait until every request that ended is written down: it is, a moment after its answer."""
+        await self._turnstile.drain()
 
     async def close(self) -> None:
         """Wait for what was begun. Requests still inside keep their leases until these end."""
@@ -159,11 +163,6 @@ class KeyRing:
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
         self._known[key_id] = found
-
-
-@asynccontextmanager
-async def _let_in(ceiling: Nanos) -> AsyncIterator[Admission]:
-    yield Admission(ceiling=ceiling)
 
 
 def _since(tx: Transaction, seen: int) -> _News:
