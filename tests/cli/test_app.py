@@ -155,3 +155,22 @@ def test_a_reader_that_goes_away_ends_it_quietly(here: Path) -> None:
         assert running.stderr is not None
         running.stdout.close()
         assert running.stderr.read() == b""
+
+
+def groups() -> list[tuple[str, click.Group]]:
+    found, todo = [], list(commands().items())
+    while todo:
+        name, command = todo.pop()
+        if isinstance(command, click.Group):
+            found.append((name, command))
+            todo += [(f"{name} {each}", inner) for each, inner in command.commands.items()]
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name, _ in groups()])
+def test_no_line_of_a_groups_help_is_cut(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """At 80 columns each command of a group has its whole line in the group's help."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run(*name.split(), "--help").out.partition("\nCommands:\n")[2].splitlines()
+    assert lines
+    assert [line for line in lines if line.endswith("...")] == []

@@ -45,10 +45,11 @@ def files(here: Path) -> Path:
 FIFTEEN = [part for number in range(15) for part in ("--ref", f"ref{number}.png")]
 
 CASES = {
-    "no prompt": ([], 2, "given nowhere; give it once"),
+    "no prompt": ([], 2, "the prompt is missing; give it"),
+    "a prompt without quotes": (["a", "red", "fox"], 2, "a prompt of several words goes in quotes"),
     "empty prompt": ([""], 2, "the prompt is empty"),
     "blank prompt": (["   "], 2, "the prompt is empty"),
-    "two prompts": (["a fox", "--prompt-file", "text.txt"], 2, "both as argument and with --prompt-file"),
+    "two prompts": (["a fox", "--prompt-file", "text.txt"], 2, "given twice"),
     "prompt file missing": (["--prompt-file", "none.txt"], 42, "none.txt cannot be read"),
     "prompt in another encoding": (["--prompt-file", "latin.txt"], 2, "is not UTF-8 text (byte 5 is 0xfc)"),
     "reference missing": (["a fox", "--ref", "none.png"], 2, "reference none.png cannot be read"),

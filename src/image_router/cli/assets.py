@@ -90,7 +90,7 @@ def show(name: str, as_json: bool, **options: Any) -> None:
         click.echo(f"{field:>12}  {_in_words(value)}")
 
 
-@assets.command("export")
+@assets.command("export", short_help="Write pictures into FOLDER, with a manifest.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @scope_filter
 @click.option("--tier", type=Names(Tier), help="Made by this tier.")
@@ -120,7 +120,7 @@ def export_assets(folder: Path, as_json: bool, **options: Any) -> None:
         click.echo(f"note: {problem}", err=True)
 
 
-@assets.command("gc")
+@assets.command("gc", short_help="Delete bytes that nobody needs any more.")
 @click.option("--delete", is_flag=True, help="Do it; without this it is only counted.")
 @click.option(
     "--grace", type=float, default=GRACE, show_default=True, metavar="SECONDS", help="Leave what is younger."

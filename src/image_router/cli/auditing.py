@@ -48,7 +48,7 @@ def ledger() -> None:
     """
 
 
-@ledger.command("verify")
+@ledger.command("verify", short_help="Add every sum up again, and make every digest again.")
 @json_option
 @books_options
 def verify(as_json: bool, **options: Any) -> int:
@@ -69,7 +69,7 @@ def verify(as_json: bool, **options: Any) -> int:
     return OK.status if report.sound else FINDINGS.status
 
 
-@ledger.command("entries")
+@ledger.command("entries", short_help="The newest entries, or all of one request or hold.")
 @scope_filter
 @click.option("--request", metavar="ID", help="One request's entries, oldest first.")
 @click.option("--hold", metavar="ID", help="One hold's entries, oldest first.")
@@ -111,7 +111,7 @@ def entries(scope: str | None, request: str | None, hold: str | None, limit: int
         click.echo("the ledger has no entries yet")
 
 
-@ledger.command("unknowns")
+@ledger.command("unknowns", short_help="Calls of which nobody knows whether they were billed.")
 @scope_filter
 @json_option
 @books_options
@@ -142,7 +142,7 @@ def unknowns(scope: str | None, as_json: bool, **options: Any) -> None:
     click.echo(f"{len(found)} calls of unknown outcome, {show_usd(at_risk)} at risk")
 
 
-@ledger.command("resolve")
+@ledger.command("resolve", short_help="Count an unknown CALL at what it did cost.")
 @click.argument("call")
 @click.option("--cost", metavar="USD", help="What the call did cost.")
 @click.option("--not-billed", is_flag=True, help="It was not charged.")

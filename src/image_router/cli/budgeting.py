@@ -104,7 +104,7 @@ def top_up(scope: str, amount: str, as_json: bool, who: str | None, **options: A
     return _changed(*with_books(options, work), as_json=as_json)
 
 
-@budget.command("remove")
+@budget.command("remove", short_help="Take all caps of SCOPE away; its history stays.")
 @click.argument("scope")
 @who_option
 @json_option
@@ -123,7 +123,7 @@ def remove(scope: str, as_json: bool, who: str | None, **options: Any) -> int:
     return OK.status
 
 
-@budget.command("show")
+@budget.command("show", short_help="How the caps stand that bind SCOPE.")
 @click.argument("scope")
 @json_option
 @books_options
@@ -173,7 +173,7 @@ def list_budgets(as_json: bool, **options: Any) -> int:
     return OK.status
 
 
-@budget.command("history")
+@budget.command("history", short_help="Every change of caps: when, by whom, from what to what.")
 @click.argument("scope", required=False)
 @json_option
 @books_options

@@ -24,7 +24,7 @@ def cache() -> None:
     """
 
 
-@cache.command("stats")
+@cache.command("stats", short_help="How much is remembered, and what that saved.")
 @scope_filter
 @json_option
 @books_options
@@ -55,7 +55,7 @@ def stats(scope: str | None, as_json: bool, **options: Any) -> None:
         )
 
 
-@cache.command("clear")
+@cache.command("clear", short_help="Forget what is remembered; the pictures stay.")
 @scope_filter
 @json_option
 @books_options

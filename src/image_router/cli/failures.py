@@ -107,7 +107,15 @@ def report(error: errors.ImageRouterError, *, as_json: bool) -> int:
 
 def usage_error(error: click.ClickException, *, as_json: bool) -> int:
     """A command line that click cannot read, reported like any other wrong request."""
+    if isinstance(error, click.UsageError) and _has_stray_words(error):
+        error.message += "; a prompt of several words goes in quotes"
     if not as_json:
         error.show(sys.stderr)
         return error.exit_code
     return report(errors.InvalidRequest(error.format_message()), as_json=True)
+
+
+def _has_stray_words(error: click.UsageError) -> bool:
+    """click has no class of its own for arguments too many."""
+    takes_prompt = error.ctx is not None and any(each.name == "prompt" for each in error.ctx.command.params)
+    return takes_prompt and "unexpected extra argument" in error.message

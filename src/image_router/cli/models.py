@@ -54,7 +54,7 @@ def models(ctx: click.Context, /, wide: bool, markdown: bool, as_json: bool, **o
         )
 
 
-@models.command()
+@models.command(short_help="Compare the catalog with what your key is served.")
 @json_option
 @settings_options
 def check(as_json: bool, **options: Any) -> int:

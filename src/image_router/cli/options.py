@@ -221,11 +221,10 @@ def settings_from(options: dict[str, Any]) -> Settings:
 
 def prompt_from(prompt: str | None, prompt_file: str | None) -> str:
     """The prompt from the argument, a file, or stdin (`-`). Exactly one of them."""
-    if (prompt is None) == (prompt_file is None):
-        given = "both as argument and with --prompt-file" if prompt is not None else "nowhere"
-        raise InvalidRequest(
-            f"the prompt is given {given}; give it once: as argument, --prompt-file, or - for stdin"
-        )
+    if prompt is None and prompt_file is None:
+        raise InvalidRequest("the prompt is missing; give it as argument, with --prompt-file, or - for stdin")
+    if prompt is not None and prompt_file is not None:
+        raise InvalidRequest("the prompt is given twice, as argument and with --prompt-file; leave one out")
     if prompt is not None and prompt != "-":
         return prompt
     if prompt == "-" or prompt_file == "-":

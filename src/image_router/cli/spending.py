@@ -102,11 +102,11 @@ def confirm(price: Price, *, above: Nanos, manner: Manner) -> None:
         raise CostLimitExceeded(f"not confirmed: {price}; nothing was spent", limit=above, asked=most)
 
 
-class _Unasked(CostLimitExceeded):
+class _Unasked(Exception):
     """More than may be spent without a question, which is put when nothing is claimed or shown."""
 
-    def __init__(self, price: Price, *, above: Nanos) -> None:
-        super().__init__(f"not confirmed: {price}", limit=above, asked=price.most)
+    def __init__(self, price: Price) -> None:
+        super().__init__(str(price))
         self.price = price
 
 
@@ -121,7 +121,7 @@ class Consent:
         price = Price.of(decision)
         self._watch.quoted = price.expected
         if price.most > self._allowed and not self._manner.yes:
-            raise _Unasked(price, above=self._above)
+            raise _Unasked(price)
         self._then()
 
     async def given(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:

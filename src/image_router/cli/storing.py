@@ -18,7 +18,7 @@ _NONE: Final = "none"
 _scope = click.option("--scope", required=True, metavar="SCOPE", help="This scope and all below it.")
 
 
-@click.group("rules", invoke_without_command=True)
+@click.group("rules", short_help="What each scope keeps of its pictures.", invoke_without_command=True)
 @click.pass_context
 def rules(context: click.Context) -> None:
     """What each scope keeps of its pictures: all, metadata or none, and for how many days.
@@ -35,7 +35,7 @@ def rules(context: click.Context) -> None:
         context.invoke(show)
 
 
-@rules.command("set")
+@rules.command("set", short_help="Set the rule of a scope.")
 @_scope
 @click.option("--store", type=Names(StoreMode), help="Bytes and words, words alone, or nothing.")
 @click.option("--keep-days", metavar="DAYS", help="Remove bytes after so many days; `none`: keep them.")
@@ -64,7 +64,7 @@ def set_rule(scope: str, store: str | None, keep_days: str | None, as_json: bool
     _show_one(scope, with_books(options, work), as_json=as_json)
 
 
-@rules.command("clear")
+@rules.command("clear", short_help="Take the own rule of a scope away.")
 @_scope
 @json_option
 @books_options
@@ -84,7 +84,7 @@ def clear(scope: str, as_json: bool, **options: Any) -> None:
     _show_one(scope, with_books(options, work), as_json=as_json)
 
 
-@rules.command("show")
+@rules.command("show", short_help="Every rule, or the one that counts for a scope.")
 @click.option("--scope", metavar="SCOPE", help="The rule that counts for it. Default: every rule.")
 @json_option
 @books_options

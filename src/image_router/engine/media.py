@@ -244,7 +244,7 @@ def _too_large(name: str, size: int) -> str:
 
 def _kind_of(data: bytes) -> str:
     start = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n")
-    return next((kind for magic, kind in _OTHER_KINDS if start.startswith(magic)), "nothing known")
+    return next((kind for magic, kind in _OTHER_KINDS if start.startswith(magic)), "of no known kind")
 
 
 def _heif_pixels(data: bytes) -> Pixels:
