@@ -17,6 +17,7 @@ from image_router.core.errors import HoldExpired, InvalidRequest
 from image_router.core.gate import Balances
 from image_router.core.holds import (
     LEASE,
+    PROMPT_INDEX,
     Adjustment,
     AttemptKey,
     Entry,
@@ -337,4 +338,5 @@ def _said(done: Settlement, record: HoldRecord, send: Send) -> dict[str, Any]:
 
 
 def _name(key: AttemptKey) -> str:
-    return f"attempt {key.number} of image {key.index}" + (f" of {key.request_id}" if key.request_id else "")
+    what = "the prompt's compression" if key.index == PROMPT_INDEX else f"image {key.index}"
+    return f"attempt {key.number} of {what}" + (f" of {key.request_id}" if key.request_id else "")

@@ -17,6 +17,8 @@ from image_router.core.reply import ApiError, FaultKind
 
 class Kind(StrEnum):
     IMAGE = "image"
+    WORDS = "words"
+    """What a text model was asked for."""
     REFUSED = "refused"
     NO_IMAGE = "no_image"
     FAILED = "failed"
@@ -65,6 +67,8 @@ class Cause(StrEnum):
     EMPTY = "empty"
     PAID_WITHOUT_IMAGE = "paid_without_image"
     OUT_OF_TOKENS = "out_of_tokens"
+    COMPRESSION_REJECTED = "compression_rejected"
+    """A shortened prompt that lost something, or is no shorter: paid, and not used."""
     UNKNOWN_FINISH = "unknown_finish"
     UNKNOWN_ERROR = "unknown_error"
 

@@ -29,6 +29,15 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromptShortened:
+    """A text model was asked to shorten the prompt; `decision.compression` says what came of it."""
+
+    request_id: str
+    decision: Decision
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheAsked:
     """The cache was looked through for the images of a request."""
 
@@ -293,6 +302,7 @@ MoneyEvent: TypeAlias = Held | HoldClosed | Overrun | BudgetAlert
 Event: TypeAlias = (
     RequestStarted
     | Decided
+    | PromptShortened
     | CacheAsked
     | FlightJoined
     | AttemptEvent

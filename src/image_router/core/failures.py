@@ -178,6 +178,11 @@ FAILURES: Mapping[Cause, Failure] = {
     Cause.UNKNOWN_FINISH: _failure(
         NoImageReturned, "the model stopped for a reason that is not known here", "Rephrase the prompt"
     ),
+    Cause.COMPRESSION_REJECTED: _failure(
+        RequestRejected,
+        "the shortened prompt lost something that must stay word for word, or is no shorter",
+        "Shorten it by hand, or compress to another length",
+    ),
     Cause.UNKNOWN_ERROR: _failure(
         ProviderError, "the provider answered with an error that is not known here", "See its words above"
     ),

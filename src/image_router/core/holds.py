@@ -90,6 +90,10 @@ class Hold:
     taken_at: Micros
 
 
+PROMPT_INDEX: Final = -1
+"""In place of an image's: the text call that shortens the prompt of all images."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class AttemptKey:
     """One call within a hold."""

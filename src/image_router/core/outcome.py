@@ -40,6 +40,7 @@ __all__ = [
     "Retry",
     "chargeable",
     "classify",
+    "classify_words",
     "expected_of",
 ]
 
@@ -122,6 +123,17 @@ def classify(reply: Reply, expected: Expected) -> Outcome:
     if (reply.finish_reason or "") not in STOPPED:
         return replace(_without_image(seen, reply), kind=Kind.REFUSED)
     return _with_image(seen, reply, chosen, expected)
+
+
+def classify_words(reply: Reply) -> Outcome:
+    """Judge the reply of a text model: words that came to their end, or why there are none."""
+    seen = classify(reply, Expected())
+    whole = reply.finish_reason == "STOP" and reply.text.strip()
+    if reply.error is not None or reply.fault is not None or not whole:
+        return seen
+    return replace(
+        seen, kind=Kind.WORDS, cause=Cause.OK, detail="", retry=Retry.NEVER, billed=_as_counted(reply.usage)
+    )
 
 
 def chargeable(outcome: Outcome) -> Usage | None:

@@ -16,6 +16,7 @@ from image_router.core.causes import (
     Cause,
     ErrorRule,
     FailureScope,
+    Kind,
     Retry,
 )
 from image_router.core.failures import FAILURES
@@ -50,6 +51,8 @@ _FAULTS: Mapping[str, TransportFault] = {
     "answer cut off": TransportFault(kind=FaultKind.TRUNCATED, sent=True, detail=""),
     "answer the API does not speak": TransportFault(kind=FaultKind.MALFORMED, sent=True, detail=""),
 }
+
+_UNFAITHFUL = Outcome(kind=Kind.WORDS, cause=Cause.COMPRESSION_REJECTED, billed=Billed.YES)
 
 _RETRIES = {
     Retry.NEVER: "told at once",
@@ -102,6 +105,7 @@ def answer_reactions(trips: Sequence[TripRule]) -> Iterator[Reaction]:
     for reason in (*FINISH_RULES, "any other"):
         reply = Reply(http_status=200, has_candidates=True, finish_reason=reason, usage=_WORDS)
         yield _reaction(f"finishReason `{reason}`", classify(reply, Expected()), trips)
+    yield _reaction("a shortened prompt that lost something", _UNFAITHFUL, trips)
 
 
 def fault_reactions(trips: Sequence[TripRule]) -> Iterator[Reaction]:
@@ -124,6 +128,8 @@ def _reaction(sign: str, outcome: Outcome, trips: Sequence[TripRule]) -> Reactio
 
 
 def _retried(outcome: Outcome, trip: TripRule | None) -> str:
+    if outcome.cause is Cause.COMPRESSION_REJECTED:
+        return "the prompt as it was asked, to models that read it"
     words = _RETRIES[outcome.retry]
     if outcome.scope in (FailureScope.KEY, FailureScope.PROJECT):
         words = words.partition(", then another model")[0]

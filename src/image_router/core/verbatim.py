@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import chain
 from typing import Final
 
@@ -92,6 +93,7 @@ warm cool bright dark high low wide close full shot style lighting light colors 
 _OPENERS: Final = frozenset(_OPENING.split())
 
 
+@lru_cache(maxsize=16)
 def facts_of(prompt: str) -> tuple[Fact, ...]:
     """Every fact in the order it is said, repeated ones too. Words inside quotes count as the quote alone."""
     quotes = [(match.start(), Fact(FactKind.QUOTE, match[0])) for match in _QUOTED.finditer(prompt)]

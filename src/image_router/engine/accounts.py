@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from image_router.core.decision import Candidate, Decision
+from image_router.core.decision import Decision
 from image_router.core.money import Nanos
 from image_router.core.pressure import NO_STRAIN, Strain
 from image_router.core.results import Attempt
-from image_router.core.types import Size
+from image_router.core.types import Size, Tier
 
 if TYPE_CHECKING:
     from image_router.storage.database import Transaction
@@ -22,14 +22,31 @@ Row: TypeAlias = "Callable[[Transaction], None]"
 """Something to write in a transaction of the books."""
 
 
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+class Addressee(Protocol):
+    """Who a call goes to: a candidate, or a text model."""
+
+    @property
+    def model(self) -> _Named: ...
+
+    @property
+    def tier(self) -> Tier | None: ...
+
+
 class Account(Protocol):
     """One request's hold, as dispatching sees it."""
 
-    async def sent(self, *, index: int, number: int, candidate: Candidate, at_risk: Nanos) -> None:
+    async def sent(self, *, index: int, number: int, candidate: Addressee, at_risk: Nanos) -> None:
         """Durable before the call. Raises BudgetExceeded or HoldExpired: then nothing may be sent."""
         ...
 
-    async def settled(self, attempt: Attempt, *, index: int, size: Size, row: Row | None = None) -> None:
+    async def settled(
+        self, attempt: Attempt, *, index: int, size: Size | None, row: Row | None = None
+    ) -> None:
         """What one attempt cost, or may have cost; `row` is written in the same transaction."""
         ...
 
@@ -66,10 +83,12 @@ class NoAccount:
     hold_id: str | None = None
     warnings: tuple[str, ...] = ()
 
-    async def sent(self, *, index: int, number: int, candidate: Candidate, at_risk: Nanos) -> None:
+    async def sent(self, *, index: int, number: int, candidate: Addressee, at_risk: Nanos) -> None:
         return None
 
-    async def settled(self, attempt: Attempt, *, index: int, size: Size, row: Row | None = None) -> None:
+    async def settled(
+        self, attempt: Attempt, *, index: int, size: Size | None, row: Row | None = None
+    ) -> None:
         return None
 
 

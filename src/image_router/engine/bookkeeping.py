@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from image_router.core.decision import Candidate, Decision
+from image_router.core.decision import Decision
 from image_router.core.errors import StorageError
 from image_router.core.events import Held, HoldClosed, Overrun, Sink
 from image_router.core.holds import AttemptKey, Hold, HoldRequest, Sending, Settled, Settlement
@@ -16,7 +16,7 @@ from image_router.core.money import Nanos, show_usd
 from image_router.core.pressure import Strain
 from image_router.core.results import Attempt
 from image_router.core.types import Size
-from image_router.engine.accounts import Account, Row
+from image_router.engine.accounts import Account, Addressee, Row
 from image_router.storage.lazy import LazyDatabase
 from image_router.storage.ledger import HEARTBEAT, Ledger
 
@@ -37,12 +37,14 @@ class _Held:
     trouble: str | None = None
     """Why the hold could not be closed."""
 
-    async def sent(self, *, index: int, number: int, candidate: Candidate, at_risk: Nanos) -> None:
+    async def sent(self, *, index: int, number: int, candidate: Addressee, at_risk: Nanos) -> None:
         key = AttemptKey(number=number, index=index)
         sending = Sending(attempt=key, at_risk=at_risk, model=candidate.model.id, tier=candidate.tier)
         await self.ledger.sent(self.hold, sending)
 
-    async def settled(self, attempt: Attempt, *, index: int, size: Size, row: Row | None = None) -> None:
+    async def settled(
+        self, attempt: Attempt, *, index: int, size: Size | None, row: Row | None = None
+    ) -> None:
         try:
             done = await self.ledger.settle(
                 self.hold, settlement_of(attempt, index=index, size=size), row=row
@@ -78,7 +80,7 @@ class _Held:
         return (*overruns, *filter(None, (self.trouble,)))
 
 
-def settlement_of(attempt: Attempt, *, index: int, size: Size) -> Settlement:
+def settlement_of(attempt: Attempt, *, index: int, size: Size | None) -> Settlement:
     """What the ledger is told of an attempt."""
     return Settlement(
         attempt=AttemptKey(number=attempt.number, index=index),

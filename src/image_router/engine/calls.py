@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from image_router.core.adapting import adapted
 from image_router.core.decision import Candidate
@@ -17,6 +18,8 @@ def call_for(request: ImageRequest, candidate: Candidate, *, rewrites: Iterable[
 
     Blocking when a reference is re-encoded.
     """
+    if candidate.prompt is not None:
+        request = replace(request, prompt=candidate.prompt)
     kinds = (*(change.kind for change in candidate.adapted), *rewrites)
     request = adapted(request, kinds)
     if Adaptation.REENCODE_REFERENCE in kinds:

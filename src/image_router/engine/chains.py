@@ -149,7 +149,7 @@ async def quote_chain(maker: Maker, plan: ChainPlan) -> Quote:
         for place, prompt in enumerate(plan.variants, 1)
     ]
     decisions = [await maker.decide(item.request, profile=plan.profile) for item in items]
-    quote = combined(decision.head.quote for decision in decisions)
+    quote = combined(decision.quote for decision in decisions)
     limit = plan.base.max_total
     if limit is not None and quote.total > limit:
         raise CostLimitExceeded(

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from image_router.core.brevity import Compress
 from image_router.core.catalog import Catalog
+from image_router.core.compressing import decide_briefly
 from image_router.core.decision import Decision, Snapshot
 from image_router.core.errors import InvalidRequest
 from image_router.core.policy import Policy
 from image_router.core.pressure import NO_STRAIN, Strain
 from image_router.core.rates import Quote, RateCard, card_on
-from image_router.core.relaxing import decide_or_suggest
 from image_router.core.routing import World
 from image_router.core.types import ImageRequest, RetiredPolicy
 from image_router.engine.explaining import Explanation, explain
@@ -35,6 +36,8 @@ class Facts:
     retired: RetiredPolicy = RetiredPolicy.REFUSE
     deadline: float | None = None
     scope: str = "default"
+    compress: Compress | None = None
+    """None: as the policy says."""
     offline: bool = False
     """No host but the provider's is contacted: references by URL are refused."""
 
@@ -61,7 +64,12 @@ class Decider:
     async def request(self, prompt: str | ImageRequest, **asked: Any) -> ImageRequest:
         """The validated request that loose arguments stand for."""
         known = self._facts
-        defaults = {"retired": known.retired, "deadline": known.deadline, "scope": known.scope}
+        defaults = {
+            "retired": known.retired,
+            "deadline": known.deadline,
+            "scope": known.scope,
+            "compress": known.compress,
+        }
         return await build_request(
             prompt,
             asked,
@@ -73,7 +81,7 @@ class Decider:
         self, prompt: str | ImageRequest, *, profile: str | None = None, pressure: int = 0, **asked: Any
     ) -> Decision:
         """Decide without spending. `pressure` is the percent of a budget assumed used."""
-        return decide_or_suggest(
+        return decide_briefly(
             await self.request(prompt, **asked), self.world(profile), snapshot=assumed(pressure)
         )
 
@@ -85,8 +93,8 @@ class Decider:
         return explain(decision, self._facts.root)
 
     async def quote(self, prompt: str | ImageRequest, *, profile: str | None = None, **asked: Any) -> Quote:
-        """What the first choice would cost: expected total and ceiling. Spends nothing."""
-        return (await self.decide(prompt, profile=profile, **asked)).head.quote
+        """What the first choice would cost, a prompt's compression included. Spends nothing."""
+        return (await self.decide(prompt, profile=profile, **asked)).quote
 
 
 def assumed(pressure: int, real: Strain = NO_STRAIN) -> Snapshot:

@@ -19,10 +19,11 @@ from image_router.core.events import CacheAsked, Decided, ImageFailed, ImageMade
 from image_router.core.failover import Plan
 from image_router.core.guard import affordable
 from image_router.core.rates import RateCard
-from image_router.core.results import FailedImage, GeneratedImage, ImageResult
+from image_router.core.results import Attempt, FailedImage, GeneratedImage, ImageResult
 from image_router.core.storing import CacheMode
 from image_router.core.types import ImageRequest
 from image_router.engine.accounts import Account, Accounts
+from image_router.engine.compressing import Errand, Shortened, shortened
 from image_router.engine.dispatch import Dispatched, Job, Tally, Tools, dispatch
 from image_router.engine.door import Door
 from image_router.engine.hedging import Hedging
@@ -78,8 +79,12 @@ async def make(order: Order, shop: Workshop) -> ImageResult:
         return _assembled(order, order.decision, done=_known(order, shop), shop=shop, warnings=())
     async with _funded(order, shop) as (decision, account):
         shop.announce(Decided(request_id=order.request_id, decision=decision))
-        done = _known(order, shop) | await _side_by_side(order, decision, shop=shop, account=account)
-    return _assembled(order, decision, done=done, shop=shop, warnings=account.warnings)
+        bench = _bench(order, shop, account)
+        brief = await _brief(order, decision, bench=bench)
+        done = _known(order, shop) | await _side_by_side(order, brief.decision, bench=bench)
+    return _assembled(
+        order, brief.decision, done=done, shop=shop, warnings=account.warnings, before=brief.attempts
+    )
 
 
 def came(image: GeneratedImage) -> Dispatched:
@@ -124,8 +129,8 @@ def cache_asked(order: Order) -> CacheAsked:
 
 @asynccontextmanager
 async def _funded(order: Order, shop: Workshop) -> AsyncIterator[tuple[Decision, Account]]:
-    """Hold the ceiling of all candidates; if it does not fit, of those that fit with the first choice; if
-    not even that fits, wait for the first choice's as long as the caller is willing to."""
+    """Hold the ceiling of all candidates; if it does not fit, of those that fit with the first choice,
+    cap by cap; if not even that fits, wait for the first choice's as long as the caller is willing to."""
     decision, wait = order.decision, order.wait_for_budget
     async with AsyncExitStack() as held:
 
@@ -136,19 +141,30 @@ async def _funded(order: Order, shop: Workshop) -> AsyncIterator[tuple[Decision,
                 )
             )
 
-        try:
-            account = await hold(decision, 0.0)
-        except BudgetExceeded as refusal:
-            decision = affordable(decision, refusal, waits=wait > 0)
-            with shop.watch.away():
-                account = await hold(decision, wait)
+        account: Account | None = None
+        while account is None:
+            try:
+                account = await hold(decision, 0.0)
+            except BudgetExceeded as refusal:
+                left = affordable(decision, refusal, waits=wait > 0)
+                if left.candidates == decision.candidates:
+                    with shop.watch.away():
+                        account = await hold(decision, wait)
+                decision = left
         yield decision, account
 
 
-async def _side_by_side(
-    order: Order, decision: Decision, *, shop: Workshop, account: Account
-) -> dict[int, Dispatched]:
-    gate, started, tally = asyncio.Semaphore(AT_ONCE), shop.clock(), Tally()
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """What the calls of one order share."""
+
+    tools: Tools
+    watch: Watch
+    started: float
+    """The clock when the money was held."""
+
+
+def _bench(order: Order, shop: Workshop, account: Account) -> _Bench:
     tools = Tools(
         door=shop.door,
         card=shop.card,
@@ -160,6 +176,28 @@ async def _side_by_side(
         clock=shop.clock,
         sleep=shop.sleep,
     )
+    return _Bench(tools, shop.watch, shop.clock())
+
+
+async def _brief(order: Order, decision: Decision, *, bench: _Bench) -> Shortened:
+    """The decision with its prompt shortened, where that is part of it."""
+    step = decision.compression
+    if step is None or step.skipped:
+        return Shortened(decision)
+    errand = Errand(
+        request_id=order.request_id,
+        decision=decision,
+        step=step,
+        plan=order.plan,
+        watch=bench.watch,
+        started=bench.started,
+    )
+    return await shortened(errand, bench.tools)
+
+
+async def _side_by_side(order: Order, decision: Decision, *, bench: _Bench) -> dict[int, Dispatched]:
+    gate = asyncio.Semaphore(AT_ONCE)
+    tally = Tally(due=dict.fromkeys(order.missing, decision.head.quote.per_image))
 
     async def one(index: int) -> Dispatched:
         async with gate:
@@ -168,12 +206,15 @@ async def _side_by_side(
                 index=index,
                 decision=decision,
                 plan=order.plan,
-                started=started,
+                started=bench.started,
                 tally=tally,
-                watch=shop.watch,
+                watch=bench.watch,
             )
-            done = await dispatch(job, tools)
-        _announce(order, index, done=done, announce=shop.announce)
+            try:
+                done = await dispatch(job, bench.tools)
+            finally:
+                tally.due.pop(index, None)
+        _announce(order, index, done=done, announce=bench.tools.announce)
         return done
 
     made = await asyncio.gather(*(one(index) for index in order.missing))
@@ -201,6 +242,7 @@ def _assembled(
     done: Mapping[int, Dispatched],
     shop: Workshop,
     warnings: tuple[str, ...],
+    before: tuple[Attempt, ...] = (),
 ) -> ImageResult:
     in_order = [done[index] for index in sorted(done)]
     failures = tuple(FailedImage(index=i, error=d.error) for i, d in enumerate(in_order) if d.error)
@@ -208,7 +250,7 @@ def _assembled(
         request_id=order.request_id,
         images=tuple(d.image for d in in_order if d.image),
         failures=failures,
-        attempts=tuple(attempt for d in in_order for attempt in d.attempts),
+        attempts=(*before, *(attempt for d in in_order for attempt in d.attempts)),
         decision=replace(decision, request=order.request),
         warnings=(
             *decision.warnings,

@@ -8,6 +8,7 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import Any, TypeAlias, TypeVar
 
+from image_router.core.brevity import Compress
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import parse_usd
 from image_router.core.types import (
@@ -122,6 +123,7 @@ _CONVERT: Mapping[str, Callable[[str, Any], Any]] = {
     "thinking": _name_of(ThinkingLevel),
     "person_generation": _name_of(PersonGeneration),
     "grounding": _names_of(Grounding),
+    "compress": lambda field, value: Compress.parse(value),
     "allow": lambda field, value: frozenset(_names_of(Adaptation)(field, value)),
     "safety": _safety,
     "max_cost": _dollars,

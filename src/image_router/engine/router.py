@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from image_router.core.catalog import ModelState
+from image_router.core.compressing import decide_briefly
 from image_router.core.decision import Decision
 from image_router.core.errors import (
     AssetError,
@@ -25,7 +26,6 @@ from image_router.core.errors import (
 from image_router.core.events import Sink
 from image_router.core.failover import Plan
 from image_router.core.rates import Quote, card_on
-from image_router.core.relaxing import decide_or_suggest
 from image_router.core.results import GeneratedImage, ImageResult
 from image_router.core.storing import CacheMode, wanted_of_cache
 from image_router.core.types import Conversation, ImageRequest, Lane, OnAmbiguous
@@ -190,7 +190,7 @@ class ImageRouter(Decider):
         world = self.world(profile)
         gone = dict.fromkeys(seen.gone, ModelState.RETIRED)
         catalog = replace(world.catalog, overrides={**world.catalog.overrides, **gone})
-        return decide_or_suggest(request, replace(world, catalog=catalog), snapshot=snapshot)
+        return decide_briefly(request, replace(world, catalog=catalog), snapshot=snapshot)
 
     async def generate_many(
         self,

@@ -215,7 +215,14 @@ def _made(paid: Paid) -> Made:
 def _cache_key(
     decision: Decision, candidate: Candidate, *, allowed: frozenset[Adaptation], index: int
 ) -> str:
-    return cache_key(decision.request, candidate, policy=decision.policy, allowed=allowed, index=index)
+    return cache_key(
+        decision.request,
+        candidate,
+        policy=decision.policy,
+        allowed=allowed,
+        index=index,
+        compression=decision.compression,
+    )
 
 
 def _work(wish: Wish) -> Work:

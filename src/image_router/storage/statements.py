@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, and_, case, exists, func, literal_column, or_, select
 
 from image_router.core.budget import SECOND, from_micros, zone_of
-from image_router.core.holds import AttemptKey, Entry, EntryKind, SendState
+from image_router.core.causes import Cause
+from image_router.core.holds import PROMPT_INDEX, AttemptKey, Entry, EntryKind, SendState
 from image_router.core.reconcile import Call
 from image_router.core.scopes import within
 from image_router.core.statement import SUMS, By, Line, Period, Unknown, total_of
@@ -120,7 +121,8 @@ _SEND_KEY = (_SENDS.hold_id, _SENDS.request_id, _SENDS.image_index, _SENDS.attem
 def _sums() -> list[ColumnElement[Any]]:
     counted = _ENTRIES.kind.in_((EntryKind.SETTLE, EntryKind.EXPIRE))
     beyond = _ENTRIES.spent + _ENTRIES.held
-    nothing = and_(_SENDS.state == SendState.KNOWN, _ENTRIES.spent != 0, _ENTRIES.images == 0, ~_pictured())
+    useful = or_(_pictured(), and_(_ENTRIES.image_index == PROMPT_INDEX, _ENTRIES.outcome == Cause.OK))
+    nothing = and_(_SENDS.state == SendState.KNOWN, _ENTRIES.spent != 0, _ENTRIES.images == 0, ~useful)
     return [
         func.sum(case((counted, 1), else_=0)).label("calls"),
         func.sum(_ENTRIES.images).label("images"),

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 
 from image_router.core.budget import Micros, from_micros
 from image_router.core.errors import IdempotencyConflict
-from image_router.core.holds import SendState
+from image_router.core.holds import PROMPT_INDEX, SendState
 from image_router.core.money import Nanos
 from image_router.storage import schema
 from image_router.storage.asset_tables import assets, works
@@ -204,5 +204,6 @@ def _unknown(tx: Transaction, request_id: str) -> set[int]:
     of_hold = and_(
         sends.request_id == "", sends.hold_id.in_(select(holds.id).where(holds.request_id == request_id))
     )
-    rows = select(sends.image_index).where(or_(sends.request_id == request_id, of_hold), open_)
+    of_image = sends.image_index != PROMPT_INDEX
+    rows = select(sends.image_index).where(or_(sends.request_id == request_id, of_hold), open_, of_image)
     return set(tx.connection.execute(rows).scalars())
