@@ -79,6 +79,7 @@ def _facts(settings: Settings, cards: tuple[RateCard, ...], policies: Mapping[st
         retired=settings.retired,
         deadline=settings.deadline,
         scope=settings.scope,
+        compress=settings.compress,
         offline=settings.offline,
     )
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from image_router.config.projects import projects
 from image_router.config.values import ProviderName, Secret
+from image_router.core.brevity import Compress
 from image_router.core.catalog import ModelState
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import Nanos, parse_usd, show_usd
@@ -175,6 +176,7 @@ PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "store": _member_of(StoreMode),
     "assets": _text,
     "cache": _member_of(CacheMode),
+    "compress": Compress.parse,
     "usage_tier": _usage_tier,
     "profile": _text,
     "policy_file": _path,

@@ -37,6 +37,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "store": ("IMAGE_ROUTER_STORE",),
         "assets": ("IMAGE_ROUTER_ASSETS",),
         "cache": ("IMAGE_ROUTER_CACHE",),
+        "compress": ("IMAGE_ROUTER_COMPRESS",),
         "usage_tier": ("IMAGE_ROUTER_USAGE_TIER",),
         "profile": ("IMAGE_ROUTER_PROFILE",),
         "policy_file": ("IMAGE_ROUTER_POLICY_FILE",),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from image_router._version import __version__
+from image_router.core.brevity import Compress
 from image_router.core.catalog import ModelState
 from image_router.core.errors import ConfigError
 from image_router.core.money import USD, Nanos
@@ -108,6 +109,8 @@ class Settings:
     """Folder or bucket URL (s3://, gs://, az://) of the pictures; None: a folder in the home."""
     cache: CacheMode | None = None
     """None: `use` for requests with a seed, `bypass` for others."""
+    compress: Compress | None = None
+    """Whether long prompts are shortened before they are sent; None: as the policy says."""
     usage_tier: int | None = None
     """The usage tier at Google (1 to 3) of projects that state none: calls are paced below its published
     limits. None: they are not paced, and left alone only while a refusal asks to wait."""
