@@ -290,4 +290,4 @@ def test_limits_hold_for_attempts(limits: dict[str, int], spent: int, in_all: in
         except StopIteration as end:
             finish = end.value
     assert made == tries
-    assert (tries == 1) == ("is spent or at risk" in finish.why)
+    assert (tries == 1) == ("is spent, at risk or due" in finish.why)

@@ -175,7 +175,7 @@ def too_dear(candidate: Candidate, plan: Plan, *, spent: Nanos, spent_in_all: Na
     ):
         if limit is not None and so_far and so_far + next_one > limit:
             return (
-                f"{show_usd(so_far)} is spent or at risk, and another {show_usd(next_one)} would pass "
+                f"{show_usd(so_far)} is spent, at risk or due, and another {show_usd(next_one)} would pass "
                 f"{name} {show_usd(limit)}"
             )
     return None

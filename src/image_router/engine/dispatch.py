@@ -48,6 +48,7 @@ async def dispatch(job: Job, tools: Tools) -> Dispatched:
             step = flow.send(run.report(outcome))
         except StopIteration as end:
             return _ended(run, end.value)
+        run.intends(step)
 
 
 def _too_late(job: Job) -> Dispatched:

@@ -12,7 +12,7 @@ from image_router.core.decision import Decision
 from image_router.core.events import AttemptRefused, AttemptSent, AttemptStarted, Hedged, Sink
 from image_router.core.failover import Plan, Tried, Try
 from image_router.core.money import Nanos
-from image_router.core.outcome import Outcome
+from image_router.core.outcome import Kind, Outcome
 from image_router.core.rates import RateCard
 from image_router.core.results import Attempt, GeneratedImage
 from image_router.core.storing import CacheMode
@@ -44,6 +44,12 @@ class Tally:
     """What all images of a request have cost so far, with what is at risk."""
 
     spent: Nanos = 0
+    due: dict[int, Nanos] = field(default_factory=dict)
+    """What each image that has not come is expected to cost: its next call counts before it is paid."""
+
+    def beside(self, index: int) -> Nanos:
+        """All that is spent, and due for the other images."""
+        return self.spent + sum(cost for other, cost in self.due.items() if other != index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +175,18 @@ class Run:
     def note(self, attempt: Attempt) -> None:
         self.tried.append(attempt)
         self.job.tally.spent += attempt.cost.total + attempt.at_risk
+        if attempt.kind is Kind.IMAGE:
+            self.job.tally.due.pop(self.job.index, None)
+
+    def intends(self, step: Try) -> None:
+        """The step is to be taken: the other images must leave room for it."""
+        if self.job.index in self.job.tally.due:
+            self.job.tally.due[self.job.index] = step.candidate.quote.per_image
+
+    @property
+    def spent_in_all(self) -> Nanos:
+        """On all images, with what is at risk and what the others are still expected to cost."""
+        return self.job.tally.beside(self.job.index)
 
     @property
     def spent(self) -> Nanos:
@@ -177,5 +195,5 @@ class Run:
 
     def report(self, outcome: Outcome) -> Tried:
         return Tried(
-            outcome=outcome, elapsed=self.elapsed, spent=self.spent, spent_in_all=self.job.tally.spent
+            outcome=outcome, elapsed=self.elapsed, spent=self.spent, spent_in_all=self.spent_in_all
         )

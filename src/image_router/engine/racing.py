@@ -62,5 +62,5 @@ async def _beside(run: Run, first: Shot, other: Shot) -> Taken | None:
 
 
 def _above_limits(run: Run, first: Shot, candidate: Candidate) -> bool:
-    spent, in_all = run.spent + first.at_risk, run.job.tally.spent + first.at_risk
+    spent, in_all = run.spent + first.at_risk, run.spent_in_all + first.at_risk
     return too_dear(candidate, run.job.plan, spent=spent, spent_in_all=in_all) is not None
