@@ -38,6 +38,7 @@ from image_router.storage.condition import Condition, condition
 from image_router.storage.database import Database
 from image_router.storage.keeping import Keeper
 from image_router.storage.ledger import Ledger
+from image_router.storage.router_keys import RouterKeys
 from image_router.storage.storing_rules import StoringRules
 from image_router.wiring import assets_on, database_of, today
 
@@ -79,6 +80,7 @@ class Books:
         self.db = db
         self.budgets = Budgets(db)
         self.ledger = Ledger(db)
+        self.keys = RouterKeys(db)
 
     @cached_property
     def assets(self) -> Assets:

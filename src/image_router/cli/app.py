@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "cost": ("costing:cost", "What a month costs on each tier and on the blend."),
     "pricing": ("costing:pricing", "Every price with its date and source, for programs."),
     "budget": ("budgeting:budget", "Caps of organisations, projects and keys: set, show, list, history."),
+    "keys": ("keys:keys", "Router keys: who may call the gateway, for whose money, and how much."),
     "statement": ("stating:statement", "What was spent, by tier, model, purpose, scope or day."),
     "usage": ("stating:usage", "The traffic's mix, spend by day, savings, and what failures cost."),
     "ledger": ("auditing:ledger", "Verify the ledger, read its entries, resolve unknown calls."),
