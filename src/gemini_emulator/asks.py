@@ -37,6 +37,8 @@ class Reference:
 
     data: bytes
     size: Span | None
+    answered: bool = False
+    """The model's own, from an earlier turn of the conversation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,13 @@ class Ask:
     def letters(self) -> tuple[str, ...]:
         """What the prompt puts in double quotes, straight or typographic."""
         return tuple(straight or curly for straight, curly in _QUOTED.findall(self.prompt))
+
+    @property
+    def drawn_after(self) -> tuple[bytes, ...]:
+        """What the picture is drawn after: the conversation's last answer, then what the user gave."""
+        answers = [reference.data for reference in self.references if reference.answered]
+        given = [reference.data for reference in self.references if not reference.answered]
+        return (*answers[-1:], *given)
 
     @property
     def frame(self) -> Span:
@@ -157,7 +166,8 @@ def _references(body: Json, model: Model, read_file: FileReader) -> Iterator[Ref
                 _check_signature(part, position + 1, index + 1, path)
             found = _picture_of(part, path, read_file)
             if found is not None:
-                yield Reference(data=found, size=_decoded_size(found))
+                answered = content.get("role") == "model"
+                yield Reference(data=found, size=_decoded_size(found), answered=answered)
 
 
 def _picture_of(part: Json, path: str, read_file: FileReader) -> bytes | None:

@@ -69,7 +69,7 @@ def _drawn(ask: Ask, frame: Span, seed: int | None, draft: bool) -> bytes:
             seed=seed,
             width=frame[0],
             height=frame[1],
-            references=tuple(reference.data for reference in ask.references),
+            references=ask.drawn_after,
             letters=ask.letters,
             text_grade=ask.model.text_grade,
             media_type=ask.media_type,

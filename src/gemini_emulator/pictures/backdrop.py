@@ -41,7 +41,7 @@ def soft_field(
 
 def paint_open_air(easel: Easel, scene: Scene) -> None:
     """Sky to foreground; the subject stands at GROUND of the height afterwards."""
-    dice = scene.dice("sky")
+    dice = scene.lay("sky")
     sun = (dice.choice((dice.uniform(0.14, 0.34), dice.uniform(0.66, 0.86))), dice.uniform(0.14, 0.34))
     sky = sky_of(scene)
     strength = 0.35 if scene.weather in {"rain", "fog"} else 0.8
@@ -59,7 +59,7 @@ def paint_open_air(easel: Easel, scene: Scene) -> None:
 
 def _eye_catcher(pen: Pen, scene: Scene, wide: float, high: float) -> None:
     """A view without a subject gets a cabin, or a boat on the sea, to lead the eye."""
-    dice = scene.dice("eye-catcher")
+    dice = scene.lay("eye-catcher")
     x = wide * dice.choice((dice.uniform(0.28, 0.4), dice.uniform(0.6, 0.72)))
     land = lit(scene.setting.land[2], scene.light)
     if scene.setting.ridge == "sea":
@@ -141,7 +141,7 @@ def _clouds(pen: Pen, scene: Scene, wide: float, high: float, dice: random.Rando
 
 
 def _ridges(pen: Pen, scene: Scene, wide: float, high: float) -> None:
-    dice = scene.dice("ridges")
+    dice = scene.lay("ridges")
     land = [lit(colour, scene.light, share=0.92) for colour in scene.setting.land]
     haze = sky_of(scene)[-1]
     for depth in range(3):
@@ -258,7 +258,7 @@ def _plant(
 
 
 def _foreground(pen: Pen, scene: Scene, wide: float, high: float) -> None:
-    dice = scene.dice("foreground")
+    dice = scene.lay("foreground")
     colour = lit(scene.setting.land[3], scene.light, share=0.85)
     line = _outline("dunes", wide, 0.012, dice)
     tops = [high * (GROUND - 0.08) + layer * 0.05 for layer in range(3)]

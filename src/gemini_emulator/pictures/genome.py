@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 
 from gemini_emulator.pictures.colour import RGB
-from gemini_emulator.pictures.vocabulary import Subject, vocabulary, words_of
+from gemini_emulator.pictures.packing import packed, unpacked
+from gemini_emulator.pictures.vocabulary import Subject, removed_in, vocabulary, words_of
 
 GENOME_BITS = 48
 
@@ -31,6 +32,10 @@ _WORN = {
     "beanie": ("hat", 3), "cap": ("hat", 4), "hat": ("hat", 5), "beret": ("hat", 6), "bow": ("hat", 7),
     "glasses": ("glasses", 5), "spectacles": ("glasses", 5), "sunglasses": ("glasses", 7),
     "scarf": ("neck", 1), "bowtie": ("neck", 2), "necklace": ("neck", 3), "pendant": ("neck", 3),
+    "striped": ("outfit", 0), "stripes": ("outfit", 0), "dungarees": ("outfit", 1), "overalls": ("outfit", 1),
+    "jacket": ("outfit", 2), "blazer": ("outfit", 2), "dress": ("outfit", 3), "gown": ("outfit", 3),
+    "apron": ("outfit", 4), "coat": ("outfit", 5), "raincoat": ("outfit", 5), "tee": ("outfit", 6),
+    "t-shirt": ("outfit", 6), "shirt": ("outfit", 6), "hoodie": ("outfit", 7), "sweater": ("outfit", 7),
 }  # fmt: skip
 
 
@@ -57,17 +62,11 @@ class Genome:
     face: int
 
     def pack(self) -> int:
-        packed = 0
-        for axis in fields(self):
-            packed = packed << _BITS[axis.name] | getattr(self, axis.name)
-        return packed
+        return packed(asdict(self), _BITS)
 
     @classmethod
-    def unpack(cls, packed: int) -> Genome:
-        axes: dict[str, int] = {}
-        for name, bits in reversed(_BITS.items()):
-            axes[name] = packed & (1 << bits) - 1
-            packed >>= bits
+    def unpack(cls, number: int) -> Genome:
+        axes = unpacked(number, _BITS)
         axes["subject"] %= len(vocabulary().subjects)
         return cls(**axes)
 
@@ -107,14 +106,24 @@ def _own_words(prompt: str) -> list[str]:
 
 
 def dressed(genome: Genome, prompt: str) -> Genome:
-    """The genome with what the prompt names outright: a colour just before the subject, things worn."""
-    words = vocabulary()
+    """The genome with what the prompt names outright: things worn or taken off, and a colour beside the
+    subject, its clothes, or what it wears besides."""
     spoken = words_of(prompt)
-    worn = dict(_WORN[word] for word in spoken if word in _WORN)
+    gone = [_WORN[word][0] for word in removed_in(prompt) if word in _WORN]
+    worn = {axis: 0 for axis in gone if axis != "outfit"}
+    worn |= dict(_WORN[word] for word in spoken if word in _WORN)
+    return replace(genome, **worn, **_coloured(genome, spoken))
+
+
+def _coloured(genome: Genome, spoken: list[str]) -> dict[str, int]:
+    words = vocabulary()
     plain = [word for word in spoken if word.count("-") == 0]
-    known = words.words["subject"]
+    colours: dict[str, int] = {}
     for position, word in enumerate(plain):
-        if known.get(word) == genome.subject:
-            before = words.find("colour", plain[max(0, position - 2) : position])
-            worn |= {"hue": before[-1]} if before else {}
-    return replace(genome, **worn)
+        axis = _WORN.get(word, ("", 0))[0]
+        own = words.words["subject"].get(word) == genome.subject or axis == "outfit"
+        near = [*plain[max(0, position - 2) : position], *plain[position + 1 : position + 2]]
+        named = words.find("colour", near)
+        if named and (own or axis):
+            colours["hue" if own else "accent"] = named[-1]
+    return colours

@@ -21,7 +21,7 @@ def paint_indoors(easel: Easel, scene: Scene) -> None:
     """Wall, floor or table top, and what hangs on the wall."""
     if scene.setting.ridge == "cove":
         return _studio(easel, scene)
-    dice = scene.dice("room")
+    dice = scene.lay("room")
     wall = tuple(lit(colour, scene.light, share=0.8) for colour in _wall(scene))
     side = dice.choice((0.2, 0.8))
     easel.wash(
@@ -38,13 +38,13 @@ def paint_indoors(easel: Easel, scene: Scene) -> None:
 
 def _wall(scene: Scene) -> tuple[RGB, ...]:
     """A painted wall in one of a few decorators' tones."""
-    hint = scene.dice("wall").choice(_WALLS)
+    hint = scene.lay("wall").choice(_WALLS)
     return tuple(mix(colour, hint, share=0.62) for colour in scene.setting.sky)
 
 
 def _studio(easel: Easel, scene: Scene) -> None:
     """A seamless sweep in a tone that flatters the subject, with one big soft light."""
-    dice = scene.dice("studio")
+    dice = scene.lay("studio")
     spoken = [colour for colour in scene.colours if colour != scene.genome.main_colour]
     tone = spoken[0] if spoken else dice.choice(
         [(236, 226, 214), (214, 226, 230), (232, 214, 214), (221, 228, 214), (224, 218, 234), (240, 226, 190)]
@@ -61,7 +61,7 @@ def _studio(easel: Easel, scene: Scene) -> None:
 
 def _boards(pen: Pen, scene: Scene) -> None:
     """A floor or table top: boards with grain that run towards the viewer."""
-    dice = scene.dice("boards")
+    dice = scene.lay("boards")
     wide, high = pen.easel.width / pen.scale, pen.easel.height / pen.scale
     top = high * FLOOR
     wood = lit(scene.setting.land[3], scene.light, share=0.7)
@@ -93,7 +93,7 @@ def _tiles(pen: Pen, scene: Scene) -> None:
         for x in np.arange(-0.18 + (row % 2) * 0.09, wide, 0.18):
             pen.box((x, y, x + 0.004, y + 0.09), grout)
     shelf = high * 0.24
-    dice = scene.dice("shelf")
+    dice = scene.lay("shelf")
     pen.box((0, shelf, wide, shelf + 0.022), lit(scene.setting.land[1], scene.light, share=0.6))
     pen.box((0, shelf + 0.022, wide, shelf + 0.05), Veil((60, 40, 30), 0.18))
     x = dice.uniform(0.02, 0.1)
@@ -148,7 +148,7 @@ def _window(pen: Pen, scene: Scene, side: float) -> None:
 
 
 def _frames(pen: Pen, scene: Scene, side: float) -> None:
-    dice = scene.dice("frames")
+    dice = scene.lay("frames")
     wide, high = pen.easel.width / pen.scale, pen.easel.height / pen.scale
     for number in range(2):
         x, y = wide * side + (number - 0.5) * 0.24, high * (0.2 + 0.06 * number)

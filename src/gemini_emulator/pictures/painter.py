@@ -19,7 +19,7 @@ from gemini_emulator.pictures.poster import paint_poster, palette_of
 from gemini_emulator.pictures.references import Given, given_by, pin_up
 from gemini_emulator.pictures.scene import Scene, plan
 from gemini_emulator.pictures.staging import Stage, place_subject, stage_for
-from gemini_emulator.pictures.watermark import embedded, recognise
+from gemini_emulator.pictures.watermark import Mark, embedded, recognise
 from gemini_emulator.pictures.weather import paint_motes, paint_weather
 
 BADGE = "EMULATED"
@@ -30,7 +30,7 @@ def paint(brief: Brief) -> bytes:
     given = given_by(brief.references)
     scene = plan(brief, given.known)
     scene = replace(scene, colours=(*scene.colours, *given.palette))
-    pixels = embedded(_picture(brief, scene, given), scene.genome)
+    pixels = embedded(_picture(brief, scene, given), Mark(genome=scene.genome, place=scene.place))
     return encode(pixels, brief.media_type)
 
 

@@ -30,7 +30,7 @@ Cell = Callable[[Pen, RGB, RGB], None]
 
 def palette_of(scene: Scene) -> tuple[RGB, ...]:
     """Ground first; the prompt's colours replace the palette's own."""
-    own = list(scene.dice("palette").choice(_PALETTES))
+    own = list(scene.lay("palette").choice(_PALETTES))
     for place, colour in enumerate(scene.colours[:3]):
         own[1 + place] = colour
     return tuple(lit(colour, scene.light, share=0.5) for colour in own)
@@ -40,7 +40,7 @@ def paint_poster(easel: Easel, scene: Scene, *, lettered: bool) -> None:
     """Fill the canvas; `lettered` keeps a calm field in the middle for the writing."""
     ground, *inks = palette_of(scene)
     easel.wash(np.broadcast_to(np.array(ground, dtype=float), (8, 8, 3)))
-    dice = scene.dice("poster")
+    dice = scene.lay("poster")
     drawn = dice.choice((_mosaic, _orbits, _waves)) if not lettered else dice.choice((_orbits, _waves))
     drawn(easel, (ground, *inks), dice, scene.detail)
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageOps
 from gemini_emulator.pictures.colour import RGB
 from gemini_emulator.pictures.decode import decoded
 from gemini_emulator.pictures.genome import Genome
-from gemini_emulator.pictures.watermark import recognise
+from gemini_emulator.pictures.watermark import Mark, recognise
 
 MOST_INSETS = 4
 MOST_COMPANIONS = 3
@@ -17,9 +17,9 @@ MOST_COMPANIONS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """`known` is the first reference's genome that could be read; `palette` comes from the others."""
+    """`known` is the first mark that could be read; `palette` comes from the pictures without one."""
 
-    known: Genome | None
+    known: Mark | None
     companions: tuple[Genome, ...]
     photos: tuple[Image.Image, ...]
     palette: tuple[RGB, ...]
@@ -27,18 +27,18 @@ class Given:
 
 def given_by(references: tuple[bytes, ...]) -> Given:
     """Read the references. Bytes that are no picture count as absent: the server has judged them."""
-    genomes: list[Genome] = []
+    marks: list[Mark] = []
     photos: list[Image.Image] = []
     for data in references:
-        genome = recognise(data)
-        photo = None if genome else decoded(data, about=512)
-        if genome and genome not in genomes:
-            genomes.append(genome)
+        mark = recognise(data)
+        photo = None if mark else decoded(data, about=512)
+        if mark and mark.genome not in [other.genome for other in marks]:
+            marks.append(mark)
         if photo:
             photos.append(ImageOps.fit(photo, (512, 512)))
     return Given(
-        known=genomes[0] if genomes else None,
-        companions=tuple(genomes[1 : 1 + MOST_COMPANIONS]),
+        known=marks[0] if marks else None,
+        companions=tuple(mark.genome for mark in marks[1 : 1 + MOST_COMPANIONS]),
         photos=tuple(photos[:MOST_INSETS]),
         palette=_palette(photos[0]) if photos else (),
     )

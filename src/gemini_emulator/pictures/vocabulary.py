@@ -13,6 +13,11 @@ from typing import Any
 from gemini_emulator.pictures.colour import RGB, from_hex
 
 _WORD = re.compile(r"[\w-]+")
+_REMOVED = re.compile(
+    r"\b(?:remove|without|delete|erase|drop|no|take off|get rid of)\s+"
+    r"(?:(?:the|an?|any|her|his|its|their)\s+)?([\w-]+)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,7 @@ class Vocabulary:
     subjects: tuple[Subject, ...]
     settings: tuple[Setting, ...]
     lights: tuple[Light, ...]
+    people: tuple[str, ...]
     names: Mapping[str, tuple[str, ...]]
     words: Mapping[str, Mapping[str, int]]
     finishes: tuple[tuple[tuple[str, ...], int], ...]
@@ -75,8 +81,11 @@ class Vocabulary:
 
 
 def words_of(prompt: str) -> list[str]:
-    """Lower-case words in order, plurals also without their s, neighbours also joined by a hyphen."""
-    plain = _WORD.findall(prompt.lower())
+    """Lower-case words in order, plurals also without their s, neighbours also joined by a hyphen.
+
+    What the prompt wants removed is not among them.
+    """
+    plain = _WORD.findall(_REMOVED.sub(" ", prompt).lower())
     spoken: list[str] = []
     for position, word in enumerate(plain):
         if position:
@@ -87,15 +96,21 @@ def words_of(prompt: str) -> list[str]:
     return spoken
 
 
+def removed_in(prompt: str) -> list[str]:
+    """The words of what a prompt wants removed, as in "take off the hat"."""
+    return words_of(" ".join(_REMOVED.findall(prompt)))
+
+
 @cache
 def vocabulary() -> Vocabulary:
     raw = tomllib.loads(files(__package__).joinpath("vocabulary.toml").read_text("utf-8"))
-    tables = ("colour", "subject", "setting", "light", "weather", "mood", "prop")
+    tables = ("colour", "subject", "setting", "light", "weather", "mood", "prop", "person")
     return Vocabulary(
         colours=tuple(from_hex(entry["rgb"]) for entry in raw["colour"]),
         subjects=tuple(_subject(entry) for entry in raw["subject"]),
         settings=tuple(_setting(entry) for entry in raw["setting"]),
         lights=tuple(_light(entry) for entry in raw["light"]),
+        people=tuple(entry["name"] for entry in raw["person"]),
         names={table: tuple(entry["name"] for entry in raw[table]) for table in ("weather", "mood", "prop")},
         words={table: _index(raw[table]) for table in tables},
         finishes=tuple((tuple(entry["words"]), entry["detail"]) for entry in raw["finish"]),

@@ -1,12 +1,13 @@
-"""The invisible mark: 64 bits in the brightness of 128 by 128 cells, two levels up or down.
+"""The invisible mark: 120 bits in the brightness of 128 by 128 cells, two levels up or down.
 
-48 bits are a genome, 16 a checksum. Each bit is spread over 256 scattered cells, so it outlives JPEG
-and resizing; cropping kills it. It stands in for SynthID without being it.
+48 bits are a genome, 56 a place, 16 a checksum. Each bit is spread over 136 scattered cells, so it
+outlives JPEG and resizing; cropping kills it. It stands in for SynthID without being it.
 """
 
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -15,20 +16,32 @@ from PIL import Image
 
 from gemini_emulator.pictures.decode import decoded
 from gemini_emulator.pictures.genome import GENOME_BITS, Genome
+from gemini_emulator.pictures.place import PLACE_BITS, Place
 
 CELLS = 128
 STRENGTH = 2
 _CHECK_BITS = 16
-_SALT = b"gemini_emulator pictures 1"
+_SALT = b"gemini_emulator pictures 2"
+
+_MARK_BITS = GENOME_BITS + PLACE_BITS
+_BITS = _MARK_BITS + _CHECK_BITS
 
 Pixels = NDArray[np.uint8]
 
 
-def embedded(picture: Image.Image, genome: Genome) -> Pixels:
-    """The picture as an (height, width, 3) array with the genome in it."""
-    packed = genome.pack()
-    payload = packed << _CHECK_BITS | _checksum(packed)
-    bits = np.array([payload >> shift & 1 for shift in range(GENOME_BITS + _CHECK_BITS)], dtype=np.int8)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What a picture says of itself: who is in it, and where."""
+
+    genome: Genome
+    place: Place
+
+
+def embedded(picture: Image.Image, mark: Mark) -> Pixels:
+    """The picture as an (height, width, 3) array with the mark in it."""
+    number = mark.genome.pack() << PLACE_BITS | mark.place.pack()
+    payload = number << _CHECK_BITS | _checksum(number)
+    bits = np.array([payload >> shift & 1 for shift in range(_BITS)], dtype=np.int8)
     owner, chip = _layout()
     # Two's complement: adding 254 to a byte takes two away, so one unsigned addition serves both signs.
     cells = ((2 * bits[owner] - 1) * chip * STRENGTH).astype(np.int8).view(np.uint8)
@@ -42,8 +55,8 @@ def embedded(picture: Image.Image, genome: Genome) -> Pixels:
     return pixels
 
 
-def recognise(data: bytes) -> Genome | None:
-    """The genome an encoded picture carries, or None when it carries none (or is no picture)."""
+def recognise(data: bytes) -> Mark | None:
+    """The mark an encoded picture carries, or None when it carries none (or is no picture)."""
     picture = decoded(data, about=1024)
     if picture is None:
         return None
@@ -53,22 +66,24 @@ def recognise(data: bytes) -> Genome | None:
     around = (padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]) / 4
     residue = np.clip(level - around, -2 * STRENGTH, 2 * STRENGTH)
     owner, chip = _layout()
-    votes = np.bincount(owner.ravel(), weights=(residue * chip).ravel(), minlength=64)
+    votes = np.bincount(owner.ravel(), weights=(residue * chip).ravel(), minlength=_BITS)
     payload = sum(int(vote > 0) << shift for shift, vote in enumerate(votes))
-    packed = payload >> _CHECK_BITS
-    if payload & (1 << _CHECK_BITS) - 1 != _checksum(packed):
+    number = payload >> _CHECK_BITS
+    if payload & (1 << _CHECK_BITS) - 1 != _checksum(number):
         return None
-    return Genome.unpack(packed)
+    return Mark(
+        genome=Genome.unpack(number >> PLACE_BITS), place=Place.unpack(number & (1 << PLACE_BITS) - 1)
+    )
 
 
-def _checksum(packed: int) -> int:
-    return zlib.crc32(_SALT + packed.to_bytes(GENOME_BITS // 8)) & (1 << _CHECK_BITS) - 1
+def _checksum(number: int) -> int:
+    return zlib.crc32(_SALT + number.to_bytes(_MARK_BITS // 8)) & (1 << _CHECK_BITS) - 1
 
 
 @cache
 def _layout() -> tuple[NDArray[np.int64], NDArray[np.int8]]:
     """Which bit each cell belongs to, and whether it carries it upright (1) or turned over (-1)."""
     scatter = np.random.Generator(np.random.PCG64(0x6E616E6F))
-    owner = scatter.permutation(CELLS * CELLS).reshape(CELLS, CELLS) % (GENOME_BITS + _CHECK_BITS)
+    owner = scatter.permutation(CELLS * CELLS).reshape(CELLS, CELLS) % _BITS
     chip = (scatter.integers(0, 2, (CELLS, CELLS)) * 2 - 1).astype(np.int8)
     return owner, chip

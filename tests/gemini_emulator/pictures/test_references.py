@@ -25,7 +25,7 @@ def test_marked_references_become_subject_and_companions() -> None:
     fox, owl = animal("fox"), animal("owl")
     given = given_by((fox, owl, fox))
     assert given.known is not None
-    assert given.known.kind.name == "fox"
+    assert given.known.genome.kind.name == "fox"
     assert [companion.kind.name for companion in given.companions] == ["owl"]
     assert given.photos == ()
 

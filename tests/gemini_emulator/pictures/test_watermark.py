@@ -12,7 +12,8 @@ from PIL import Image
 
 from gemini_emulator.pictures import paint
 from gemini_emulator.pictures.genome import GENOME_BITS, Genome, conceive
-from gemini_emulator.pictures.watermark import embedded, recognise
+from gemini_emulator.pictures.place import PLACE_BITS, Place, found_in
+from gemini_emulator.pictures.watermark import Mark, embedded, recognise
 
 from .briefs import brief, opened, saved
 
@@ -32,31 +33,37 @@ HARM: dict[str, Callable[[Image.Image], bytes]] = {
 }
 
 
+def genome_of(data: bytes) -> Genome:
+    mark = recognise(data)
+    assert mark is not None
+    return mark.genome
+
+
 @pytest.mark.parametrize("harm", HARM)
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_mark_survives(prompt: str, harm: str) -> None:
-    """The genome is read back whole after JPEG and resizing."""
+    """Genome and place are read back whole after JPEG and resizing."""
     data = paint(brief(prompt, width=1024, height=1024, model="gemini-3-pro-image"))
-    genome = recognise(data)
-    assert genome is not None
-    assert recognise(HARM[harm](opened(data))) == genome
+    mark = recognise(data)
+    assert mark is not None
+    assert recognise(HARM[harm](opened(data))) == mark
 
 
 @pytest.mark.parametrize(("width", "height"), [(1536, 1536), (384, 3072), (2928, 352), (1408, 768)])
 def test_mark_is_read_at_other_ratios(width: int, height: int) -> None:
     """Long pictures carry the mark too, also as JPEG."""
     asked = brief("a robot", width=width, height=height, media_type="image/jpeg")
-    genome = recognise(paint(asked))
-    assert genome is not None
-    assert genome.kind.name == "robot"
+    mark = recognise(paint(asked))
+    assert mark is not None
+    assert mark.genome.kind.name == "robot"
 
 
 def test_mark_is_invisible() -> None:
     """No pixel within the legal range moves by more than two levels."""
     picture = Image.new("RGB", (256, 256), (120, 90, 60))
-    moved = np.abs(
-        embedded(picture, conceive("a cat", 1, subject=3)).astype(int) - np.asarray(picture, dtype=int)
-    )
+    cat = conceive("a cat", 1, subject=3)
+    mark = Mark(genome=cat, place=found_in("a cat", cat, 7))
+    moved = np.abs(embedded(picture, mark).astype(int) - np.asarray(picture, dtype=int))
     assert moved.max() == 2
 
 
@@ -75,6 +82,13 @@ def test_genome_packs_and_unpacks(packed: int) -> None:
     assert Genome.unpack(genome.pack()) == genome
 
 
+@given(st.integers(min_value=0, max_value=2**PLACE_BITS - 1))
+def test_place_packs_and_unpacks(packed: int) -> None:
+    """Every packed place names a paintable one and packs to itself again."""
+    place = Place.unpack(packed)
+    assert Place.unpack(place.pack()) == place
+
+
 def test_character_keeps_its_looks_across_variants() -> None:
     """Variants made from a reference, and from one another, carry the reference's genome."""
     first = paint(brief("a fox, storybook hero", width=512, height=512))
@@ -87,7 +101,7 @@ def test_character_keeps_its_looks_across_variants() -> None:
             media_type="image/jpeg",
         )
     )
-    assert recognise(first) == recognise(second) == recognise(third)
+    assert genome_of(first) == genome_of(second) == genome_of(third)
 
 
 def test_first_marked_reference_gives_the_subject() -> None:
@@ -95,15 +109,13 @@ def test_first_marked_reference_gives_the_subject() -> None:
     hero = paint(brief("a dragon"))
     photo = saved(Image.radial_gradient("L"))
     variant = paint(brief("on a picnic", references=(photo, hero, paint(brief("a cat")))))
-    assert recognise(variant) == recognise(hero)
+    assert genome_of(variant) == genome_of(hero)
 
 
 def test_prompt_may_change_what_is_worn() -> None:
     """A hat named in an edit is put on, and nothing else changes."""
-    hero = recognise(paint(brief("a bear", seed=5)))
-    edited = recognise(paint(brief("now with a beret", references=(paint(brief("a bear", seed=5)),))))
-    assert hero is not None
-    assert edited is not None
+    hero = genome_of(paint(brief("a bear", seed=5)))
+    edited = genome_of(paint(brief("now with a beret", references=(paint(brief("a bear", seed=5)),))))
     changed = {
         axis for axis in ("hat", "hue", "skin", "eyes") if getattr(hero, axis) != getattr(edited, axis)
     }
