@@ -137,6 +137,52 @@ def test_two_different_keys_are_pointed_out(run: Run, monkeypatch: pytest.Monkey
     assert "GOOGLE_API_KEY is used" in run("doctor").out
 
 
+def test_each_key_of_a_pool_is_looked_at(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are told by name with project, weight and tier, each is shown to the host, and none is printed."""
+    monkeypatch.delenv("IMAGE_ROUTER_OFFLINE")
+    monkeypatch.delenv("IMAGE_ROUTER_AS_OF")
+    monkeypatch.setenv("SHOP_KEY", "AIza-shop")
+    monkeypatch.setenv("GEMINI_API_KEY", "AIza-aside")
+    (here / "image-router.toml").write_text(
+        '[[projects]]\nname = "shop"\napi_key_env = "SHOP_KEY"\nweight = 3\nusage_tier = 2\n'
+        '[[projects]]\napi_key = "bad-press"\n[[projects]]\napi_key = "AIza-third"\n'
+    )
+    with serve() as emulator:
+        ran = run("doctor", "--base-url", emulator.url, "--json")
+        monkeypatch.delenv("SHOP_KEY")
+        keyless = run("doctor", "--base-url", emulator.url)
+    lines = [f"{each['health']} {each['name']}: {each['detail']}" for each in ran.json["findings"]]
+    shown = "\n".join(lines)
+    assert "project shop: key-" in shown
+    assert "(from SHOP_KEY), weight 3, usage tier 2" in shown
+    assert "2 keys state no project and count as one" in shown
+    assert "GEMINI_API_KEY is not used: the pool serves" in shown
+    assert [line.split()[0] for line in lines if " host: " in line] == ["ok", "error", "ok"]
+    assert not [key for key in ("AIza-", "bad-press") if key in ran.out]
+    assert "takes its key from SHOP_KEY, which is not set" in keyless.out
+
+
+def test_what_is_left_alone_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A circuit that another process opened is a warning with the cause, the time left and what to do."""
+    monkeypatch.delenv("IMAGE_ROUTER_OFFLINE")
+    monkeypatch.delenv("IMAGE_ROUTER_AS_OF")
+    monkeypatch.setenv("GEMINI_API_KEY", "AIza-key")
+    with serve() as emulator:
+        assert "circuits" not in findings(run("doctor", "--base-url", emulator.url, "--json"))
+        run("generate", "a fox", "--base-url", emulator.url)
+        well = findings(run("doctor", "--base-url", emulator.url, "--json"))
+        emulator.faults.add("credits_depleted")
+        run("generate", "a fox", "--base-url", emulator.url)
+        ill = findings(run("doctor", "--base-url", emulator.url, "--json"))
+    assert well["circuits"] == ("ok", "all closed")
+    health, detail = ill["circuits"]
+    assert (health, "project unstated is left alone: the project's prepaid credits" in detail) == (
+        "warning",
+        True,
+    )
+    assert "tried again in" in detail
+
+
 @pytest.mark.parametrize(
     ("stated", "health"),
     [

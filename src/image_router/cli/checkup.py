@@ -22,7 +22,8 @@ from image_router.core.catalog import Catalog
 from image_router.core.errors import ConfigError, InvalidRequest
 from image_router.core.rates import card_on
 from image_router.core.types import Tier
-from image_router.providers.base import ModelsUnavailable
+from image_router.engine.pool import Pool
+from image_router.providers.base import ModelsUnavailable, Provider
 from image_router.wiring import GOOGLE, profile_of, today
 
 STALE_DAYS: Final = 60
@@ -88,16 +89,28 @@ def facts_are(settings: Settings) -> Iterator[Finding]:
 
 async def away(settings: Settings) -> list[Finding]:
     """Whether the host answers, takes the key, and agrees about the time."""
-    if settings.api_key is None and not settings.vertex:
+    if settings.api_key is None and not settings.vertex and not settings.projects:
         return [_warning("host", "not contacted: there is no key to show", "set a key first")]
-    return [await _host(settings), await _clock(settings)]
+    return [*await _hosts(settings), await _clock(settings)]
 
 
-async def _host(settings: Settings) -> Finding:
+async def _hosts(settings: Settings) -> list[Finding]:
+    """What the host says to each key."""
     where = settings.base_url or GOOGLE
     try:
         async with ImageRouter(settings) as router:
-            listed = await router.provider.models()
+            provider = router.provider
+            if not isinstance(provider, Pool):
+                return [await _host(provider, where)]
+            asked = (_host(member.provider, f"{where} ({member.name})") for member in provider.members)
+            return [await one for one in asked]
+    except ConfigError as error:
+        return [_error("host", str(error), "mend the setting")]
+
+
+async def _host(provider: Provider, where: str) -> Finding:
+    try:
+        listed = await provider.models()
     except ModelsUnavailable as error:
         status = error.error.http_status if error.error else 0
         if status in (400, 401, 403):
@@ -106,8 +119,6 @@ async def _host(settings: Settings) -> Finding:
         return _error(
             "host", f"{where} does not answer as expected: {error}", "check network, proxy and base URL"
         )
-    except ConfigError as error:
-        return _error("host", str(error), "mend the setting")
     return _ok("host", f"{where} lists {len(listed)} models for this key")
 
 
@@ -142,6 +153,8 @@ def _key(settings: Settings) -> Iterator[Finding]:
         yield _ok("key", "offline mode: none needed")
     elif settings.vertex:
         yield _ok("key", f"enterprise mode: project {settings.project}, location {settings.location}")
+    elif settings.projects:
+        return  # pool_check tells of each
     elif settings.api_key is None:
         advice = f"set GEMINI_API_KEY (keys: {KEY_PAGE}), or use --offline / IMAGE_ROUTER_OFFLINE=1"
         yield _error("key", "no API key is set", advice)

@@ -13,6 +13,7 @@ from image_router.cli.checkup import Finding, Health, at_home, away, facts_are
 from image_router.cli.failures import FINDINGS, OK
 from image_router.cli.ink import ink
 from image_router.cli.options import json_option, settings_from, settings_options
+from image_router.cli.pool_check import circuits_are, pool_is
 from image_router.core.errors import ConfigError
 
 _MARKS = {Health.OK: ("ok", "green"), Health.WARNING: ("warning", "yellow"), Health.ERROR: ("error", "red")}
@@ -22,7 +23,7 @@ _MARKS = {Health.OK: ("ok", "green"), Health.WARNING: ("warning", "yellow"), Hea
 @json_option
 @settings_options
 def doctor(as_json: bool, **options: Any) -> int:
-    """Check key, host, clock, catalog, tiers, disk, books and extras, and say what to do for each finding.
+    """Check keys, host, clock, catalog, tiers, disk, books, circuits, extras; say what to do about each.
 
     \b
     image-router doctor
@@ -51,7 +52,8 @@ def _examine(options: dict[str, Any]) -> list[Finding]:
                 name="settings", health=Health.ERROR, detail=str(error), advice="mend it and run doctor again"
             )
         ]
-    findings = [*at_home(settings), *facts_are(settings), *asyncio.run(books_are(settings))]
+    findings = [*at_home(settings), *pool_is(settings), *facts_are(settings)]
+    findings += [*asyncio.run(books_are(settings)), *asyncio.run(circuits_are(settings))]
     if settings.offline:
         skipped = Finding(
             name="host", health=Health.OK, detail="offline mode: not contacted, clock not compared"

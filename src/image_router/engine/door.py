@@ -30,6 +30,8 @@ class Door(Protocol):
 
     async def admit(self, ask: Ask, *, patience: float) -> Permit | Refusal: ...
 
+    def why(self, model: str) -> Refusal: ...
+
     async def report(self, permit: Permit, outcome: Outcome, *, spent: Nanos | None) -> Outcome: ...
 
     async def release(self, permit: Permit) -> None: ...
@@ -52,6 +54,9 @@ class OpenDoor:
 
     async def admit(self, ask: Ask, *, patience: float) -> Permit | Refusal:
         return Permit(ask=ask, member=self._member, charges=(), waited=0.0)
+
+    def why(self, model: str) -> Refusal:
+        raise AssertionError("an open door shuts no model")
 
     async def report(self, permit: Permit, outcome: Outcome, *, spent: Nanos | None) -> Outcome:
         return outcome

@@ -22,6 +22,7 @@ from image_router.core.errors import (
     ImageRouterError,
     InvalidRequest,
     LaneUnavailable,
+    NoEligibleTier,
 )
 from image_router.core.events import Sink
 from image_router.core.failover import Plan
@@ -31,6 +32,7 @@ from image_router.core.storing import CacheMode, wanted_of_cache
 from image_router.core.types import Conversation, ImageRequest, Lane, OnAmbiguous
 from image_router.engine.accounts import Accounts
 from image_router.engine.chains import ChainPlan, ChainResult, quote_chain, run_chain
+from image_router.engine.closed import all_shut
 from image_router.engine.deciding import Decider, assumed
 from image_router.engine.door import Door
 from image_router.engine.easing import Patience, eased
@@ -184,13 +186,20 @@ class ImageRouter(Decider):
 
     async def _decide_now(self, request: ImageRequest, profile: str | None, pressure: int) -> Decision:
         """Decide with what the moment says: budgets, open circuits, models that are gone."""
-        seen = await (await self.door()).snapshot()
+        door = await self.door()
+        seen = await door.snapshot()
         real = await self.accounts.strain(request.scope)
         snapshot = replace(assumed(pressure, real), open_circuits=seen.open_circuits)
         world = self.world(profile)
         gone = dict.fromkeys(seen.gone, ModelState.RETIRED)
         catalog = replace(world.catalog, overrides={**world.catalog.overrides, **gone})
-        return decide_briefly(request, replace(world, catalog=catalog), snapshot=snapshot)
+        world = replace(world, catalog=catalog)
+        try:
+            return decide_briefly(request, world, snapshot=snapshot)
+        except NoEligibleTier:
+            if shut := all_shut(request, world, snapshot=snapshot, why=door.why):
+                raise shut from None
+            raise
 
     async def generate_many(
         self,

@@ -107,6 +107,10 @@ class Traffic:
                 announce(PaceEnded(model=ask.model, scope=ask.scope, limit=limit, waited=waited))
         return replace(got, waited=waited, queued=True)
 
+    def why(self, model: str) -> Refusal:
+        """What keeps calls from a model that the last snapshot shows as shut."""
+        return self._ill(model, self._parts.pool.members)
+
     async def report(self, permit: Permit, outcome: Outcome, *, spent: Nanos | None) -> Outcome:
         """Learn from what came; `spent` is None when it may have been billed and nobody knows.
 
@@ -186,7 +190,7 @@ class Traffic:
                 pool.took(member, able)
                 return replace(permit, probing=probing)
             await self._settle(permit, Aftermath(cause=Cause.OK, sent=False))
-        return shortest or self._ill(ask, members)
+        return shortest or self._ill(ask.model, members)
 
     async def _estimate(self, ticket: Ticket, ahead: Sequence[Ask]) -> Permit | Refusal | Shortage:
         """How long it takes behind those who wait already. They are spread over the projects; where one has
@@ -202,7 +206,7 @@ class Traffic:
         for project in projects:
             loads = self._loads(ticket, project, ahead, share=len(projects))
             shortest = _sooner(shortest, await self._look(loads))
-        return shortest or self._ill(ticket.ask, members)
+        return shortest or self._ill(ticket.ask.model, members)
 
     async def _able(self, ask: Ask, members: Sequence[Member]) -> list[Member]:
         await self._circuits.refresh()
@@ -225,15 +229,15 @@ class Traffic:
             retry=Retry.NEVER,
         )
 
-    def _ill(self, ask: Ask, members: Sequence[Member]) -> Refusal:
+    def _ill(self, model: str, members: Sequence[Member]) -> Refusal:
         """The refusal of the circuit that is tried again soonest."""
         now = self._circuits.now
-        ways = (self._circuits.blocking(member.route(ask.model)) for member in members)
+        ways = (self._circuits.blocking(member.route(model)) for member in members)
         refusals = [ill(circuit, breaker, now=now) for circuit, breaker in filter(None, ways)]
         if not refusals:
             return Refusal(
                 cause=Cause.CAPACITY,
-                detail=f"not sent: another call is trying whether {ask.model} is well again",
+                detail=f"not sent: another call is trying whether {model} is well again",
                 wait=1.0,
             )
         return min(refusals, key=lambda no: float("inf") if no.wait is None else no.wait)

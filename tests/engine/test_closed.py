@@ -1,0 +1,74 @@
+"""When every model that could serve is left alone: a typed error that says when to ask again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from gemini_emulator import Emulator
+from image_router.aio import ImageRouter
+from image_router.config import Secret, Settings
+from image_router.core.errors import NoEligibleTier, ProviderUnavailable, QuotaExhausted
+from image_router.testing import emulated
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Emulator]:
+    with emulated(pictures="flat") as emulator:
+        yield emulator
+
+
+@pytest.fixture
+async def router(server: Emulator, tmp_path: Path) -> AsyncIterator[ImageRouter]:
+    server.reset()
+    settings = Settings(home=tmp_path, api_key=Secret("AIza-key"), base_url=server.url, deadline=4.0)
+    async with ImageRouter(settings) as made:
+        yield made
+
+
+async def sent(server: Emulator) -> int:
+    return sum(row["method"] == "POST" for row in server.requests())
+
+
+async def test_a_quota_of_the_day_says_when_it_ends(router: ImageRouter, server: Emulator) -> None:
+    """After the day's quota of the one model is used up, asking again is refused as that, with the time left,
+    without a call and whatever else the request allows."""
+    server.faults.add("rate_limit_day")
+    with pytest.raises(QuotaExhausted):
+        await router.generate("a fox", tier="nano_banana_pro")
+    before = await sent(server)
+    with pytest.raises(QuotaExhausted, match="the only model that can serve this is left alone") as caught:
+        await router.generate("a fox", tier="nano_banana_pro")
+    assert caught.value.retry_after is not None
+    assert 0 < caught.value.retry_after <= 90_000
+    assert f"Ask again in {caught.value.retry_after:,.0f} s" in str(caught.value)
+    assert await sent(server) == before
+
+
+async def test_the_soonest_of_several_models_counts(router: ImageRouter, server: Emulator) -> None:
+    """Each model is listed with its own reason; when to ask again is the shortest of them."""
+    decision = await router.decide("a fox", purpose="hero")
+    able = list(dict.fromkeys(candidate.model.id for candidate in decision.candidates))
+    server.faults.add("overloaded", model=able[0])
+    server.faults.add("rate_limit_day")
+    words = f"each of the {len(able)} models that can serve this is left alone"
+    for _ in range(8):
+        with pytest.raises((ProviderUnavailable, QuotaExhausted)) as caught:
+            await router.generate("a fox", purpose="hero")
+        if words in str(caught.value):
+            break
+    assert isinstance(caught.value, ProviderUnavailable)
+    assert caught.value.retry_after is not None
+    assert 0 < caught.value.retry_after <= 60
+    assert all(f"\n  {model}: " in str(caught.value) for model in able)
+
+
+async def test_what_no_model_can_do_is_still_said_so(router: ImageRouter, server: Emulator) -> None:
+    """Open circuits do not hide that the request itself cannot be served."""
+    server.faults.add("rate_limit_day")
+    with pytest.raises(QuotaExhausted):
+        await router.generate("a fox", tier="nano_banana_pro")
+    with pytest.raises(NoEligibleTier, match="makes"):
+        await router.generate("a fox", tier="nano_banana", size="4K")
