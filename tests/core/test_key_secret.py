@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -105,3 +106,9 @@ def test_a_key_is_named_as_it_is_shown(said: str) -> None:
 def test_other_names_stay_as_they_are(said: str) -> None:
     """What is no id is left alone, for the message that says it is unknown."""
     assert bare_id(said) == said
+
+
+def test_the_published_pattern_is_the_real_one() -> None:
+    """What docs/gateway.md gives to secret scanners is what secrets look like."""
+    page = Path(__file__).parents[2] / "docs" / "gateway.md"
+    assert f"\n{PATTERN}\n" in page.read_text(encoding="utf-8")
