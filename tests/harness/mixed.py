@@ -1,9 +1,9 @@
 """Mixed requests with a fifth of all calls failing: `python tests/harness/mixed.py [--requests 2000]`.
 
-All tiers, sizes, purposes, numbers of pictures and of references, on the day of the article (with Imagen) and
-on a day without it, through the whole engine over real HTTP, on SQLite or PostgreSQL. Every fault the emulator
-has for a single call is injected, over and over, the ambiguous ones among them. Then three accounts are
-compared to the nano-dollar: what callers were told, the ledger, and the emulator's bill.
+All tiers, sizes, purposes, numbers of pictures and of references, on the day of the article (with Imagen)
+and on a day without it, through the whole engine over real HTTP, on SQLite or PostgreSQL. Every fault that
+the emulator has for a single call is injected, over and over, the ambiguous ones among them. Then three
+accounts are compared to the nano-dollar: what callers were told, the ledger, and the emulator's bill.
 
 Circuits and pacing are left out, since most faults would end the run at the first: engine/test_traffic_faults
 has them. No wait between tries is waited for.
