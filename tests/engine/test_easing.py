@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from desk import policies, router
-from image_router.core.errors import GuardRefused
+from image_router.core.errors import GuardRefused, InvalidRequest
 from image_router.core.holds import HoldRequest
 from image_router.core.money import parse_usd
 from image_router.core.policy import GuardChoice, Policy
@@ -113,3 +113,12 @@ async def test_a_waiting_request_can_be_cancelled(tmp_path: Path) -> None:
             with pytest.raises(asyncio.CancelledError):
                 await task
         assert (await ledger.strain("acme")).percents == {"acme total": 60}
+
+
+@pytest.mark.parametrize("wait", [-1.0, float("nan"), float("inf")])
+async def test_odd_waits_are_refused(wait: float) -> None:
+    """A time to wait that is none is the caller's error, before anything is spent."""
+    shop, provider, _ = router()
+    with pytest.raises(InvalidRequest, match="wait_for_budget"):
+        await shop.generate("a fox", wait_for_budget=wait)
+    assert provider.calls == []

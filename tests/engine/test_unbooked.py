@@ -6,7 +6,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,13 @@ import pytest
 from image_router.aio import ImageRouter
 from image_router.books import Books, open_books
 from image_router.config import Secret, Settings
-from image_router.core.errors import StorageError, StorageProblem
+from image_router.core.errors import BudgetExceeded, StorageError, StorageProblem
 from image_router.core.results import ImageResult
 from image_router.storage import database as databases
 from image_router.storage.ledger import Ledger
 from image_router.testing import Script, ScriptedProvider, words_only
+from image_router.wiring import database_of
+from storage.ledgers import no_more_room
 
 
 @pytest.fixture
@@ -66,6 +68,8 @@ async def told(result: ImageResult, problem: StorageProblem) -> None:
         StorageProblem.READ_ONLY: "cannot be written",
         StorageProblem.LOCKED: "is locked",
         StorageProblem.GONE: "cannot be reached",
+        StorageProblem.CORRUPT: "is damaged",
+        StorageProblem.NEWER_SCHEMA: "schema 99",
     }
     assert words[problem] in result.image.warnings[-1]
     assert any("could not be closed" in warning for warning in result.warnings)
@@ -100,7 +104,10 @@ def stranded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("stranded_at_once")
-@pytest.mark.parametrize("problem", [StorageProblem.FULL, StorageProblem.READ_ONLY, StorageProblem.LOCKED])
+@pytest.mark.parametrize(
+    "problem",
+    [StorageProblem.FULL, StorageProblem.READ_ONLY, StorageProblem.LOCKED, StorageProblem.CORRUPT],
+)
 async def test_a_settlement_that_is_not_taken_loses_no_picture(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, problem: StorageProblem
 ) -> None:
@@ -109,6 +116,7 @@ async def test_a_settlement_that_is_not_taken_loses_no_picture(
         StorageProblem.FULL: OSError(errno.ENOSPC, "no room left"),
         StorageProblem.READ_ONLY: OSError(errno.EROFS, "cannot be written"),
         StorageProblem.LOCKED: OSError(errno.EAGAIN, "is locked"),
+        StorageProblem.CORRUPT: OSError(errno.EIO, "is damaged"),
     }
     with monkeypatch.context() as trouble:
 
@@ -131,6 +139,72 @@ async def test_a_locked_file(tmp_path: Path) -> None:
         result = await make(settings, lock)
         await told(result, StorageProblem.LOCKED)
     await booked(settings, result)
+
+
+async def test_a_disk_without_any_room(tmp_path: Path) -> None:
+    """Neither the picture's file nor the database can grow: the caller has the picture, and is told both."""
+    settings = Settings(home=tmp_path / "home")
+    with ExitStack() as full:
+        result = await make(settings, lambda: full.enter_context(no_more_room(1)))
+    assert len(result.images) == 1
+    assert "not stored" in result.image.warnings[-2]
+    assert "its cost could not be written down" in result.image.warnings[-1]
+    async with open_books(settings) as books:
+        await _expired(books)
+        (unknown,) = await books.unknowns()
+        assert unknown.at_risk >= result.cost
+        assert (await books.ledger.verify()).sound
+
+
+@pytest.mark.usefixtures("stranded_at_once")
+async def test_a_newer_program_comes_in_between(settings: Settings) -> None:
+    """Another version migrates the tables during the call: this one touches nothing and loses no picture."""
+
+    async def versions(statement: str) -> None:
+        async with await databases.Database.open(database_of(settings)) as db:
+            await db.write(lambda tx: tx.connection.exec_driver_sql(statement))
+
+    class Upgraded(ScriptedProvider):
+        async def generate(self, *args: Any, **more: Any) -> Any:
+            reply = await super().generate(*args, **more)
+            await versions("INSERT INTO schema_migrations VALUES (99, 'from tomorrow', 0)")
+            return reply
+
+    async with ImageRouter(settings, via=Upgraded()) as router:
+        result = await router.generate("a fox")
+        await told(result, StorageProblem.NEWER_SCHEMA)
+        with pytest.raises(StorageError, match="schema 99"):
+            await router.generate("a bear")
+    path = settings.home / "ledger.db"
+    if settings.database is None:
+        with closing(sqlite3.connect(path)) as newer, newer:
+            newer.execute("DELETE FROM schema_migrations WHERE number = 99")
+    else:
+        with psycopg.connect(settings.database.reveal(), autocommit=True) as server:
+            server.execute("DELETE FROM schema_migrations WHERE number = 99")
+    await booked(settings, result)
+
+
+async def test_a_cap_lowered_under_way(settings: Settings) -> None:
+    """A cap set below what is held stops no call: it is settled, and the next request is refused."""
+
+    class Lowered(ScriptedProvider):
+        async def generate(self, *args: Any, **more: Any) -> Any:
+            async with open_books(settings) as books:
+                await books.budgets.set("acme", who="test", total=1)
+            return await super().generate(*args, **more)
+
+    async with open_books(settings) as books:
+        await books.budgets.set("acme", who="test", total=10**10)
+    async with ImageRouter(settings, via=Lowered()) as router:
+        result = await router.generate("a fox", scope="acme")
+        assert (len(result.images), result.warnings) == (1, ())
+        with pytest.raises(BudgetExceeded):
+            await router.generate("a bear", scope="acme")
+    async with open_books(settings) as books:
+        (standing,) = await books.budgets.standing("acme")
+        assert (standing.settled, standing.held, standing.left) == (result.cost, 0, 1 - result.cost)
+        assert (await books.ledger.verify()).sound
 
 
 @contextmanager

@@ -234,6 +234,28 @@ async def test_alerts(database: Database, budgets: Budgets) -> None:
     assert [alert.percent for alert in seen[2:]] == [50]
 
 
+async def test_alerts_belong_to_their_scope(database: Database, budgets: Budgets) -> None:
+    """Each scope announces its own thresholds of its own caps and windows, whoever below it spends."""
+    seen: list[BudgetAlert] = []
+    ledger = Ledger(database, on_alert=seen.append)
+    await budgets.set("acme", who="ann", month=1000, total=100_000, alerts=(10, 20))
+    await budgets.set("acme/studio", who="ann", day=200, alerts=(90,))
+    await budgets.set("acme/other", who="ann", day=10_000, alerts=(1,))
+
+    def told() -> list[tuple[str, str, int]]:
+        found = [(alert.scope, str(alert.window), alert.percent) for alert in seen]
+        seen.clear()
+        return sorted(found)
+
+    await ledger.hold(asked(100, scope="acme/studio/key-7"))
+    assert told() == [("acme", "month", 10)]
+    await ledger.hold(asked(80, scope="acme/studio/key-8"))
+    assert told() == [("acme/studio", "day", 90)]
+    await ledger.hold(asked(100, scope="acme/other"))
+    assert told() == [("acme", "month", 20), ("acme/other", "day", 1)]
+    assert await balanced(ledger)
+
+
 class TestWaiting:
     """wait: as long as it can help, and no longer."""
 

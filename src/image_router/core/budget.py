@@ -80,11 +80,9 @@ class Budget:
             raise InvalidRequest(
                 f"the prepaid budget {self.scope!r} has a total and no day or month cap; set total alone"
             )
-        if self.guard_percent is not None and not 1 <= self.guard_percent <= 100:
+        if self.guard_percent is not None and not _is_percent(self.guard_percent):
             raise InvalidRequest(f"guard_percent is {self.guard_percent}; choose 1 to 100")
-        if any(not 1 <= percent <= 100 for percent in self.alerts) or len(set(self.alerts)) < len(
-            self.alerts
-        ):
+        if not all(map(_is_percent, self.alerts)) or len(set(self.alerts)) < len(self.alerts):
             raise InvalidRequest(f"alerts are {self.alerts}; give different percents from 1 to 100")
 
     @property
@@ -188,6 +186,10 @@ def span_of(window: Window, moment: Micros, *, zone: str) -> Span:
         max(start for start in starts if start <= moment),
         min(start for start in starts if start > moment),
     )
+
+
+def _is_percent(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 100
 
 
 def percent_used(settled: Nanos, held: Nanos, *, cap: Nanos) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from image_router.core.decision import Decision
-from image_router.core.errors import GuardRefused
+from image_router.core.errors import GuardRefused, InvalidRequest
 
 POLL: Final = 0.5
 """Seconds between looks: what is held is given back by other processes, too."""
@@ -20,6 +21,10 @@ class Patience:
     seconds: float
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seconds < inf:
+            raise InvalidRequest(f"wait_for_budget is {self.seconds}; give seconds from 0 on")
 
 
 async def eased(decide: Callable[[], Awaitable[Decision]], patience: Patience) -> tuple[Decision, float]:
