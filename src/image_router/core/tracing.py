@@ -53,6 +53,12 @@ TRACE: Final[ContextVar[TraceContext | None]] = ContextVar("image_router_trace",
 """Where the running task is: the caller's span, or ours once a sink has begun one."""
 
 
+def headers_onward() -> dict[str, str]:
+    """What a call made now carries; nothing outside a trace."""
+    context = TRACE.get()
+    return dict(context.headers) if context else {}
+
+
 @contextmanager
 def traced(context: TraceContext | None) -> Iterator[None]:
     """Requests made inside belong to the trace; what sinks set meanwhile is undone at the end.

@@ -22,6 +22,7 @@ from image_router._version import __version__
 from image_router.core.catalog import Model
 from image_router.core.errors import ConfigError
 from image_router.core.reply import ApiError, FaultKind, Reply, TransportFault
+from image_router.core.tracing import headers_onward
 from image_router.core.text_calls import TextCall
 from image_router.providers import gemini_wire, json_text, text_wire
 from image_router.providers.base import Call, Entitlement, ListedModel, ModelsUnavailable
@@ -189,6 +190,7 @@ class RestProvider:
             method,
             URL(self._root + path, encoded=True),
             data=None if body is None else BytesIO(body),
+            headers=headers_onward(),
             allow_redirects=False,
             trace_request_ctx=exchange,
         ) as response:

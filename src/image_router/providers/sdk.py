@@ -18,6 +18,7 @@ import orjson
 from image_router.core.catalog import Model
 from image_router.core.errors import ConfigError
 from image_router.core.reply import ApiError, FaultKind, Reply, TransportFault
+from image_router.core.tracing import headers_onward
 from image_router.core.text_calls import TextCall
 from image_router.core.types import Dialect
 from image_router.providers import text_wire
@@ -130,7 +131,9 @@ class SdkProvider:
     async def _post(self, model_id: str, body: dict[str, Any], *, wire: Wire, timeout: float) -> Reply:
         folder = "publishers/google/models" if self._transport.vertexai else "models"
         # One attempt, said outright: without it the client re-sends a POST after a lost connection.
-        options = {"timeout": math.ceil(timeout * 1000), "retry_options": {"attempts": 1}}
+        options: dict[str, Any] = {"timeout": math.ceil(timeout * 1000), "retry_options": {"attempts": 1}}
+        if trace := headers_onward():
+            options["headers"] = trace
         try:
             async with asyncio.timeout(timeout):
                 answer = await self._transport.async_request(
