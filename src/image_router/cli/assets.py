@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from image_router.books import Books
+from image_router.cli import completing
 from image_router.cli.ledgers import (
     books_options,
     moment_text,
@@ -49,7 +50,7 @@ assets.add_command(rules)
 @assets.command("list")
 @scope_filter
 @click.option("--tier", type=Names(Tier), help="Made by this tier.")
-@click.option("--model", metavar="ID", help="Made by this model.")
+@click.option("--model", metavar="ID", shell_complete=completing.models, help="Made by this model.")
 @click.option("--purpose", type=Names(Purpose), help="Made for this purpose.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many.")
 @click.option("--before", metavar="ID", help="Only older ones than this: the last of the page before.")
@@ -94,7 +95,7 @@ def show(name: str, as_json: bool, **options: Any) -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @scope_filter
 @click.option("--tier", type=Names(Tier), help="Made by this tier.")
-@click.option("--model", metavar="ID", help="Made by this model.")
+@click.option("--model", metavar="ID", shell_complete=completing.models, help="Made by this model.")
 @click.option("--purpose", type=Names(Purpose), help="Made for this purpose.")
 @json_option
 @books_options
@@ -152,7 +153,14 @@ def gc(delete: bool, grace: float, as_json: bool, **options: Any) -> None:
 
 
 @click.command()
-@click.option("--scope", "erased", required=True, metavar="SCOPE", help="This scope and all below it.")
+@click.option(
+    "--scope",
+    "erased",
+    required=True,
+    metavar="SCOPE",
+    shell_complete=completing.scopes,
+    help="This scope and all below it.",
+)
 @click.option("--yes", "sure", is_flag=True, help="Erase without asking.")
 @json_option
 @books_options

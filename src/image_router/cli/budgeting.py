@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from image_router.books import Books
+from image_router.cli import completing
 from image_router.cli.failures import OK
 from image_router.cli.gauges import gauge_view, show_gauges
 from image_router.cli.ledgers import (
@@ -27,7 +27,10 @@ from image_router.core.budget import Budget
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import Nanos, show_usd, usd_text
 from image_router.core.pressure import Standing
-from image_router.storage.budgets import BudgetChange
+
+if TYPE_CHECKING:
+    from image_router.books import Books
+    from image_router.storage.budgets import BudgetChange
 
 _CAPS: Final = ("day", "month", "total", "per_request")
 _NONE: Final = "none"
@@ -47,7 +50,7 @@ def budget() -> None:
 
 
 @budget.command("set")
-@click.argument("scope")
+@click.argument("scope", shell_complete=completing.scopes)
 @click.option("--day", metavar="USD", help="Cap of a day, as 5; `none` takes it away.")
 @click.option("--month", metavar="USD", help="Cap of a month; or none.")
 @click.option("--total", metavar="USD", help="Cap for ever; or none.")
@@ -84,7 +87,7 @@ def set_budget(scope: str, as_json: bool, who: str | None, **options: Any) -> in
 
 
 @budget.command("top-up")
-@click.argument("scope")
+@click.argument("scope", shell_complete=completing.scopes)
 @click.argument("amount")
 @who_option
 @json_option
@@ -105,7 +108,7 @@ def top_up(scope: str, amount: str, as_json: bool, who: str | None, **options: A
 
 
 @budget.command("remove", short_help="Take all caps of SCOPE away; its history stays.")
-@click.argument("scope")
+@click.argument("scope", shell_complete=completing.scopes)
 @who_option
 @json_option
 @books_options
@@ -124,7 +127,7 @@ def remove(scope: str, as_json: bool, who: str | None, **options: Any) -> int:
 
 
 @budget.command("show", short_help="How the caps stand that bind SCOPE.")
-@click.argument("scope")
+@click.argument("scope", shell_complete=completing.scopes)
 @json_option
 @books_options
 def show(scope: str, as_json: bool, **options: Any) -> int:
@@ -174,7 +177,7 @@ def list_budgets(as_json: bool, **options: Any) -> int:
 
 
 @budget.command("history", short_help="Every change of caps: when, by whom, from what to what.")
-@click.argument("scope", required=False)
+@click.argument("scope", required=False, shell_complete=completing.scopes)
 @json_option
 @books_options
 def history(scope: str | None, as_json: bool, **options: Any) -> int:

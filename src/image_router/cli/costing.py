@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from image_router.cli import completing
 from image_router.cli.charts import png, sparkline, svg
 from image_router.cli.facts_of import known
 from image_router.cli.mixes import WHOLE, mix_of
@@ -59,6 +60,7 @@ class Count(click.ParamType[int]):
     "--mix",
     default="default",
     metavar="MIX",
+    shell_complete=completing.mixes,
     help="default, a profile, one tier or purpose, or percentages as nano_banana=65,imagen_4_fast=35.",
 )
 @click.option(

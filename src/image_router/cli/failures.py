@@ -108,7 +108,7 @@ def report(error: errors.ImageRouterError, *, as_json: bool) -> int:
 def usage_error(error: click.ClickException, *, as_json: bool) -> int:
     """A command line that click cannot read, reported like any other wrong request."""
     if isinstance(error, click.UsageError) and _has_stray_words(error):
-        error.message += "; a prompt of several words goes in quotes"
+        error = click.UsageError(f"{error.message}; a prompt of several words goes in quotes", error.ctx)
     if not as_json:
         error.show(sys.stderr)
         return error.exit_code

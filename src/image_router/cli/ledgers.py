@@ -8,26 +8,33 @@ import io
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from image_router.books import Books, open_books, somebody
+from image_router.cli import completing
 from image_router.cli.options import Names, every, home_option, json_option, offline_option, settings_from
 from image_router.core.budget import Micros, from_micros
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import Nanos, parse_usd
 from image_router.core.statement import Period, period_of
 
+# Opening the books takes half a second to import: reading --help or pressing Tab must not.
+if TYPE_CHECKING:
+    from image_router.books import Books
+
 T = TypeVar("T")
 
 books_options = every(offline_option, home_option)
 
 scope_filter = click.option(
-    "--scope", metavar="SCOPE", help="This scope and all below it. Default: every scope."
+    "--scope",
+    metavar="SCOPE",
+    shell_complete=completing.scopes,
+    help="This scope and all below it. Default: every scope.",
 )
 
 who_option = click.option(
@@ -52,6 +59,8 @@ format_options = every(
 
 def with_books(options: dict[str, Any], work: Callable[[Books], Awaitable[T]]) -> T:
     """Run a command's work on the books its settings name."""
+    from image_router.books import open_books
+
     settings = settings_from(options)
 
     async def opened() -> T:
@@ -63,6 +72,8 @@ def with_books(options: dict[str, Any], work: Callable[[Books], Awaitable[T]]) -
 
 def who_of(said: str | None) -> str:
     """Who is written down. Raises InvalidRequest for an empty name."""
+    from image_router.books import somebody
+
     if said is not None and not said.strip():
         raise InvalidRequest("--who is empty; name a person or a program, or leave it out")
     return said.strip() if said else somebody()

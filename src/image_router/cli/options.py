@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from image_router.cli import completing
 from image_router.config import VARIABLES, ProviderName, Settings, load_settings
 from image_router.core.errors import AssetError, InvalidRequest
 from image_router.core.storing import CacheMode
@@ -97,12 +98,22 @@ settings_options = every(
     offline_option,
     setting("--provider", "provider", type=Names(ProviderName), help="Direct HTTP, or the google-genai SDK."),
     setting("--base-url", "base_url", metavar="URL", help="Another host that speaks the Gemini API."),
-    setting("--profile", "profile", metavar="NAME", help="One of the personas, or a policy of your own."),
+    setting(
+        "--profile",
+        "profile",
+        metavar="NAME",
+        shell_complete=completing.profiles,
+        help="One of the personas, or a policy of your own.",
+    ),
     setting("--policy", "policy_file", metavar="FILE", help="A policy file of your own."),
 )
 
 scope_option = setting(
-    "--scope", "scope", metavar="SCOPE", help="Who pays, as organisation/project/key. Default: default."
+    "--scope",
+    "scope",
+    metavar="SCOPE",
+    shell_complete=completing.scopes,
+    help="Who pays, as organisation/project/key. Default: default.",
 )
 
 prompt_options = every(
@@ -136,7 +147,9 @@ _picture_options = every(
     click.option("--aspect", type=Names(AspectRatio), help="Width to height. Default: the model chooses."),
     click.option("--lane", type=Names(Lane), help="Batch costs half and answers within a day."),
     click.option("--tier", type=Names(Tier), help="Pin a tier: no other is tried."),
-    click.option("--model", metavar="ID", help="Pin a model id: no other is tried."),
+    click.option(
+        "--model", metavar="ID", shell_complete=completing.models, help="Pin a model id: no other is tried."
+    ),
     click.option("--max-cost", metavar="USD", help="Most an image may be quoted at, as 0.10."),
     click.option("--max-total", metavar="USD", help="Most the whole request may be quoted at."),
     click.option("--quality-floor", type=Names(Quality), help="No tier below this quality."),

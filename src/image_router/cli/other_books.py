@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from image_router.books import Books, open_books, there_are_books
 from image_router.cli.ledgers import with_books
 from image_router.cli.options import settings_from
 from image_router.config import Settings
 from image_router.core.errors import ImageRouterError, InvalidRequest
-from image_router.storage import statements
 from image_router.wiring import database_of
+
+if TYPE_CHECKING:
+    from image_router.books import Books
 
 T = TypeVar("T")
 
@@ -42,6 +43,9 @@ def look(options: dict[str, Any], work: Callable[[Books], Awaitable[T]], *, scop
 
 
 async def _say(settings: Settings, scope: str | None) -> None:
+    from image_router.books import open_books, there_are_books
+    from image_router.storage import statements
+
     other = replace(settings, offline=not settings.offline)
     if not isinstance(database_of(other), Path) or not there_are_books(other):
         return

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from image_router.books import Books
 from image_router.cli.ink import ink
 from image_router.cli.ledgers import (
     books_options,
@@ -28,6 +27,9 @@ from image_router.core.errors import InvalidRequest
 from image_router.core.money import show_usd, usd_text
 from image_router.core.spending import AllPro, Share, Spending
 from image_router.core.statement import SUMS, By, Line, Period, total_of
+
+if TYPE_CHECKING:
+    from image_router.books import Books
 
 _BAR: Final = 24
 _MONEY: Final = ("spent", "unconfirmed", "for_nothing", "overrun")

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from image_router.books import Books
+from image_router.cli import completing
 from image_router.cli.ledgers import books_options, show_json, show_table, with_books
 from image_router.cli.options import Names, json_option
 from image_router.core.errors import InvalidRequest
@@ -15,7 +16,13 @@ from image_router.core.storing import StoreMode
 from image_router.storage.storing_rules import Counting, StoringRule
 
 _NONE: Final = "none"
-_scope = click.option("--scope", required=True, metavar="SCOPE", help="This scope and all below it.")
+_scope = click.option(
+    "--scope",
+    required=True,
+    metavar="SCOPE",
+    shell_complete=completing.scopes,
+    help="This scope and all below it.",
+)
 
 
 @click.group("rules", short_help="What each scope keeps of its pictures.", invoke_without_command=True)
@@ -85,7 +92,12 @@ def clear(scope: str, as_json: bool, **options: Any) -> None:
 
 
 @rules.command("show", short_help="Every rule, or the one that counts for a scope.")
-@click.option("--scope", metavar="SCOPE", help="The rule that counts for it. Default: every rule.")
+@click.option(
+    "--scope",
+    metavar="SCOPE",
+    shell_complete=completing.scopes,
+    help="The rule that counts for it. Default: every rule.",
+)
 @json_option
 @books_options
 def show(scope: str | None, as_json: bool, **options: Any) -> None:
