@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Self
 
 from image_router.core.brevity import Compress
 from image_router.core.catalog import Catalog
@@ -17,6 +18,7 @@ from image_router.core.pressure import NO_STRAIN, Strain
 from image_router.core.rates import Quote, RateCard, card_on
 from image_router.core.routing import World
 from image_router.core.types import ImageRequest, RetiredPolicy
+from image_router.engine.customers import Anybody, Customer
 from image_router.engine.explaining import Explanation, explain
 from image_router.engine.requests import build_request
 
@@ -47,6 +49,13 @@ class Decider:
 
     def __init__(self, known: Facts) -> None:
         self._facts = known
+        self._customer: Customer = Anybody()
+
+    def on_behalf_of(self, customer: Customer) -> Self:
+        """The same, working for somebody with rights and limits; close the one it was made from."""
+        other = copy(self)
+        other._customer = customer
+        return other
 
     @property
     def day(self) -> date:
@@ -81,8 +90,9 @@ class Decider:
         self, prompt: str | ImageRequest, *, profile: str | None = None, pressure: int = 0, **asked: Any
     ) -> Decision:
         """Decide without spending. `pressure` is the percent of a budget assumed used."""
-        return decide_briefly(
-            await self.request(prompt, **asked), self.world(profile), snapshot=assumed(pressure)
+        request = await self.request(prompt, **asked)
+        return self._customer.allowed(
+            decide_briefly(request, self.world(profile), snapshot=assumed(pressure))
         )
 
     async def explain(

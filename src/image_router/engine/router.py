@@ -147,8 +147,16 @@ class ImageRouter(Decider):
                 announce(cache_asked(order))
             if order.missing:
                 self._parts.approve(order.decision)
-            turn.result = await make(order, await self._workshop(announce, watch))
+            turn.result = await self._let_in(order, await self._workshop(announce, watch))
         return turn.result
+
+    async def _let_in(self, order: Order, shop: Workshop) -> ImageResult:
+        missing = len(order.missing)
+        ceiling = order.decision.ceiling if missing else 0
+        async with self._customer.let_in(images=missing, ceiling=ceiling) as entry:
+            result = await make(order, shop)
+            entry.settle(result.cost + result.at_risk)
+        return result
 
     async def _order(self, wish: Wish, turn: Turn, terms: Terms) -> Order:
         """Decide, and leave out what was paid before or must not be sent again."""
@@ -195,7 +203,7 @@ class ImageRouter(Decider):
         catalog = replace(world.catalog, overrides={**world.catalog.overrides, **gone})
         world = replace(world, catalog=catalog)
         try:
-            return decide_briefly(request, world, snapshot=snapshot)
+            return self._customer.allowed(decide_briefly(request, world, snapshot=snapshot))
         except NoEligibleTier:
             if shut := all_shut(request, world, snapshot=snapshot, why=door.why):
                 raise shut from None

@@ -82,7 +82,16 @@ class Visit:
 
     @property
     def router(self) -> ImageRouter:
-        return self.parts.router
+        """The router, working for the caller."""
+        return self.parts.router.on_behalf_of(self.caller)
+
+    def terms(self, scope: str | None) -> dict[str, Any]:
+        """What the caller's key says of every request: who pays, and what becomes of retired models.
+
+        Raises KeyForbids for a scope that is not the key's.
+        """
+        key = self.caller.key
+        return {"scope": self.caller.paying(scope), **({"retired": key.rules.retired} if key else {})}
 
     def address(self, path: str) -> str:
         """The whole URL of a path here."""

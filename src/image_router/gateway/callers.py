@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.requests import Request
 
-from image_router.core.key_permits import paying_scope
+from image_router.core.decision import Decision
+from image_router.core.key_permits import allow_decision, paying_scope
+from image_router.core.money import Nanos
 from image_router.core.router_keys import RouterKey
+from image_router.engine.customers import Anybody, Entry
 from image_router.storage.key_ring import KeyRing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whoever sent a request, as far as the gateway knows."""
+    """Whoever sent a request, as far as the gateway knows: a customer of the router."""
 
     scope: str
     """Who pays, unless a request names a scope below it."""
     admin: bool = False
     key: RouterKey | None = None
-    """None in open mode."""
+    """None in open mode, like the ring that counts its requests."""
+    ring: KeyRing | None = None
+
+    def allowed(self, decision: Decision) -> Decision:
+        return allow_decision(self.key, decision) if self.key else decision
+
+    def let_in(self, *, images: int, ceiling: Nanos) -> AbstractAsyncContextManager[Entry]:
+        if self.key is None or self.ring is None:
+            return Anybody().let_in(images=images, ceiling=ceiling)
+        return self.ring.admit(self.key, images=images, ceiling=ceiling)
 
     def paying(self, asked: str | None) -> str:
         """Whose money a request spends. Raises KeyForbids for a scope that is not the key's."""
@@ -55,7 +68,7 @@ class KeyedDoors:
 
     async def known(self, request: Request) -> Caller:
         key = await self._ring.check(presented(request))
-        return Caller(scope=key.rules.scope, admin=key.rules.admin, key=key)
+        return Caller(scope=key.rules.scope, admin=key.rules.admin, key=key, ring=self._ring)
 
 
 def presented(request: Request) -> str | None:

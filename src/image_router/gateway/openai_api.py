@@ -92,7 +92,7 @@ async def _check_delivery(visit: Visit, asked: Asked) -> None:
 
 async def _request(visit: Visit, asked: Asked, *, editing: bool) -> ImageRequest:
     references = await sources(visit, asked.references)
-    fields = {**asked.fields, "scope": visit.caller.scope, "key": _key(visit.request)}
+    fields = {**visit.terms(asked.scope), **asked.fields, "key": _key(visit.request)}
     _check_model(visit, fields.get("model"))
     if not editing:
         return await visit.router.request(asked.prompt, references=references, **fields)

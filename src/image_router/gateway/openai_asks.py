@@ -107,6 +107,8 @@ class Asked:
     """Keyword arguments of the router."""
     profile: str | None
     cache: str | None
+    scope: str | None
+    """Who shall pay, below the caller's own scope."""
     references: tuple[Any, ...]
     """As they came: texts and objects of JSON, or uploaded files."""
     delivery: Delivery
@@ -126,6 +128,7 @@ _OTHER: Final = frozenset(
         "moderation",
         "profile",
         "cache",
+        "scope",
         "references",
         "images",
     }
@@ -183,6 +186,7 @@ def asked_of(given: Mapping[str, Any], *, files: tuple[Any, ...] = (), editing: 
         fields=fields,
         profile=text(body, "profile"),
         cache=text(body, "cache"),
+        scope=text(body, "scope"),
         references=(*files, *_listed(body, "references"), *_listed(body, "images")),
         delivery=_delivery(body, quality=quality, ignored=ignored),
     )
