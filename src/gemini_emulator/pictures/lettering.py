@@ -1,22 +1,16 @@
-"""Writes the requested texts into a finished picture, exactly or garbled by the model's grade.
-
-Set in Roboto, which has Latin, Greek and Cyrillic; any other script shows as the font's own boxes,
-which says honestly that this emulator cannot write it.
-"""
+"""Writes the requested texts into a finished picture, exactly or garbled by the model's grade."""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 
-import font_roboto
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from gemini_emulator.pictures.colour import INK, RGB, WHITE, brightness, mix
+from gemini_emulator.pictures.typefaces import Script, font, script_of, units
 
 Box = tuple[int, int, int, int]
 
@@ -37,12 +31,11 @@ class Line:
     text: str
     size: int
     heavy: bool
+    script: Script = Script.LATIN
 
-
-@lru_cache(maxsize=64)
-def font(size: int, *, heavy: bool = True) -> ImageFont.FreeTypeFont:
-    name = "Roboto-Black.ttf" if heavy else "Roboto-Medium.ttf"
-    return ImageFont.truetype(Path(font_roboto.font_directory) / name, size)
+    @property
+    def face(self) -> ImageFont.FreeTypeFont:
+        return font(self.size, heavy=self.heavy, script=self.script)
 
 
 def garbled(text: str, grade: int, *, dice: random.Random) -> str:
@@ -87,18 +80,19 @@ def _set(texts: tuple[str, ...], size: int, width: int, *, whole_words: bool) ->
     lines: list[Line] = []
     for place, text in enumerate(texts):
         own = size if place == 0 else max(5, round(size * _SMALLER))
-        face = font(own, heavy=place == 0)
-        wrapped = _wrap(text, face, width, whole_words=whole_words)
+        style = Line(text=text, size=own, heavy=place == 0, script=script_of(text))
+        wrapped = _wrap(style, width, whole_words=whole_words)
         if wrapped is None:
             return None
-        lines += [Line(text=line, size=own, heavy=place == 0) for line in wrapped]
+        lines += [replace(style, text=line) for line in wrapped]
     return lines
 
 
-def _wrap(text: str, face: ImageFont.FreeTypeFont, width: int, *, whole_words: bool) -> list[str] | None:
+def _wrap(whole: Line, width: int, *, whole_words: bool) -> list[str] | None:
+    face = whole.face
     lines: list[str] = []
-    for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
+    for glue, word in units(whole.text, whole.script):
+        longer = f"{lines[-1]}{glue}{word}" if lines else word
         if lines and face.getlength(longer) <= width:
             lines[-1] = longer
         elif face.getlength(word) <= width:
@@ -131,7 +125,7 @@ def write(image: Image.Image, texts: tuple[str, ...], *, box: Box, grade: int, d
     for place, line in enumerate(lines):
         if place and line.size != lines[place - 1].size:
             y += line.size * _GAP
-        x = (box[0] + box[2] - font(line.size, heavy=line.heavy).getlength(line.text)) / 2
+        x = (box[0] + box[2] - line.face.getlength(line.text)) / 2
         _write_line(image, line, (x, y), (colour, edge), wobble=dice if grade <= 2 else None)
         y += line.size * _LEADING
 
@@ -156,7 +150,7 @@ def _write_line(
     wobble: random.Random | None,
 ) -> None:
     draw = ImageDraw.Draw(image)
-    face = font(line.size, heavy=line.heavy)
+    face = line.face
     colour, edge = colours
     stroke = max(1, line.size // 16) if edge else 0
     pieces = [(line.text, spot)]

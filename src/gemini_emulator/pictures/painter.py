@@ -14,11 +14,12 @@ from gemini_emulator.pictures.brief import Brief
 from gemini_emulator.pictures.easel import Easel, Veil
 from gemini_emulator.pictures.encode import encode, marked_in_metadata
 from gemini_emulator.pictures.indoors import paint_indoors
-from gemini_emulator.pictures.lettering import Box, font, write
+from gemini_emulator.pictures.lettering import Box, write
 from gemini_emulator.pictures.poster import paint_poster, palette_of
 from gemini_emulator.pictures.references import Given, given_by, pin_up
 from gemini_emulator.pictures.scene import Scene, plan
 from gemini_emulator.pictures.staging import Stage, place_subject, stage_for
+from gemini_emulator.pictures.typefaces import font
 from gemini_emulator.pictures.watermark import Mark, embedded, recognise
 from gemini_emulator.pictures.weather import paint_motes, paint_weather
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemini_emulator.pictures import paint
-from gemini_emulator.pictures.lettering import fitted, font, garbled
+from gemini_emulator.pictures.lettering import fitted, garbled
 
 from .briefs import brief, opened
 
@@ -39,7 +39,7 @@ def test_grade_sets_the_share_of_wrong_letters(grade: int, share: float) -> None
 def test_lines_stay_within_the_width(texts: list[str], width: int, height: int) -> None:
     """No line is wider than the box and no word is lost, whatever the text."""
     lines = fitted(tuple(texts), width=width, height=height)
-    assert all(font(line.size, heavy=line.heavy).getlength(line.text) <= width for line in lines)
+    assert all(line.face.getlength(line.text) <= width for line in lines)
     written = "".join("".join(line.text.split()) for line in lines)
     assert written == "".join("".join(text.split()) for text in texts)
 
@@ -64,6 +64,13 @@ def test_long_text_is_wrapped() -> None:
     lines = fitted((LONG,), width=600, height=300)
     assert len(lines) > 3
     assert sum(line.size for line in lines) <= 300
+
+
+def test_the_letters_of_a_line_fit_its_face() -> None:
+    """Chinese without spaces is broken between characters; Latin beside it stays whole."""
+    lines = fitted(("新品上市 SUMMER 大減価の秋",), width=300, height=900)
+    assert [line.text for line in lines if "SUMMER" in line.text]
+    assert "".join("".join(line.text.split()) for line in lines) == "新品上市SUMMER大減価の秋"
 
 
 def test_bad_grades_look_different() -> None:
