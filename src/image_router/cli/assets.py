@@ -212,6 +212,7 @@ def asset_view(asset: Asset) -> dict[str, Any]:
         "stored": asset.stored and asset.removed_at is None,
         "removed": asset.removed_why,
         "prompt": details.prompt if details else None,
+        "shortened_prompt": details.shortened if details else None,
         "rule": details.rule if details else None,
         "policy": details.policy if details else None,
     }

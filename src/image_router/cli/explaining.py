@@ -19,7 +19,7 @@ from image_router.cli.options import (
     settings_from,
     settings_options,
 )
-from image_router.core.decision import Candidate, Decision, Dropped
+from image_router.core.decision import Candidate, Compression, Decision, Dropped
 from image_router.core.hints import hints_of
 from image_router.core.money import show_usd
 from image_router.core.rates import Quote, QuoteLine
@@ -85,7 +85,7 @@ def _waited(work: Coroutine[Any, Any, Explanation]) -> Explanation:
 
 def _tree(explanation: Explanation) -> Iterator[str]:
     decision = explanation.decision
-    yield f"{_bold(_who(decision.head))}  {_price(decision.head.quote)}"
+    yield f"{_bold(_who(decision.head))}  {_price(decision.quote)}"
     yield f"rule        {decision.rule}: {decision.reason}"
     yield f"facts       of {decision.as_of} · rate card {decision.rate_card} · policy {decision.policy}"
     if decision.guard:
@@ -94,15 +94,36 @@ def _tree(explanation: Explanation) -> Iterator[str]:
         yield f"note        {warning}"
     for hint in hints_of(decision):
         yield f"hint        {hint} (--size)"
+    yield from _compression(decision.compression)
     yield _bold(f"candidates  {len(decision.candidates)}, in the order they are tried")
     for place, candidate in enumerate(decision.candidates, 1):
         yield from _branch(list(_candidate(place, candidate)), last=place == len(decision.candidates))
     yield from _dropped(decision)
+    if explanation.text_call:
+        yield f"{_bold('text call')}   {explanation.text_call.endpoint}"
+        yield from _indented(json.dumps(explanation.text_call.payload, indent=2, ensure_ascii=False))
     yield f"{_bold('endpoint')}    {explanation.endpoint}"
     yield _bold("payload")
     yield from _indented(json.dumps(explanation.payload, indent=2, ensure_ascii=False))
     yield _bold("sdk call")
     yield from _indented(explanation.sdk_call)
+
+
+def _compression(step: Compression | None) -> Iterator[str]:
+    """The text call before dispatch, with its price, or why there is none."""
+    if step is None:
+        return
+    if step.skipped or not step.quote or not step.model:
+        yield f"compress    not done: {step.skipped}"
+        return
+    why = f"{', '.join(step.needed_by)} cannot read it otherwise" if step.needed_by else ""
+    why = why or f"{show_usd(step.saving)} less input"
+    yield (
+        f"compress    the prompt of about {step.tokens:,} tokens to {step.target:,} by {step.model.id}, "
+        f"{show_usd(step.quote.total)} expected, at most {show_usd(step.quote.ceiling)}: {why}"
+    )
+    for line in step.quote.lines:
+        yield f"            {_line(line)}"
 
 
 def _candidate(place: int, candidate: Candidate) -> Iterator[str]:

@@ -165,6 +165,12 @@ _picture_options = every(
     click.option(
         "--allow", multiple=True, type=Names(Adaptation), help="Changes that may be made. Repeatable."
     ),
+    setting(
+        "--compress",
+        "compress",
+        metavar="[auto|off|TOKENS]",
+        help="Have a long prompt shortened first, where that pays or a model needs it. Default: off.",
+    ),
     setting("--retired", "retired", type=Names(RetiredPolicy), help="When a pinned model id is retired."),
     setting("--deadline", "deadline", type=float, metavar="SECONDS", help="For the whole request."),
     scope_option,

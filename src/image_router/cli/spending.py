@@ -76,7 +76,7 @@ class Price:
     @classmethod
     def of(cls, decision: Decision) -> Price:
         """With every fallback counted: the first choice may fail, and a dearer one serve."""
-        return cls(expected=decision.head.quote.total, ceiling=decision.ceiling)
+        return cls(expected=decision.quote.total, ceiling=decision.ceiling)
 
     def __str__(self) -> str:
         remark = f" ({self.remark})" if self.remark else ""

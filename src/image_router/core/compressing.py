@@ -92,11 +92,12 @@ def _weighed(
     readers = {candidate.model.id for candidate in asked}
     needed = tuple(one.model.id for one in short.candidates if one.model.id not in readers)
     price = quote_of(request.prompt, step, world.card)
-    saving = asked[0].quote.total - short.head.quote.total if asked else 0
-    step = replace(step, quote=price, saving=saving, needed_by=needed, otherwise=asked)
+    less = asked[0].quote.total - short.head.quote.total if asked else 0
     essential = short.head.model.id in needed
+    saving = 0 if essential else less
+    step = replace(step, quote=price, saving=saving, needed_by=needed, otherwise=asked)
     why = _not_worth(request, step, short, price=price, essential=essential)
-    if not why and asked and saving < price.total and _guarded(world, snapshot):
+    if not why and asked and less < price.total and _guarded(world, snapshot):
         why = f"the budget guard acts, and with {show_usd(price.total)} for it the request becomes dearer"
     if why:
         return replace(step, skipped=why, otherwise=())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from image_router.core.decision import Candidate, Decision, Dropped, Parameters
+from image_router.core.decision import Candidate, Compression, Decision, Dropped, Parameters
 from image_router.core.hints import hints_of
 from image_router.core.money import usd_text
 from image_router.core.rates import Quote
@@ -23,6 +23,9 @@ def explanation_view(explanation: Explanation) -> Json:
         "payload": explanation.payload,
         "endpoint": explanation.endpoint,
         "sdk_call": explanation.sdk_call,
+        "text_call": {"endpoint": explanation.text_call.endpoint, "payload": explanation.text_call.payload}
+        if explanation.text_call
+        else None,
     }
 
 
@@ -50,8 +53,24 @@ def decision_view(decision: Decision) -> Json:
         }
         if guard
         else None,
+        "compression": compression_view(decision.compression) if decision.compression else None,
         "warnings": list(decision.warnings),
         "hints": list(hints_of(decision)),
+    }
+
+
+def compression_view(step: Compression) -> Json:
+    """The text call before dispatch: planned, done, refused or skipped. Both prompts are in the result."""
+    return {
+        "model": step.model.id if step.model else None,
+        "tokens": step.tokens,
+        "target": step.target,
+        "quote": quote_view(step.quote) if step.quote else None,
+        "saving_usd": usd_text(max(0, step.saving)),
+        "needed_by": list(step.needed_by),
+        "skipped": step.skipped or None,
+        "refused": step.refused or None,
+        "prompt": step.prompt,
     }
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from image_router.core.decision import Decision
+from image_router.core.decision import Candidate, Decision
+from image_router.core.text_calls import call_of
 from image_router.core.types import Dialect
 from image_router.engine.calls import call_for
-from image_router.providers import gemini_wire
+from image_router.providers import gemini_wire, text_wire
 from image_router.providers.base import Call
 from image_router.providers.wires import WIRES
 
@@ -18,6 +19,14 @@ _SEARCHES = {
     "webSearch": "web_search=types.WebSearch()",
     "imageSearch": "image_search=types.ImageSearch()",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSending:
+    """The call that would shorten the prompt first."""
+
+    payload: dict[str, Any]
+    endpoint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +39,14 @@ class Explanation:
     endpoint: str
     sdk_call: str
     """Python of google-genai that sends the same; `reference_1` and `history` stand for the pictures."""
+    text_call: TextSending | None = None
+    """None where the prompt is not shortened first."""
 
 
 def explain(decision: Decision, root: str) -> Explanation:
     """The first choice spelled out. `root` is the base URL with the API version."""
-    call = call_for(decision.request, decision.head)
+    text_call = _text_call(decision, root)
+    call = call_for(decision.request, _with_stand_in(decision) if text_call else decision.head)
     wire = WIRES[call.model.dialect]
     payload = wire.request_body(call)
     return Explanation(
@@ -42,7 +54,26 @@ def explain(decision: Decision, root: str) -> Explanation:
         payload=gemini_wire.elided(payload),
         endpoint=f"POST {root}/models/{call.model.id}:{wire.method}",
         sdk_call=_sdk_call(call, payload),
+        text_call=text_call,
     )
+
+
+def _text_call(decision: Decision, root: str) -> TextSending | None:
+    step = decision.compression
+    if step is None or step.skipped:
+        return None
+    call = call_of(step, decision.request.prompt)
+    return TextSending(
+        payload=text_wire.request_body(call),
+        endpoint=f"POST {root}/models/{call.model.id}:{gemini_wire.METHOD}",
+    )
+
+
+def _with_stand_in(decision: Decision) -> Candidate:
+    """Nobody knows the shortened prompt yet: what it will be stands in its place."""
+    step, head = decision.compression, decision.head
+    length = f"about {step.target:,} tokens" if step else "its target"
+    return replace(head, prompt=head.prompt or f"<the prompt, shortened to {length}>")
 
 
 def _sdk_call(call: Call, payload: dict[str, Any]) -> str:

@@ -51,6 +51,8 @@ class Details:
     words: str = ""
     """What the model said beside the picture."""
     warnings: tuple[str, ...] = ()
+    shortened: str | None = None
+    """The prompt as it was sent, where a text model had shortened it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +137,7 @@ def asset_of(made: Made, *, at: Micros, mode: StoreMode) -> Asset:
             policy=made.decision.policy,
             words=image.text,
             warnings=image.warnings,
+            shortened=made.decision.compression.prompt if made.decision.compression else None,
         ),
     )
 
