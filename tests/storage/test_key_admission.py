@@ -202,6 +202,33 @@ async def test_leases_of_the_living_are_renewed(address: str) -> None:
         assert await tried(ring, key)
 
 
+async def test_a_renewal_that_fails_is_tried_again(
+    keys: RouterKeys, address: str, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When the database cannot be written for a moment, the next renewal keeps the place; the log tells."""
+    key, renewed = await made(keys, in_flight=1), asyncio.Event()
+    async with await Database.open(address, clock=clock) as database:
+
+        class Stumbling:
+            """Refuses the first renewal."""
+
+            write_together = database.write_together
+            stumbles = 1
+
+            async def write(self, job: Any) -> None:
+                if self.stumbles:
+                    self.stumbles -= 1
+                    raise StorageError("the database is locked")
+                clock.passes(0.2)
+                await database.write(job)
+                renewed.set()
+
+        async with KeyRing(Stumbling(), lease=0.3) as ring, ring.admit(key):  # type: ignore[arg-type]
+            await renewed.wait()
+            assert (await use(keys, key))["in flight"] == 1
+    assert "were not renewed, trying again: the database is locked" in caplog.text
+
+
 async def test_a_restart_of_the_machine_ends_all_leases(
     keys: RouterKeys, rings: tuple[KeyRing, KeyRing], clock: Clock
 ) -> None:

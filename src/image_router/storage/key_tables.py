@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Integer, RowMapping, Table, Text
+from sqlalchemy import BigInteger, Column, RowMapping, Table, Text
 
 from image_router.core.budget import Micros
 from image_router.core.router_keys import DollarLimit, KeyRules, RouterKey, tiers_of
@@ -32,7 +32,7 @@ keys = Table(
 changes = Table(
     "router_key_changes",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
     Column("at", BigInteger, nullable=False),
     Column("who", Text, nullable=False),
     Column("key_id", Text, nullable=False),
