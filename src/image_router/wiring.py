@@ -11,9 +11,10 @@ from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from image_router import facts
-from image_router.config import ProviderName, Settings
+from image_router.config import LogFormat, LogLevel, ProviderName, Settings
 from image_router.core.errors import ConfigError
 from image_router.engine.deciding import Facts
 
@@ -102,10 +103,10 @@ def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] | None = None) -> Pa
     from image_router.engine.hedging import HedgePolicy
     from image_router.engine.parts import Parts
     from image_router.storage.conversations import ConversationStore
-    from image_router.telemetry import Announcer, log_sink
+    from image_router.telemetry import Announcer
 
     known = facts_of(settings)
-    announcer = Announcer((log_sink,) if sinks is None else sinks)
+    announcer = Announcer(sinks_of(settings) if sinks is None else sinks)
     doors = _Doors(settings, announce=announcer, catalog=known.catalog)
     return Parts(
         **{field.name: getattr(known, field.name) for field in fields(known)},
@@ -121,6 +122,37 @@ def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] | None = None) -> Pa
         shelf=doors.shelf,
         door=doors.door,
         announce=announcer,
+    )
+
+
+def sinks_of(settings: Settings) -> tuple[Sink, ...]:
+    """Where events go: the traces first, so that log lines know their ids; nothing leaves the host unless
+    OTEL_* variables name where to."""
+    from image_router.telemetry import LogSink
+    from image_router.telemetry.exporting import otel_sink
+
+    server = urlsplit(settings.base_url or GOOGLE).hostname
+    traces = otel_sink(
+        provider_name="gcp.vertex_ai" if settings.vertex else "gcp.gemini",
+        server=None if settings.offline or settings.vertex else server,
+    )
+    log = LogSink(prompts=settings.log_prompts)
+    return (traces, log) if traces else (log,)
+
+
+def start_logging(settings: Settings, *, level: LogLevel = LogLevel.INFO) -> None:
+    """Send the log of this process to stderr as the settings say; `level` counts where they say nothing.
+
+    For the command line and the gateway. The secrets of the settings are struck out of every line.
+    """
+    from image_router.telemetry import formats
+
+    keys = [settings.api_key, *(key.api_key for key in settings.projects), settings.database]
+    chosen = settings.log_format
+    formats.start_logging(
+        as_json=None if chosen is LogFormat.AUTO else chosen is LogFormat.JSON,
+        level=(settings.log_level or level).upper(),
+        secrets=[key.reveal() for key in keys if key],
     )
 
 

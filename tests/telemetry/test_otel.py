@@ -25,7 +25,7 @@ from image_router.core.reply import Reply
 from image_router.core.tracing import TRACE, TraceContext, traced
 from image_router.providers.base import Call
 from image_router.telemetry import Announcer
-from image_router.telemetry.exporting import exports, otel_sink
+from image_router.telemetry.exporting import _providers, exports, otel_sink
 from image_router.telemetry.otel import OtelSink
 from image_router.testing import Script, ScriptedProvider, overloaded, words_only
 from telemetry.listener import Listener, listening
@@ -84,6 +84,7 @@ def plain(attributes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    _providers.cache_clear()
     with listening() as listener:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", listener.url)
         monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
@@ -95,6 +96,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
         yield Collector(listener, sink, (tracers, meters))
         tracers.shutdown()
         meters.shutdown()
+    _providers.cache_clear()
 
 
 async def made(collector: Collector, script: Script | None = None, **asked: Any) -> Any:
@@ -259,8 +261,6 @@ async def test_prompts_only_when_asked(collector: Collector, monkeypatch: pytest
     assert [word for word in said if word] == [
         '[{"role": "user", "parts": [{"type": "text", "content": "a canary fox"}]}]'
     ]
-    for provider in telling.providers:
-        provider.shutdown()
 
 
 async def test_events_outside_a_request(collector: Collector) -> None:

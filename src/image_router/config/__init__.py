@@ -4,12 +4,22 @@ Reads no catalog, rate card or policy: those are facts, not settings.
 """
 
 from image_router.config.sources import FILE_NAME, VARIABLES, load_settings, unknown_variables
-from image_router.config.values import KEY_PAGE, ProjectKey, ProviderName, Secret, Settings
+from image_router.config.values import (
+    KEY_PAGE,
+    LogFormat,
+    LogLevel,
+    ProjectKey,
+    ProviderName,
+    Secret,
+    Settings,
+)
 
 __all__ = [
     "FILE_NAME",
     "KEY_PAGE",
     "VARIABLES",
+    "LogFormat",
+    "LogLevel",
     "ProjectKey",
     "ProviderName",
     "Secret",

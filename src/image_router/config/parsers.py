@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from image_router.config.projects import projects
-from image_router.config.values import ProviderName, Secret
+from image_router.config.values import LogFormat, LogLevel, ProviderName, Secret
 from image_router.core.brevity import Compress
 from image_router.core.catalog import ModelState
 from image_router.core.errors import InvalidRequest
@@ -189,5 +189,8 @@ PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "hedge": _percentile,
     "wait_for_key": _patience,
     "wait_for_budget": _patience,
+    "log_format": _member_of(LogFormat),
+    "log_level": _member_of(LogLevel),
+    "log_prompts": _flag,
     "user_agent": _header,
 }

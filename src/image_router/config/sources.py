@@ -50,6 +50,9 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "hedge": ("IMAGE_ROUTER_HEDGE",),
         "wait_for_key": ("IMAGE_ROUTER_WAIT_FOR_KEY",),
         "wait_for_budget": ("IMAGE_ROUTER_WAIT_FOR_BUDGET",),
+        "log_format": ("IMAGE_ROUTER_LOG_FORMAT",),
+        "log_level": ("IMAGE_ROUTER_LOG_LEVEL",),
+        "log_prompts": ("IMAGE_ROUTER_LOG_PROMPTS",),
         "user_agent": ("IMAGE_ROUTER_USER_AGENT",),
     }
 )

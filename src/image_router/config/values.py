@@ -27,6 +27,24 @@ class ProviderName(StrEnum):
     SDK = "sdk"
 
 
+class LogFormat(StrEnum):
+    """How the log of the command line and the gateway looks."""
+
+    AUTO = "auto"
+    """Words at a terminal, JSON elsewhere."""
+    JSON = "json"
+    HUMAN = "human"
+
+
+class LogLevel(StrEnum):
+    """From where on lines are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 class Secret:
     """A text that hides itself wherever it is printed; `reveal()` gives it."""
 
@@ -134,6 +152,11 @@ class Settings:
     """Seconds a request waits for another one that is at the same key."""
     wait_for_budget: float = 0.0
     """Seconds a request waits for money that others hold, before it is refused."""
+    log_format: LogFormat = LogFormat.AUTO
+    log_level: LogLevel | None = None
+    """None: info for the gateway, and the command line leaves logging alone."""
+    log_prompts: bool = False
+    """Prompts stand in the log. Keys and pictures never do."""
     user_agent: str = f"image-router/{__version__}"
     """Sent with every call to the provider; google-genai adds its own name behind it."""
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from image_router._version import __version__
@@ -93,8 +94,9 @@ def _own_sdk() -> tuple[TracerProvider, MeterProvider] | None:
     return (found, metrics.get_meter_provider()) if isinstance(found, TracerProvider) else None
 
 
+@lru_cache(maxsize=4)
 def _providers(*, traces: bool, metrics: bool) -> tuple[TracerProvider, MeterProvider]:
-    """SDK providers of our own, flushed when the process ends."""
+    """SDK providers of our own, one set for the process, flushed when it ends."""
     from opentelemetry.metrics import NoOpMeterProvider
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader

@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Final, TextIO
 
 from image_router.core.key_secret import PATTERN
@@ -25,13 +24,6 @@ _STRUCK: Final = (
     (re.compile(r"b(['\"])(?:(?!\1).){160,}\1", re.DOTALL), "[bytes]"),
 )
 """Google's API keys, router keys, passwords in URLs, and what can only be a picture."""
-
-
-class LogFormat(StrEnum):
-    AUTO = "auto"
-    """Human on a terminal, JSON elsewhere."""
-    JSON = "json"
-    HUMAN = "human"
 
 
 class Redactor:
@@ -104,22 +96,23 @@ class _Ours(logging.StreamHandler[TextIO]):
 
 
 def start_logging(
-    form: LogFormat = LogFormat.AUTO,
     *,
+    as_json: bool | None = None,
     level: int | str = logging.INFO,
     secrets: Iterable[str] = (),
     stream: TextIO | None = None,
 ) -> None:
     """Send this process's log to a stream (stderr): ours from `level` on, other libraries' warnings.
 
-    For processes of our own, the command line and the gateway: a library must leave logging alone. A second
-    call replaces the first. Raises ValueError for an unknown level.
+    `as_json` of None: JSON unless the stream is a terminal. For processes of our own, the command line and
+    the gateway: a library must leave logging alone. A second call replaces the first. Raises ValueError for
+    an unknown level.
     """
     stream = stream or sys.stderr
-    human = form is LogFormat.HUMAN or (form is LogFormat.AUTO and stream.isatty())
     redact = Redactor(secrets)
     handler = _Ours(stream)
-    handler.setFormatter(HumanFormatter(redact) if human else JsonFormatter(redact))
+    plain = stream.isatty() if as_json is None else not as_json
+    handler.setFormatter(HumanFormatter(redact) if plain else JsonFormatter(redact))
     root = logging.getLogger()
     for old in [each for each in root.handlers if isinstance(each, _Ours)]:
         root.removeHandler(old)
