@@ -17,7 +17,6 @@ from image_router.core.errors import HoldExpired, InvalidRequest
 from image_router.core.gate import Balances
 from image_router.core.holds import (
     LEASE,
-    PROMPT_INDEX,
     Adjustment,
     AttemptKey,
     Entry,
@@ -104,7 +103,7 @@ class Book:
         if before is not None:
             if before.state is SendState.SENT and before.at_risk == at_risk:
                 return
-            raise InvalidRequest(f"{_name(key)} of hold {hold_id} was sent before; name the next attempt")
+            raise InvalidRequest(f"{key} of hold {hold_id} was sent before; name the next attempt")
         missing = self._outstanding(hold_id) + at_risk - record.remainder
         if missing > 0:
             self.grow(hold_id, missing)
@@ -291,7 +290,7 @@ class Book:
         if send.counted == spent and send.response_id in (None, done.response_id):
             return Settled(kind=None, spent=spent)
         raise InvalidRequest(
-            f"{_name(done.attempt)} of hold {send.hold_id} is already settled at {show_usd(send.counted)} "
+            f"{done.attempt} of hold {send.hold_id} is already settled at {show_usd(send.counted)} "
             f"(response {send.response_id}), not at {show_usd(spent)} (response {done.response_id}); name "
             f"the next attempt for another call, or adjust this one"
         )
@@ -335,8 +334,3 @@ def _said(done: Settlement, record: HoldRecord, send: Send) -> dict[str, Any]:
         "outcome": done.outcome,
         "response_id": done.response_id,
     }
-
-
-def _name(key: AttemptKey) -> str:
-    what = "the prompt's compression" if key.index == PROMPT_INDEX else f"image {key.index}"
-    return f"attempt {key.number} of {what}" + (f" of {key.request_id}" if key.request_id else "")

@@ -104,6 +104,10 @@ class AttemptKey:
     request_id: str = ""
     """A row of a chunk; empty: the hold's own request."""
 
+    def __str__(self) -> str:
+        what = "the prompt's compression" if self.index == PROMPT_INDEX else f"image {self.index}"
+        return f"attempt {self.number} of {what}" + (f" of {self.request_id}" if self.request_id else "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
@@ -227,10 +231,10 @@ def digest_of(entry: Entry, previous: str) -> str:
     """sha256 over everything the entry says and the digest before it in the same hold, hexadecimal."""
     key = entry.attempt
     attempt = (key.request_id, key.index, key.number) if key else None
-    return digest_of_values(_SIGNED_VALUES(entry), attempt, previous)
+    return digest_of_values(_SIGNED_VALUES(entry), attempt, previous=previous)
 
 
-def digest_of_values(values: tuple[object, ...], attempt: tuple[object, ...] | None, previous: str) -> str:
+def digest_of_values(values: tuple[object, ...], attempt: tuple[object, ...] | None, *, previous: str) -> str:
     """digest_of an entry whose values come as they are stored: in the order of SIGNED, then the attempt's
     request, index and number."""
     return hashlib.sha256(_ENCODE((*values, attempt, previous)).encode()).hexdigest()

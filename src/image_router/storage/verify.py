@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import Connection, bindparam, exists, func, select, text
 
 from image_router.core.errors import StorageError, StorageProblem
-from image_router.core.holds import SIGNED, EntryKind, HoldState, digest_of_values
+from image_router.core.holds import SIGNED, AttemptKey, EntryKind, HoldState, digest_of_values
 from image_router.core.money import show_usd
 from image_router.storage import schema
 from image_router.storage.database import Transaction
@@ -191,7 +191,7 @@ def _chain(told: _Group) -> Iterator[Discrepancy]:
             yield Discrepancy(entry=row[_ID], what=what)
             return
         attempt = None if row[_ATTEMPT] is None else (row[_REQUEST], row[_INDEX], row[_ATTEMPT])
-        if digest_of_values(tuple(row[:_SIGNED_COUNT]), attempt, previous) != row[_DIGEST]:
+        if digest_of_values(tuple(row[:_SIGNED_COUNT]), attempt, previous=previous) != row[_DIGEST]:
             yield Discrepancy(entry=row[_ID], what="its digest does not fit what it says: it was changed")
         previous = row[_DIGEST]
 
@@ -222,13 +222,13 @@ def _send_differences(sends: Sequence[_Row], told: _Group) -> Iterator[Discrepan
     for _, request, index, attempt, kept in sends:
         if kept != counted.pop((request, index, attempt), 0):
             what = (
-                f"{_name(request, index, attempt)} of hold {hold_id} counts {show_usd(kept)}, not what its "
+                f"{_named(request, index, attempt)} of hold {hold_id} counts {show_usd(kept)}, not what its "
                 f"entries add up to"
             )
             yield Discrepancy(entry=last, what=what)
     for key in counted:
-        yield Discrepancy(entry=last, what=f"{_name(*key)} of hold {hold_id} has entries and no row")
+        yield Discrepancy(entry=last, what=f"{_named(*key)} of hold {hold_id} has entries and no row")
 
 
-def _name(request: str, index: int, attempt: int) -> str:
-    return f"attempt {attempt} of image {index}" + (f" of {request}" if request else "")
+def _named(request: str, index: int, attempt: int) -> AttemptKey:
+    return AttemptKey(number=attempt, index=index, request_id=request)
