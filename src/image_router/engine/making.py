@@ -147,9 +147,9 @@ async def _funded(order: Order, shop: Workshop) -> AsyncIterator[tuple[Decision,
                 account = await hold(decision, 0.0)
             except BudgetExceeded as refusal:
                 left = affordable(decision, refusal, waits=wait > 0)
-                if left.candidates == decision.candidates:
+                if left.ceiling >= decision.ceiling:
                     with shop.watch.away():
-                        account = await hold(decision, wait)
+                        account = await hold(left, wait)
                 decision = left
         yield decision, account
 
