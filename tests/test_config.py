@@ -188,6 +188,10 @@ def test_tables_and_enums(home: Path, here: Path) -> None:
             "projects = [{name = 'x', api_key = 'a'}, {name = 'x', api_key = 'b', usage_tier = 1}]",
             "the keys of project 'x' state two usage tiers",
         ),
+        (
+            "projects = [{api_key = 'a'}, {api_key = 'b', usage_tier = 1}]",
+            "the keys without a project, one together, state two usage tiers",
+        ),
         ("vertex = true\nprojects = [{api_key = 'a'}]", "names API keys, and .* enterprise"),
         ("hedge = 100", "100 is no percentile to hedge after; write 50 to 99"),
         ("hedge = true", "True is no percentile"),

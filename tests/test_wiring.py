@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from aiohttp.test_utils import TestServer
 
 from image_router import facts
 from image_router.aio import ImageRouter
-from image_router.config import ProviderName, Secret, Settings
+from image_router.config import ProjectKey, ProviderName, Secret, Settings
 from image_router.core.catalog import ModelState
 from image_router.core.errors import ConfigError, InvalidCredentials, InvalidRequest
 from image_router.core.money import usd_text
 from image_router.core.types import OnAmbiguous, Tier
 from image_router.engine.deciding import Decider
+from image_router.engine.pool import Pool
 from image_router.providers.rest import RestProvider
 from image_router.providers.sdk import SdkProvider
 from image_router.testing import ScriptedProvider, emulated
@@ -204,6 +206,27 @@ async def test_providers_by_name(tmp_path: Path, kind: str, made: type) -> None:
     assert (real.real, offline.real) == (True, False)
     await real.aclose()
     await offline.aclose()
+
+
+@pytest.mark.parametrize(("kind", "made"), [("rest", RestProvider), ("sdk", SdkProvider)])
+async def test_several_projects_are_a_pool(tmp_path: Path, kind: str, made: type) -> None:
+    """Each key has a provider of the chosen kind; offline the emulator alone serves; a key that is not set is
+    told before any connection is made."""
+    keys = (ProjectKey(api_key=Secret("one"), name="shop", weight=2), ProjectKey(api_key=Secret("two")))
+    known = settings(tmp_path, provider=ProviderName(kind), projects=keys)
+    pool = provider_for(known)()
+    assert isinstance(pool, Pool)
+    assert [(m.project, m.weight, type(m.provider)) for m in pool.members] == [
+        ("shop", 2, made),
+        ("unstated", 1, made),
+    ]
+    assert pool.real
+    await pool.aclose()
+    offline = provider_for(replace(known, offline=True))()
+    assert isinstance(offline, made)
+    await offline.aclose()
+    with pytest.raises(ConfigError, match="takes its key from PRESS_KEY, which is not set"):
+        provider_for(replace(known, projects=(*keys, ProjectKey(variable="PRESS_KEY"))))()
 
 
 @pytest.mark.parametrize("provider", ProviderName)

@@ -141,25 +141,26 @@ def test_each_key_of_a_pool_is_looked_at(run: Run, here: Path, monkeypatch: pyte
     """Keys are told by name with project, weight and tier, each is shown to the host, and none is printed."""
     monkeypatch.delenv("IMAGE_ROUTER_OFFLINE")
     monkeypatch.delenv("IMAGE_ROUTER_AS_OF")
-    monkeypatch.setenv("SHOP_KEY", "AIza-shop")
+    monkeypatch.setenv("IMAGE_ROUTER_SHOP_KEY", "AIza-shop")
     monkeypatch.setenv("GEMINI_API_KEY", "AIza-aside")
     (here / "image-router.toml").write_text(
-        '[[projects]]\nname = "shop"\napi_key_env = "SHOP_KEY"\nweight = 3\nusage_tier = 2\n'
+        '[[projects]]\nname = "shop"\napi_key_env = "IMAGE_ROUTER_SHOP_KEY"\nweight = 3\nusage_tier = 2\n'
         '[[projects]]\napi_key = "bad-press"\n[[projects]]\napi_key = "AIza-third"\n'
     )
     with serve() as emulator:
         ran = run("doctor", "--base-url", emulator.url, "--json")
-        monkeypatch.delenv("SHOP_KEY")
+        monkeypatch.delenv("IMAGE_ROUTER_SHOP_KEY")
         keyless = run("doctor", "--base-url", emulator.url)
     lines = [f"{each['health']} {each['name']}: {each['detail']}" for each in ran.json["findings"]]
     shown = "\n".join(lines)
     assert "project shop: key-" in shown
-    assert "(from SHOP_KEY), weight 3, usage tier 2" in shown
+    assert "(from IMAGE_ROUTER_SHOP_KEY), weight 3, usage tier 2" in shown
     assert "2 keys state no project and count as one" in shown
     assert "GEMINI_API_KEY is not used: the pool serves" in shown
     assert [line.split()[0] for line in lines if " host: " in line] == ["ok", "error", "ok"]
     assert not [key for key in ("AIza-", "bad-press") if key in ran.out]
-    assert "takes its key from SHOP_KEY, which is not set" in keyless.out
+    assert "names no setting" not in shown
+    assert "takes its key from IMAGE_ROUTER_SHOP_KEY, which is not set" in keyless.out
 
 
 def test_what_is_left_alone_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

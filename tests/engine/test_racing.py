@@ -152,6 +152,18 @@ async def test_who_gets_no_rival(hedged: Track, asked: dict[str, Any]) -> None:
     assert hedged.heard(Hedged) == []
 
 
+async def test_no_rival_that_the_budget_does_not_cover(hedged: Track) -> None:
+    """Where the cap has room for one call alone there is no rival, and the slow call's picture comes."""
+    first = await hedged.ask()
+    async with open_books(hedged.settings) as books:
+        room = 6 * first.decision.head.quote.ceiling // 5
+        await books.budgets.set("default", who="ann", total=await spent(books) + room)
+    hedged.emulator.faults.add("slow;seconds=0.5")
+    result = await hedged.ask()
+    assert [attempt.images for attempt in result.attempts] == [1]
+    assert hedged.heard(Hedged) == []
+
+
 async def test_without_the_setting_nothing_is_hedged(server: Emulator, tmp_path: Path) -> None:
     """A router without the setting waits for its one call; with it, the percentile is the policy's."""
     plain = await track(server, tmp_path, parts_of(Settings(home=tmp_path)).hedge)

@@ -54,7 +54,8 @@ def at_home(settings: Settings) -> Iterator[Finding]:
     """What this machine has: Python, variables, key, extras, places to write."""
     version = metadata.version("image-router")
     yield _ok("version", f"image-router {version}, Python {sys.version.split()[0]}")
-    for name in unknown_variables(os.environ):
+    named = {key.variable for key in settings.projects}
+    for name in sorted(set(unknown_variables(os.environ)) - named):
         yield _warning(
             "variable", f"{name} names no setting and is ignored", "misspelt? see image-router --help"
         )

@@ -86,9 +86,14 @@ def _whole(value: Any, what: str, *, most: int | None = None) -> int:
 
 def _check_twins(keys: Sequence[ProjectKey]) -> None:
     seen: dict[Secret | str | None, int] = {}
-    tiers: dict[str, int | None] = {}
+    tiers: dict[str | None, int | None] = {}
     for place, key in enumerate(keys, 1):
         if (first := seen.setdefault(key.api_key or key.variable, place)) != place:
             raise ValueError(f"projects {first} and {place} have the same key; each belongs there once")
-        if key.name and tiers.setdefault(key.name, key.usage_tier) != key.usage_tier:
-            raise ValueError(f"the keys of project {key.name!r} state two usage tiers; a project has one")
+        if tiers.setdefault(key.name, key.usage_tier) != key.usage_tier:
+            called = (
+                f"the keys of project {key.name!r}"
+                if key.name
+                else "the keys without a project, one together,"
+            )
+            raise ValueError(f"{called} state two usage tiers; a project has one")

@@ -194,6 +194,4 @@ class Run:
         return sum(attempt.cost.total + attempt.at_risk for attempt in self.tried)
 
     def report(self, outcome: Outcome) -> Tried:
-        return Tried(
-            outcome=outcome, elapsed=self.elapsed, spent=self.spent, spent_in_all=self.spent_in_all
-        )
+        return Tried(outcome=outcome, elapsed=self.elapsed, spent=self.spent, spent_in_all=self.spent_in_all)
