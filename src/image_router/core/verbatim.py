@@ -51,30 +51,25 @@ _NEGATORS: Final = r"no|not|never|none|neither|nor|without|except|avoid|exclude|
 _BETWEEN: Final = r"a|an|any|the|be|is|are|have|has|show|include|add|use|draw|of|to|in|on|with|other|more"
 _THING: Final = r"[^\W\d_][\w'’-]*"
 _QUOTED: Final = re.compile(r'"[^"]+"|“[^”]+”|„[^“”]+[“”]|«[^»]+»')
+# Compiled when a prompt is first read for facts: explaining most prompts never does.
 _PATTERNS: Final = (
     (
         FactKind.REFERENCE,
-        re.compile(
-            rf"\b(?:(?:{_ORDER}|object|character|style|attached|provided|uploaded|input)\s+)+{_INPUT}\b"
-            rf"|\b{_INPUT}\s+(?:\d+|[A-Z]\b|{_ONES})\b"
-            rf"|\breference\s+(?:object|character|style)\b",
-            re.IGNORECASE,
-        ),
+        rf"\b(?:(?:{_ORDER}|object|character|style|attached|provided|uploaded|input)\s+)+{_INPUT}\b"
+        rf"|\b{_INPUT}\s+(?:\d+|[A-Z]\b|{_ONES})\b"
+        rf"|\breference\s+(?:object|character|style)\b",
     ),
     (
         FactKind.NEGATION,
-        re.compile(
-            rf"\b(?:{_NEGATORS})\b(?:\s+(?:{_BETWEEN})\b)*(?:\s+{_THING}(?:(?:,\s+{_THING})*,?\s+n?or\s+{_THING})?)?",
-            re.IGNORECASE,
-        ),
+        rf"\b(?:{_NEGATORS})\b(?:\s+(?:{_BETWEEN})\b)*(?:\s+{_THING}(?:(?:,\s+{_THING})*,?\s+n?or\s+{_THING})?)?",
     ),
     (
         FactKind.NUMBER,
-        re.compile(rf"#[0-9a-f]{{3,8}}\b|\w*\d[\w.,:/×%°-]*|\b(?:{_ONES}|{_MORE})\b", re.IGNORECASE),
+        rf"#[0-9a-f]{{3,8}}\b|\w*\d[\w.,:/×%°-]*|\b(?:{_ONES}|{_MORE})\b",
     ),
     (
         FactKind.COLOUR,
-        re.compile(rf"\b(?:(?:{_SHADES})[\s-]+)?(?:{_COLOURS})(?:[\s-](?:{_COLOURS}))*\b", re.IGNORECASE),
+        rf"\b(?:(?:{_SHADES})[\s-]+)?(?:{_COLOURS})(?:[\s-](?:{_COLOURS}))*\b",
     ),
 )
 _NEGATION: Final = re.compile(_NEGATORS, re.IGNORECASE)
@@ -123,7 +118,7 @@ def lost(original: str, shortened: str) -> tuple[str, ...]:
 
 def _said(text: str) -> Iterator[tuple[int, Fact]]:
     for kind, pattern in _PATTERNS:
-        for match in pattern.finditer(text):
+        for match in re.finditer(pattern, text, re.IGNORECASE):
             words = match[0].rstrip(_PUNCTUATION)
             if words:
                 yield match.start(), Fact(kind, words)
