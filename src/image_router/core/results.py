@@ -33,6 +33,11 @@ class Attempt:
     elapsed: float = 0.0
     """Seconds."""
 
+    @property
+    def delivered(self) -> bool:
+        """Whether what it cost brought something: a picture, or words that were used."""
+        return self.kind is Kind.IMAGE or (self.kind is Kind.WORDS and self.cause is Cause.OK)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedImage:

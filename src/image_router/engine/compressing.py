@@ -6,7 +6,7 @@ of it is a decision: with the shortened prompt, or with the prompt as it was ask
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from image_router.core.catalog import TextModel
 from image_router.core.decision import Compression, Decision
@@ -95,21 +95,28 @@ async def shortened(errand: Errand, tools: Tools) -> Shortened:
             break
         with errand.watch.away():
             await tools.sleep(wait)
-    decision = _decided(errand, answer, attempts)
-    tools.announce(PromptShortened(request_id=errand.request_id, decision=decision, attempts=tuple(attempts)))
+    try:
+        decision = _decided(errand, answer)
+    except ProviderError as error:
+        error.attempts = tuple(attempts)
+        _announce(
+            errand, tools, replace(errand.decision, compression=replace(step, refused=str(error))), attempts
+        )
+        raise
+    _announce(errand, tools, decision, attempts)
     return Shortened(decision, tuple(attempts))
 
 
-def _decided(errand: Errand, answer: _Answer, attempts: list[Attempt]) -> Decision:
+def _announce(errand: Errand, tools: Tools, decision: Decision, attempts: list[Attempt]) -> None:
+    tools.announce(PromptShortened(request_id=errand.request_id, decision=decision, attempts=tuple(attempts)))
+
+
+def _decided(errand: Errand, answer: _Answer) -> Decision:
     outcome = answer.outcome
     if outcome.kind is Kind.WORDS and not answer.objection:
         return with_answer(errand.decision, errand.step, outcome.text.strip())
     why = answer.objection or f"{outcome.cause}, {outcome.detail or outcome.reason or 'no words came'}"
-    try:
-        return without_answer(errand.decision, errand.step, why)
-    except ProviderError as error:
-        error.attempts = tuple(attempts)
-        raise
+    return without_answer(errand.decision, errand.step, why)
 
 
 async def _asked(errand: Errand, tools: Tools, call: TextCall, number: int) -> _Answer:

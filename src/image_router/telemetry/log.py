@@ -25,6 +25,7 @@ from image_router.core.events import (
     LimitLearned,
     Overrun,
     Paced,
+    PromptShortened,
     RequestEnded,
 )
 from image_router.core.money import show_usd, usd_text
@@ -50,6 +51,8 @@ class LogSink:
                 _decided(event)
             case AttemptEnded() | AttemptLost() | AttemptRefused():
                 _attempted(event)
+            case PromptShortened():
+                _shortened(event)
             case RequestEnded():
                 _ended(event, prompts=self._prompts)
             case CircuitOpened() | CircuitClosed():
@@ -95,6 +98,29 @@ def _decision_fields(decision: Decision | None) -> Mapping[str, Any]:
         "quote_usd": usd_text(head.quote.total),
         "ceiling_usd": usd_text(decision.ceiling),
     } | ({"guarded_from": guard.chosen} if guard else {})
+
+
+def _shortened(event: PromptShortened) -> None:
+    """What came of the text call, without a word of either prompt."""
+    step = event.decision.compression
+    if step is None or step.model is None:
+        return
+    cost = sum(attempt.cost.total for attempt in event.attempts)
+    came = f"not used: {event.attempts[-1].cause}" if step.refused and event.attempts else "shortened"
+    _say(
+        logging.INFO,
+        "prompt_shortened",
+        f"{event.request_id} prompt of {step.tokens} tokens on {step.model.id}: {came}, {show_usd(cost)}",
+        {
+            "request_id": event.request_id,
+            "model": step.model.id,
+            "tokens": step.tokens,
+            "target": step.target,
+            "used": not step.refused,
+            "cost_usd": usd_text(cost),
+            "attempts": len(event.attempts),
+        },
+    )
 
 
 def _attempted(event: AttemptEnded | AttemptLost | AttemptRefused) -> None:

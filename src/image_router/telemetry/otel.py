@@ -42,6 +42,7 @@ from image_router.core.events import (
     Hedged,
     Paced,
     PaceEnded,
+    PromptShortened,
     RequestEnded,
     RequestStarted,
 )
@@ -103,6 +104,7 @@ class OtelSink:
             AttemptSent: self._sent,
             AttemptEnded: self._called,
             AttemptLost: self._lost,
+            PromptShortened: self._shortened,
             Paced: self._paced,
             PaceEnded: self._turn,
             Hedged: self._hedged,
@@ -189,6 +191,10 @@ class OtelSink:
         span = self._tracer.start_span(name, context=above, kind=SpanKind.CLIENT, attributes=attributes)
         opened.calls[event.index, event.number] = span
         TRACE.set(_place(span))
+
+    def _shortened(self, event: PromptShortened) -> None:
+        for attempt in event.attempts:
+            self._meters.call(attempt, lane=event.decision.request.lane, error=word_of_cause(attempt.cause))
 
     def _called(self, event: AttemptEnded) -> None:
         a, lane = event.attempt, event.sent.request.lane

@@ -9,7 +9,6 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.util.types import AttributeValue
 
 from image_router._version import __version__
-from image_router.core.causes import Kind
 from image_router.core.events import AttemptLost, RequestEnded
 from image_router.core.money import USD, Nanos
 from image_router.core.results import Attempt
@@ -87,7 +86,7 @@ class Meters:
             self._tokens.record(output, {**about, "gen_ai.token.type": "output"})
         paid = {**about, "image_router.tier": attempt.tier or "none"}
         if attempt.cost.total:
-            kind = "delivered" if attempt.kind is Kind.IMAGE else "paid_for_nothing"
+            kind = "delivered" if attempt.delivered else "paid_for_nothing"
             self._cost.add(_usd(attempt.cost.total), {**paid, "image_router.spend.kind": kind})
         if attempt.at_risk:
             self._at_risk.add(_usd(attempt.at_risk), paid)

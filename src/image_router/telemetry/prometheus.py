@@ -40,11 +40,13 @@ from image_router.core.events import (
     Overrun,
     Paced,
     PaceEnded,
+    PromptShortened,
     RequestEnded,
     RequestStarted,
     SinkFailed,
 )
 from image_router.core.money import USD, Nanos
+from image_router.core.results import Attempt
 from image_router.core.types import Tier
 from image_router.telemetry.log import outcome_of
 from image_router.telemetry.metrics import Metrics
@@ -81,6 +83,7 @@ class PrometheusSink:
             AttemptRefused: lambda e: self._metrics.refused(e.model, e.cause).inc(),
             AttemptEnded: self._called,
             AttemptLost: self._lost,
+            PromptShortened: self._shortened,
             ImageMade: self._image,
             RequestEnded: self._ended,
             CircuitOpened: self._opened,
@@ -155,8 +158,16 @@ class PrometheusSink:
         m.calls_in_progress(a.model).inc(-1)
         m.calls(tier, a.model, dialect, sent.request.lane, a.kind, a.cause, word, word.domain).inc()
         m.call_seconds(a.model, dialect, a.kind).observe(a.elapsed)
+        self._paid(a)
+
+    def _shortened(self, event: PromptShortened) -> None:
+        for attempt in event.attempts:
+            self._paid(attempt)
+
+    def _paid(self, a: Attempt) -> None:
+        m, tier = self._metrics, _tier(a.tier)
         if a.cost.total:
-            kind = "delivered" if a.kind is Kind.IMAGE else "paid_for_nothing"
+            kind = "delivered" if a.delivered else "paid_for_nothing"
             m.spend(tier, a.model, kind).inc(_dollars(a.cost.total))
         if a.at_risk:
             m.at_risk(tier, a.model).inc(_dollars(a.at_risk))
