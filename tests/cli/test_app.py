@@ -17,6 +17,8 @@ from image_router.config import VARIABLES
 from image_router.core import errors
 from image_router.storage.blobs import BlobFault, Fault
 
+_OWN_WORDS = {"cost", "statement", "usage", "reconcile", "serve"}
+"""Commands that neither make, explain nor look up an image; their flags say what they are there."""
 HEAVY = {"PIL", "aiohttp", "google", "numpy", "starlette", "uvicorn"}
 
 
@@ -77,7 +79,7 @@ def test_flags_mean_the_same_everywhere() -> None:
     default is each command's own."""
     seen: dict[str, tuple[str, str | None]] = {}
     for name, command in commands().items():
-        for option in command.params if name not in ("cost", "statement", "usage") else ():
+        for option in command.params if name not in _OWN_WORDS else ():
             if not isinstance(option, click.Option):
                 continue
             text = option.help if option.name != "purpose" else "What the image is for."

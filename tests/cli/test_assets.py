@@ -45,10 +45,11 @@ def test_pictures_are_exported(run: Run, here: Path, emulator: Emulator) -> None
 
 
 def test_a_forgotten_scope_keeps_its_amounts(run: Run, here: Path, emulator: Emulator) -> None:
-    """forget asks first; then prompts and pictures are gone, and the statement is the same."""
+    """forget erases nothing unasked; then prompts and pictures are gone, and the statement is the same."""
     run("generate", "a secret fox", "--scope", "acme/a")
     before = run("statement", "--json").out
-    assert run("forget", "--scope", "acme").status == 130
+    asked = run("forget", "--scope", "acme")
+    assert (asked.status, "add --yes" in asked.err) == (2, True)
     assert run("assets", "list", "--json").json["assets"][0]["prompt"] == "a secret fox"
     assert run("forget", "--scope", "acme", "--yes", "--json").json["assets"] == 1
     (asset,) = run("assets", "list", "--json").json["assets"]

@@ -137,3 +137,13 @@ def test_explain_needs_no_key(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     """Deciding and quoting work without a key."""
     monkeypatch.delenv("IMAGE_ROUTER_OFFLINE")
     assert run("explain", "a fox").status == 0
+
+
+def test_what_cannot_be_decided_is_told_before_a_missing_key(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an API key a wrong model or limit is still told by its own name."""
+    monkeypatch.setenv("IMAGE_ROUTER_OFFLINE", "0")
+    assert "model 'foo' is not in the catalog" in run("generate", "a fox", "--model", "foo").err
+    assert run("generate", "a fox", "--max-cost", "0.001").status == 5
+    assert "no API key is set" in run("generate", "a fox").err

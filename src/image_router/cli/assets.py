@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,8 @@ def forget(erased: str, sure: bool, as_json: bool, **options: Any) -> None:
     Exports, run folders and the conversations of the command line are not touched. Run it when the scope is
     quiet: pictures under way stay.
     """
+    if not sure and not sys.stdin.isatty():
+        raise InvalidRequest("forget asks before it erases, and nobody can answer here: add --yes")
     if not sure:
         click.confirm(f"Erase the prompts and pictures of {erased} and all below it for ever?", abort=True)
 

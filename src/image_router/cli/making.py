@@ -88,6 +88,8 @@ def _make(options: dict[str, Any], *, how: dict[str, str]) -> int:
         async with ImageRouter(parts) as router:
             request = await _request(router, prompt, asked, how)
             shelf.look()
+            if request.key is None:  # what cannot be decided is told before a missing API key
+                await router.decide(request)
             result = await consent.given(partial(router.generate, request, on_event=watch))
             return _remembered(router, result)
 
