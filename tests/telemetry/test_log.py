@@ -22,6 +22,7 @@ from image_router.core.events import (
     CircuitClosed,
     CircuitOpened,
     Event,
+    FlightJoined,
     Hedged,
     HttpAnswered,
     LimitLearned,
@@ -202,6 +203,7 @@ MODEL = Circuit(model="m")
             "p allows 1,200",
         ),
         (Hedged(request_id="r", index=0, first="m", second="o", after=9.0), "info", "o was asked too"),
+        (FlightJoined(request_id="r", paid_by="s"), "info", "r shares the identical request s"),
         (ALERT, "warning", "passed 80 % of its day cap of $10.00"),
         (
             AttemptRefused(request_id="r", index=0, number=1, model="m", cause=Cause.RATE_LIMIT),

@@ -25,6 +25,7 @@ from image_router.core.events import (
     CircuitsSeen,
     Decided,
     Event,
+    FlightJoined,
     Hedged,
     Held,
     HoldClosed,
@@ -244,6 +245,13 @@ def test_other_events(event: Event, name: str, labels: dict[str, str], value: fl
     sink = PrometheusSink()
     sink(event)
     assert total(sink, name, **labels) == value
+
+
+def test_shared_flights() -> None:
+    """A request that shares another's pictures is counted."""
+    sink = PrometheusSink()
+    sink(FlightJoined(request_id="r", paid_by="s"))
+    assert total(sink, "flights_joined_total") == 1
 
 
 async def test_an_overrun() -> None:

@@ -89,6 +89,11 @@ class ImageRouter(Decider):
         """Where pictures are kept, asked for when the first one is wanted."""
         return self._staff.shelf
 
+    @property
+    def announce(self) -> Announcer:
+        """Tells the router's sinks, for surfaces that have events of their own."""
+        return self._parts.announce
+
     async def door(self) -> Door:
         """The way to the provider, made when first needed."""
         return await self._staff.door()
@@ -141,7 +146,7 @@ class ImageRouter(Decider):
         async with self.shelf.turn(wish) as turn:
             if turn.finished is not None:
                 return hand_out(turn.finished, announce, watch=watch)
-            order = await self._order(wish, turn, terms)
+            order = await self._order(wish, turn, terms, watch=watch)
             watch.decision = order.decision
             if terms.mode is CacheMode.USE:
                 announce(cache_asked(order))
@@ -158,7 +163,7 @@ class ImageRouter(Decider):
             entry.settle(result.cost + result.at_risk)
         return result
 
-    async def _order(self, wish: Wish, turn: Turn, terms: Terms) -> Order:
+    async def _order(self, wish: Wish, turn: Turn, terms: Terms, *, watch: Watch) -> Order:
         """Decide, and leave out what was paid before or must not be sent again."""
         request, pressure, wait = wish.request, terms.pressure, terms.wait
         plan = self._plan(request, wish.profile)
@@ -168,6 +173,7 @@ class ImageRouter(Decider):
             sleep=self._parts.sleep,
         )
         decision, waited = await eased(lambda: self._decide_now(request, wish.profile, pressure), patience)
+        watch.was_away(waited)
         notes: tuple[str, ...] = (f"waited {waited:.1f} s for the budget's pressure to fall",) * (waited > 0)
         known = known_of(turn, resend=plan.on_ambiguous is OnAmbiguous.ONCE)
         earlier = len(known)

@@ -20,6 +20,7 @@ from image_router.core.events import (
     CircuitOpened,
     Decided,
     Event,
+    FlightJoined,
     Hedged,
     HttpAnswered,
     LimitLearned,
@@ -51,6 +52,8 @@ class LogSink:
                 _decided(event)
             case AttemptEnded() | AttemptLost() | AttemptRefused():
                 _attempted(event)
+            case FlightJoined():
+                _joined(event)
             case PromptShortened():
                 _shortened(event)
             case RequestEnded():
@@ -120,6 +123,15 @@ def _shortened(event: PromptShortened) -> None:
             "cost_usd": usd_text(cost),
             "attempts": len(event.attempts),
         },
+    )
+
+
+def _joined(event: FlightJoined) -> None:
+    _say(
+        logging.INFO,
+        "flight_joined",
+        f"{event.request_id} shares the identical request {event.paid_by}",
+        {"request_id": event.request_id, "paid_by": event.paid_by},
     )
 
 

@@ -152,6 +152,7 @@ class Metrics:
         self.retries = self._counter("retries", "Attempts on the model of the attempt before", "model")
         self.fallbacks = self._counter("fallbacks", "Attempts on the next candidate", "after model")
         self.hedges = self._counter("hedges", "Second candidates asked beside a slow first", "first second")
+        self.flights = self._counter("flights_joined", "Requests that shared an identical one under way", "")
         self.refused = self._counter("attempts_refused", "Attempts not sent: circuit or limit", "model cause")
 
     def _money(self) -> None:
