@@ -21,7 +21,7 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable . --group dev
 	@touch $@
 
-.PHONY: help setup demo test test-long check lint types contracts format bench docs clean
+.PHONY: help setup demo test test-long check lint types contracts format bench harness docs clean
 
 help: ## Show this list
 	@echo "make …"
@@ -55,8 +55,13 @@ format: $(READY) ## Format the code and mend what ruff can
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-bench: $(READY) ## Measure start-up times as a ratio to a bare interpreter
-	@$(BIN)/python bench/startup.py
+bench: $(READY) ## Measure start-up, deciding, requests and the ledger; docs/benchmarks.md has the targets
+	@for each in startup bench_decide bench_request bench_ledger; do \
+	  echo "$$each"; $(BIN)/python bench/$$each.py || exit 1; echo; done
+
+harness: $(READY) ## Kill the whole engine 200 times on each database, then 2,000 requests of which a fifth fails
+	@$(BIN)/python tests/harness/engine_kills.py
+	@$(BIN)/python tests/harness/mixed.py
 
 docs: $(READY) ## Write the generated tables of README.md and docs/ anew
 	@$(BIN)/python docs/generate.py

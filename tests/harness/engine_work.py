@@ -12,7 +12,6 @@ import io
 import os
 import random
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -152,8 +151,11 @@ class Worker:
     async def _one_after_another(self) -> None:
         while (piece := self._next()) is not None:
             self._busy.add(piece.number)
-            with suppress(ChainError, KeyBusy):  # another process is at it
+            try:
                 await self._make(piece)
+            except (ChainError, KeyBusy):
+                # Another process is at it. A chain says so at once: without a pause nothing else would run.
+                await asyncio.sleep(0.1)
             self._busy.discard(piece.number)
 
     def _next(self) -> Piece | None:
