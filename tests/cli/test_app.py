@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from image_router.config import VARIABLES
 from image_router.core import errors
 from image_router.storage.blobs import BlobFault, Fault
 
+PROGRAM = Path(sys.executable).parent / "image-router"
 _OWN_WORDS = {"cost", "statement", "usage", "reconcile", "serve"}
 """Commands that neither make, explain nor look up an image; their flags say what they are there."""
 HEAVY = {"PIL", "aiohttp", "google", "numpy", "starlette", "uvicorn"}
@@ -176,3 +178,13 @@ def test_no_line_of_a_groups_help_is_cut(run: Run, monkeypatch: pytest.MonkeyPat
     lines = run(*name.split(), "--help").out.partition("\nCommands:\n")[2].splitlines()
     assert lines
     assert [line for line in lines if line.endswith("...")] == []
+
+
+@pytest.mark.parametrize(("level", "logged"), [("", False), ("info", True)])
+def test_the_log_is_for_those_who_ask(here: Path, level: str, logged: bool) -> None:
+    """A failure is told once, by the command; log lines stand beside it where a log level is set."""
+    environ = os.environ | ({"IMAGE_ROUTER_LOG_LEVEL": level} if level else {})
+    command = [str(PROGRAM), "generate", "a fox", "--lane", "batch"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert "error (lane_unavailable)" in done.stderr
+    assert ("ended" in done.stderr) is logged

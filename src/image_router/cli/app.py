@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import sys
 from importlib import import_module
 from itertools import pairwise
@@ -101,6 +102,8 @@ def cli() -> None:
 def run(arguments: list[str] | None = None) -> None:
     """Run a command line and leave the process with its exit code; expected errors show no traceback."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if logging.lastResort is not None:  # failures are told by the command; the log is for who sets log_level
+        logging.lastResort.setLevel(logging.ERROR)
     sys.exit(outcome_of(arguments))
 
 

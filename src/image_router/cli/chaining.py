@@ -31,6 +31,7 @@ from image_router.core.results import GeneratedImage
 from image_router.core.types import Size
 from image_router.engine.chains import ChainResult
 from image_router.engine.views import chain_view
+from image_router.wiring import start_logging
 
 
 @click.command()
@@ -69,6 +70,8 @@ def chain(**options: Any) -> int:
     prompt = prompt_from(options.pop("prompt"), options.pop("prompt_file"))
     variants = _variants(options.pop("variants"), options.pop("variants_file"))
     settings = settings_from(options)
+    if settings.log_level:
+        start_logging(settings)
     concurrency = options.pop("concurrency")
     asked = request_from(options)
     twice = list(_paid_twice(variants))

@@ -28,7 +28,7 @@ from image_router.core.errors import AssetError, InvalidRequest
 from image_router.core.results import ImageResult
 from image_router.core.types import ImageRequest
 from image_router.engine.router import ImageRouter
-from image_router.wiring import parts_of
+from image_router.wiring import parts_of, start_logging
 
 
 @click.command()
@@ -79,6 +79,8 @@ def _make(options: dict[str, Any], *, how: dict[str, str]) -> int:
     shelf = _shelf(options, manner)
     prompt = prompt_from(options.pop("prompt"), options.pop("prompt_file"))
     settings = settings_from(options)
+    if settings.log_level:
+        start_logging(settings)
     asked = request_from(options)
     watch = Watch(lambda image, key: shelf.put(image), images=options["n"])
     consent = Consent(watch, above=settings.confirm_above, manner=manner, then=shelf.open)
