@@ -76,7 +76,7 @@ class Place:
         return tuple(vocabulary().colours[number - 1] for number in (self.first, self.second) if number)
 
 
-def found_in(prompt: str, genome: Genome, salt: int) -> Place:
+def found_in(prompt: str, genome: Genome, *, salt: int) -> Place:
     """The place that a prompt names, and dice for what it leaves open."""
     words, spoken, dice = vocabulary(), words_of(prompt), random.Random(salt)
     setting = _setting(spoken, genome, dice)

@@ -73,7 +73,7 @@ def plan(brief: Brief, known: Mark | None) -> Scene:
     if known and stays(known.place, brief.prompt, theme=known.genome.kind.theme):
         place = edited(known.place, brief.prompt)
     else:
-        place = found_in(brief.prompt, genome, salt)
+        place = found_in(brief.prompt, genome, salt=salt)
     setting = words.settings[place.setting]
     hue = random.Random(f"{place.layout}/hue")
     return Scene(

@@ -62,7 +62,7 @@ def test_mark_is_invisible() -> None:
     """No pixel within the legal range moves by more than two levels."""
     picture = Image.new("RGB", (256, 256), (120, 90, 60))
     cat = conceive("a cat", 1, subject=3)
-    mark = Mark(genome=cat, place=found_in("a cat", cat, 7))
+    mark = Mark(genome=cat, place=found_in("a cat", cat, salt=7))
     moved = np.abs(embedded(picture, mark).astype(int) - np.asarray(picture, dtype=int))
     assert moved.max() == 2
 
