@@ -315,6 +315,13 @@ class TestWaiting:
         clock.pass_seconds(12 * 3600)
         assert (await waiting).amount == 60
 
+    async def test_for_the_money_of_the_dead(self, ledger: Ledger, budgets: Budgets, clock: Clock) -> None:
+        """Whoever waits gets what an owner that died still held, without anybody looking after it."""
+        await budgets.set("acme", who="ann", total=100)
+        await ledger.hold(asked(100))
+        clock.pass_seconds(LEASE + 1)
+        assert (await ledger.hold(asked(100), wait=30)).amount == 100
+
     async def test_no_longer_than_asked(self, ledger: Ledger, budgets: Budgets) -> None:
         """When the time is over, the refusal is the usual one and nothing is held."""
         await budgets.set("acme", who="ann", day=100)
