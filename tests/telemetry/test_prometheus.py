@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -311,6 +312,16 @@ async def test_names_and_labels() -> None:
     assert sink.exposition("application/openmetrics-text; version=1.0.0")[1].startswith(
         "application/openmetrics"
     )
+
+
+def test_every_metric_is_explained() -> None:
+    """The documentation has a row for each metric, and none that does not exist."""
+    page = (Path(__file__).parents[2] / "docs" / "observability.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `image_router_")]
+    told = {name.removesuffix("_total") for row in rows for name in re.findall(r"image_router_\w+", row)}
+    text, _ = PrometheusSink().exposition()
+    names = {family.name for family in text_string_to_metric_families(text.decode())}
+    assert told == {name for name in names if not name.endswith("_created")}
 
 
 async def test_series_stay_few() -> None:
