@@ -167,7 +167,9 @@ class Served:
     def _entry(self, request: Request) -> Entry:
         if entry := self._entries.get(request.method):
             return entry
-        raise refusals.wrong_method(request.method, request.url.path, ", ".join(sorted(self._entries)))
+        raise refusals.wrong_method(
+            request.method, request.url.path, allowed=", ".join(sorted(self._entries))
+        )
 
     async def _caller(self, request: Request, entry: Entry) -> Caller:
         if entry.public:

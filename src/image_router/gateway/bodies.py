@@ -21,7 +21,7 @@ async def read(request: Request, *, limit: int) -> bytes:
     """The whole body. Refuses what is longer than `limit` bytes, before reading where its length is told."""
     told = request.headers.get("content-length")
     if told is not None and told.isdigit() and int(told) > limit:
-        raise refusals.too_large("the body", int(told), limit)
+        raise refusals.too_large("the body", int(told), limit=limit)
     chunks: list[bytes] = []
     size = 0
     stream = request.stream()
@@ -36,7 +36,7 @@ async def read(request: Request, *, limit: int) -> bytes:
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
         size += len(chunk)
         if size > limit:
-            raise refusals.too_large("the body", None, limit)
+            raise refusals.too_large("the body", None, limit=limit)
         chunks.append(chunk)
 
 

@@ -24,7 +24,7 @@ class Picture:
     """What was done to the provider's bytes, if anything."""
 
 
-async def delivered(image: GeneratedImage, wanted: str | None, compression: int | None) -> Picture:
+async def delivered(image: GeneratedImage, wanted: str | None, *, compression: int | None) -> Picture:
     """The provider's own bytes, unless another format or a compression is wanted."""
     own = image.media_type.removeprefix("image/")
     if wanted is None or (wanted == own and compression is None):

@@ -16,7 +16,7 @@ def text(body: Mapping[str, Any], name: str) -> str | None:
     raise refusals.malformed(f"{name} {value!r} is no text", param=name)
 
 
-def one_of(body: Mapping[str, Any], name: str, words: Sequence[str]) -> str | None:
+def one_of(body: Mapping[str, Any], name: str, *, words: Sequence[str]) -> str | None:
     """One of the words, or None where the field is absent."""
     value = text(body, name)
     if value is None or value in words:
@@ -35,10 +35,10 @@ def flag(body: Mapping[str, Any], name: str) -> bool:
 
 
 @overload
-def whole(body: Mapping[str, Any], name: str, default: int, *, low: int, high: int) -> int: ...
+def whole(body: Mapping[str, Any], name: str, *, default: int, low: int, high: int) -> int: ...
 @overload
-def whole(body: Mapping[str, Any], name: str, default: None, *, low: int, high: int) -> int | None: ...
-def whole(body: Mapping[str, Any], name: str, default: int | None, *, low: int, high: int) -> int | None:
+def whole(body: Mapping[str, Any], name: str, *, default: None, low: int, high: int) -> int | None: ...
+def whole(body: Mapping[str, Any], name: str, *, default: int | None, low: int, high: int) -> int | None:
     """A whole number between two bounds, or the default where the field is absent."""
     value = body.get(name)
     if value is None:

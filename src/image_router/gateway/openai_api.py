@@ -67,7 +67,7 @@ async def _answer(visit: Visit, asked: Asked, *, editing: bool = False) -> Respo
         body = {"created": int(time.time()), "data": [], "image_router": explanation_view(explained)}
         return Response(orjson.dumps(body), media_type=JSON)
     if asked.delivery.stream:
-        return streamed(visit, request, asked, editing=editing)
+        return streamed(visit, request, asked=asked, editing=editing)
     result = await visit.router.generate(request, profile=asked.profile, cache=asked.cache)
     pictures = await _delivered(result, asked)
     both = zip(result.images, pictures, strict=True)
@@ -118,7 +118,9 @@ def _key(request: Request) -> str | None:
 
 async def _delivered(result: ImageResult, asked: Asked) -> list[Picture]:
     wanted, compression = asked.delivery.format, asked.delivery.compression
-    return await asyncio.gather(*(delivered(image, wanted, compression) for image in result.images))
+    return await asyncio.gather(
+        *(delivered(image, wanted, compression=compression) for image in result.images)
+    )
 
 
 def _entry(visit: Visit, image: GeneratedImage, picture: Picture, *, asked: Asked) -> dict[str, Any]:

@@ -171,7 +171,7 @@ def asked_of(given: Mapping[str, Any], *, files: tuple[Any, ...] = (), editing: 
     for name in _MONEY:
         if isinstance(own.get(name), float):
             own[name] = repr(own[name])  # JSON wrote decimal digits; the shortest text that reads the same
-    fields = {**own, **_served_by(body), **_shape(body), "n": whole(body, "n", 1, low=1, high=100)}
+    fields = {**own, **_served_by(body), **_shape(body), "n": whole(body, "n", default=1, low=1, high=100)}
     _add_moderation(fields, body)
     quality = _quality(body)
     ignored = {name: why for name, why in _IGNORED.items() if name in body}
@@ -203,7 +203,7 @@ def _check_names(body: Mapping[str, Any]) -> None:
             raise refusals.malformed(f"unknown field {name!r}{hint}", param=name)
     if "prompt" not in body:
         raise refusals.malformed("prompt is missing; say what the picture shall show", param="prompt")
-    if one_of(body, "background", ("auto", "opaque", "transparent")) == "transparent":
+    if one_of(body, "background", words=("auto", "opaque", "transparent")) == "transparent":
         words = "background: no Gemini model makes transparent pictures; use opaque, or cut it out afterwards"
         raise refusals.malformed(words, param="background")
 
@@ -265,17 +265,17 @@ def nearest_shape(width: int, height: int) -> tuple[AspectRatio, Size]:
 
 
 def _quality(body: Mapping[str, Any]) -> str | None:
-    return one_of(body, "quality", tuple(_PURPOSE_OF))
+    return one_of(body, "quality", words=tuple(_PURPOSE_OF))
 
 
 def _add_moderation(fields: dict[str, Any], body: Mapping[str, Any]) -> None:
     """`low` is the API's own word for looser filters; explicit safety settings say it better."""
-    if one_of(body, "moderation", ("auto", "low")) == "low" and "safety" not in fields:
+    if one_of(body, "moderation", words=("auto", "low")) == "low" and "safety" not in fields:
         fields["safety"] = {f"HARM_CATEGORY_{harm}": _LOOSE[0] for harm in _HARMS}
 
 
 def _delivery(body: Mapping[str, Any], *, quality: str | None, ignored: Mapping[str, str]) -> Delivery:
-    wanted = one_of(body, "output_format", ("png", "jpeg", "webp"))
+    wanted = one_of(body, "output_format", words=("png", "jpeg", "webp"))
     if "output_compression" in body and wanted not in ("jpeg", "webp"):
         words = "output_compression goes with output_format jpeg or webp"
         raise refusals.malformed(words, param="output_compression")
@@ -284,11 +284,11 @@ def _delivery(body: Mapping[str, Any], *, quality: str | None, ignored: Mapping[
         raise refusals.malformed("partial_images goes with stream=true", param="partial_images")
     size = text(body, "size")
     return Delivery(
-        as_url=one_of(body, "response_format", ("b64_json", "url")) == "url",
+        as_url=one_of(body, "response_format", words=("b64_json", "url")) == "url",
         format=wanted,
-        compression=whole(body, "output_compression", None, low=0, high=100),
+        compression=whole(body, "output_compression", default=None, low=0, high=100),
         stream=stream,
-        partial_images=whole(body, "partial_images", 0, low=0, high=3) or 0,
+        partial_images=whole(body, "partial_images", default=0, low=0, high=3) or 0,
         explain=flag(body, "explain"),
         quality=quality,
         asked_size=size if size and "x" in size else None,

@@ -25,7 +25,7 @@ HEARTBEAT: Final = 15.0
 """Seconds between comments while nothing happens: proxies cut connections that are silent for a minute."""
 
 
-def streamed(visit: Visit, request: ImageRequest, asked: Asked, *, editing: bool) -> StreamingResponse:
+def streamed(visit: Visit, request: ImageRequest, *, asked: Asked, editing: bool) -> StreamingResponse:
     """The response of a request that is made while it is sent."""
     stream = _Stream(visit, request, asked=asked, name="image_edit" if editing else "image_generation")
     headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -86,7 +86,7 @@ class _Stream:
 
     async def _completed(self, image: GeneratedImage, *, own: dict[str, Any]) -> bytes:
         delivery = self._asked.delivery
-        picture = await delivered(image, delivery.format, delivery.compression)
+        picture = await delivered(image, delivery.format, compression=delivery.compression)
         kind = f"{self._name}.completed"
         body = {
             **self._common(kind, image, picture.format),

@@ -63,7 +63,7 @@ def _addressed(address: str) -> ReferenceSource:
 
 def _decoded(encoded: str) -> bytes:
     if len(encoded) > MAX_REFERENCE_BYTES * 4 // 3 + 4:
-        raise refusals.too_large("a reference", len(encoded) * 3 // 4, MAX_REFERENCE_BYTES)
+        raise refusals.too_large("a reference", len(encoded) * 3 // 4, limit=MAX_REFERENCE_BYTES)
     try:
         return pybase64.b64decode(encoded, validate=True)
     except ValueError as problem:

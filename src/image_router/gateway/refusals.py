@@ -11,12 +11,12 @@ def unknown_path(method: str, path: str) -> Refusal:
     return _refusal(404, "not_found", f"there is nothing at {method} {path}; see /docs for what there is")
 
 
-def wrong_method(method: str, path: str, allowed: str) -> Refusal:
+def wrong_method(method: str, path: str, *, allowed: str) -> Refusal:
     words = f"{path} does not take {method}; it takes {allowed}"
     return _refusal(405, "method_not_allowed", words, headers={"allow": allowed})
 
 
-def too_large(what: str, size: int | None, limit: int) -> Refusal:
+def too_large(what: str, size: int | None, *, limit: int) -> Refusal:
     found = f"has {size:,} bytes" if size is not None else "is longer"
     return _refusal(413, "too_large", f"{what} {found}; at most {limit:,} are taken here")
 

@@ -1,4 +1,4 @@
-"""Secrets that all processes of one database share, made by whoever needs one first; migration 5 makes them."""
+"""Secrets that all processes of one database share, made by whoever needs one first (migration 5)."""
 
 from __future__ import annotations
 

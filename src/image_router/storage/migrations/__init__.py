@@ -38,7 +38,12 @@ ALL: Final = tuple(
 )
 
 _WORDS: Final = {
-    "sqlite": {"path": "TEXT", "bytes": "BLOB", "counter": "INTEGER PRIMARY KEY", "given_id": "INTEGER PRIMARY KEY"},
+    "sqlite": {
+        "path": "TEXT",
+        "bytes": "BLOB",
+        "counter": "INTEGER PRIMARY KEY",
+        "given_id": "INTEGER PRIMARY KEY",
+    },
     "postgresql": {
         # Everything below a scope is one range of names, which needs them ordered by code point.
         "path": 'TEXT COLLATE "C"',
