@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from image_router.cli.options import settings_from
 from image_router.config import LogFormat, LogLevel, Secret, Settings, load_settings
 from image_router.core.errors import ConfigError
 from image_router.telemetry.exporting import _providers
@@ -59,6 +60,18 @@ def test_the_level_of_a_surface(tmp_path: Path, capsys: pytest.CaptureFixture[st
     logging.getLogger("image_router").warning("loud")
     assert "quiet" not in (said := capsys.readouterr().err)
     assert "WARNING loud" in said
+
+
+@pytest.mark.parametrize(("level", "lines"), [("info", ["told"]), (None, [])])
+def test_the_command_line(
+    level: str | None, lines: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command logs where a setting says so, and else leaves logging alone."""
+    if level:
+        monkeypatch.setenv("IMAGE_ROUTER_LOG_LEVEL", level)
+    settings_from({"log_format": None})
+    logging.getLogger("image_router").info("told")
+    assert [json.loads(line)["message"] for line in capsys.readouterr().err.splitlines()] == lines
 
 
 def test_a_format_that_is_none(tmp_path: Path) -> None:

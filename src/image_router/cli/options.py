@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from image_router.cli import completing
-from image_router.config import VARIABLES, ProviderName, Settings, load_settings
+from image_router.config import VARIABLES, LogLevel, ProviderName, Settings, load_settings
 from image_router.core.errors import AssetError, InvalidRequest
 from image_router.core.storing import CacheMode
 from image_router.core.types import (
@@ -234,8 +234,16 @@ spending_options = every(
 
 
 def settings_from(options: dict[str, Any]) -> Settings:
-    """Take the settings' fields out of a command's options and load them with the rest of their sources."""
-    return load_settings(**{name: options.pop(name) for name in VARIABLES if name in options})
+    """Take the settings' fields out of a command's options and load them with the rest of their sources.
+
+    Where they say how to log, logging begins.
+    """
+    settings = load_settings(**{name: options.pop(name) for name in VARIABLES if name in options})
+    if settings.log_level or "log_format" in settings.origins:
+        from image_router.wiring import start_logging  # slow to load, and few ask for a log
+
+        start_logging(settings, level=LogLevel.WARNING)
+    return settings
 
 
 def prompt_from(prompt: str | None, prompt_file: str | None) -> str:
