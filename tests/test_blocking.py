@@ -28,7 +28,19 @@ def blocking(home: Path, provider: ScriptedProvider | None = None) -> ImageRoute
 
 def test_it_is_the_same_api() -> None:
     """Every public method of the asynchronous router that one would call is here."""
-    rest = {"aclose", "provider", "day", "world", "request", "edit_request", "accounts", "door", "shelf"}
+    rest = {
+        "aclose",
+        "provider",
+        "day",
+        "world",
+        "request",
+        "edit_request",
+        "accounts",
+        "door",
+        "shelf",
+        "announce",
+        "on_behalf_of",
+    }
     names = {name for name, _ in inspect.getmembers(aio.ImageRouter) if not name.startswith("_")}
     assert names - rest <= {name for name, _ in inspect.getmembers(ImageRouter)}
 

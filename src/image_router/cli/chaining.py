@@ -17,13 +17,12 @@ from image_router.cli.options import (
     prompt_from,
     prompt_options,
     request_from,
-    settings_from,
     settings_options,
     spending_options,
 )
 from image_router.cli.preview import can_preview, half_blocks
 from image_router.cli.progress import Watch
-from image_router.cli.spending import Manner, Price, confirm, run_watched, say_notes
+from image_router.cli.spending import Manner, Price, confirm, logged_settings, run_watched, say_notes
 from image_router.core.chain import REFERENCE_KEY, variant_key
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import show_usd
@@ -31,7 +30,6 @@ from image_router.core.results import GeneratedImage
 from image_router.core.types import Size
 from image_router.engine.chains import ChainResult
 from image_router.engine.views import chain_view
-from image_router.wiring import start_logging
 
 
 @click.command()
@@ -69,13 +67,10 @@ def chain(**options: Any) -> int:
     folder = Path(options.pop("output") or "chain")
     prompt = prompt_from(options.pop("prompt"), options.pop("prompt_file"))
     variants = _variants(options.pop("variants"), options.pop("variants_file"))
-    settings = settings_from(options)
-    if settings.log_level:
-        start_logging(settings)
+    settings = logged_settings(options)
     concurrency = options.pop("concurrency")
     asked = request_from(options)
-    twice = list(_paid_twice(variants))
-    notes = [*twice, *_sizes(asked)]
+    notes = [*(twice := list(_paid_twice(variants))), *_sizes(asked)]
     watch = Watch(lambda image, key: folder / f"{key}{image.extension}", images=len(variants) + 1)
 
     async def work() -> ChainResult:

@@ -34,7 +34,9 @@ _SCOPES: Final = """
 
 
 def _offering(known: Callable[[Settings], Iterable[str]]) -> Complete:
-    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def _complete(
+        context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
         given: dict[str, Any] = {name: context.params.get(name) for name in _SETTINGS}
         try:
             names = known(
@@ -44,7 +46,7 @@ def _offering(known: Callable[[Settings], Iterable[str]]) -> Complete:
         except ImageRouterError:  # an error message in the middle of a line helps nobody
             return []
 
-    return complete
+    return _complete
 
 
 def _models(settings: Settings) -> Iterable[str]:

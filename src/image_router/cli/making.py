@@ -17,18 +17,25 @@ from image_router.cli.options import (
     prompt_options,
     request_from,
     request_options,
-    settings_from,
     settings_options,
     spending_options,
 )
 from image_router.cli.progress import Watch
 from image_router.cli.shelf import Pipe, Shelf
-from image_router.cli.spending import Consent, Manner, Shown, run_watched, say_notes, show_result
+from image_router.cli.spending import (
+    Consent,
+    Manner,
+    Shown,
+    logged_settings,
+    run_watched,
+    say_notes,
+    show_result,
+)
 from image_router.core.errors import AssetError, InvalidRequest
 from image_router.core.results import ImageResult
 from image_router.core.types import ImageRequest
 from image_router.engine.router import ImageRouter
-from image_router.wiring import parts_of, start_logging
+from image_router.wiring import parts_of
 
 
 @click.command()
@@ -78,9 +85,7 @@ def _make(options: dict[str, Any], *, how: dict[str, str]) -> int:
     manner = Manner.taken_from(options)
     shelf = _shelf(options, manner)
     prompt = prompt_from(options.pop("prompt"), options.pop("prompt_file"))
-    settings = settings_from(options)
-    if settings.log_level:
-        start_logging(settings)
+    settings = logged_settings(options)
     asked = request_from(options)
     watch = Watch(lambda image, key: shelf.put(image), images=options["n"])
     consent = Consent(watch, above=settings.confirm_above, manner=manner, then=shelf.open)

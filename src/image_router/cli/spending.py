@@ -13,15 +13,18 @@ from typing import Any, TypeVar
 import click
 
 from image_router.cli.failures import INTERRUPTED, OK, PARTIAL
+from image_router.cli.options import settings_from
 from image_router.cli.preview import can_preview, half_blocks
 from image_router.cli.progress import Watch
 from image_router.cli.shelf import PIPE
+from image_router.config import Settings
 from image_router.core.decision import Decision, DropReason
 from image_router.core.errors import CostLimitExceeded
 from image_router.core.hints import hints_of
 from image_router.core.money import Nanos, show_usd, usd_text
 from image_router.core.results import GeneratedImage, ImageResult
 from image_router.engine.views import result_view
+from image_router.wiring import start_logging
 
 # Dropped after the first choice stood, or for reasons that say nothing about what a tier can do.
 _ABLE = frozenset(
@@ -151,6 +154,14 @@ class Shown:
     files: Mapping[int, Path]
     """By index of the image."""
     notes: Sequence[str] = ()
+
+
+def logged_settings(options: dict[str, Any]) -> Settings:
+    """The settings of a command's options, and the log on stderr where they ask for one."""
+    settings = settings_from(options)
+    if settings.log_level:
+        start_logging(settings)
+    return settings
 
 
 def say_notes(notes: Sequence[str], manner: Manner) -> None:
