@@ -18,7 +18,6 @@ import click
 
 from image_router import facts
 from image_router.cli.app import COMMANDS, cli
-from image_router.cli.facts_of import Known
 from image_router.cli.failures import exit_table
 from image_router.cli.model_rows import as_markdown
 from image_router.cli.palette import TITLE
@@ -36,6 +35,7 @@ from image_router.core.reactions import Reaction, answer_reactions, error_reacti
 from image_router.core.routing import World, decide
 from image_router.core.toml_table import TomlFile
 from image_router.core.types import ImageRequest, Lane, Purpose, Reference, Tier
+from image_router.engine.model_rows import Known
 
 ROOT = Path(__file__).parents[1]
 ARTICLE_DAY = date(2026, 4, 9)

@@ -10,10 +10,11 @@ import pytest
 
 from cli.conftest import APRIL, DAY, Run
 from gemini_emulator import serve
-from image_router.cli.facts_of import Known, known
+from image_router.cli.facts_of import known
 from image_router.cli.model_check import FindingKind, compare
 from image_router.config import Settings
 from image_router.core.catalog import ModelState
+from image_router.engine.model_rows import Known
 from image_router.providers.base import Entitlement
 
 LITE, OLD, DEAD = "gemini-3.1-flash-lite-image", "gemini-2.5-flash-image", "imagen-4.0-generate-001"

@@ -13,7 +13,6 @@ from image_router.books import Books
 from image_router.cli import completing
 from image_router.cli.ledgers import (
     books_options,
-    moment_text,
     scope_filter,
     show_json,
     show_table,
@@ -21,10 +20,12 @@ from image_router.cli.ledgers import (
 )
 from image_router.cli.options import Names, json_option
 from image_router.cli.storing import rules
+from image_router.core.budget import moment_text
 from image_router.core.errors import InvalidRequest
-from image_router.core.money import show_usd, usd_text
+from image_router.core.money import show_usd
 from image_router.core.types import Purpose, Tier
-from image_router.storage.asset_queries import Family, Query
+from image_router.engine.asset_views import asset_view, family_view
+from image_router.storage.asset_queries import Query
 from image_router.storage.asset_values import Asset
 from image_router.storage.exporting import Exported, export
 from image_router.storage.keeping import GRACE, Forgotten, Garbage
@@ -84,7 +85,7 @@ def show(name: str, as_json: bool, **options: Any) -> None:
     image-router assets show req_1c0ffee.0 --json
     """
     family = with_books(options, lambda books: books.assets.family(name))
-    view = _family_view(family)
+    view = family_view(family)
     if as_json:
         show_json(view)
         return
@@ -189,41 +190,6 @@ def forget(erased: str, sure: bool, as_json: bool, **options: Any) -> None:
         click.echo(
             f"{erased}: {done.assets} pictures and {done.works} keys forgotten, {done.blobs} files deleted"
         )
-
-
-def asset_view(asset: Asset) -> dict[str, Any]:
-    details = asset.details
-    return {
-        "id": asset.id,
-        "request_id": asset.request_id,
-        "made_at": moment_text(asset.made_at),
-        "scope": asset.scope,
-        "purpose": asset.purpose,
-        "tier": asset.tier,
-        "model": asset.model,
-        "cost_usd": usd_text(asset.cost),
-        "sha256": asset.digest,
-        "bytes": asset.bytes,
-        "media_type": asset.media_type,
-        "width": asset.pixels.width,
-        "height": asset.pixels.height,
-        "key": asset.work_key,
-        "response_id": asset.response_id,
-        "c2pa": asset.provenance.c2pa,
-        "xmp": asset.provenance.xmp,
-        "source_type": asset.provenance.source_type,
-        "stored": asset.stored and asset.removed_at is None,
-        "removed": asset.removed_why,
-        "prompt": details.prompt if details else None,
-        "shortened_prompt": details.shortened if details else None,
-        "rule": details.rule if details else None,
-        "policy": details.policy if details else None,
-    }
-
-
-def _family_view(family: Family) -> dict[str, Any]:
-    parents = [{"sha256": each.digest, "role": each.role, "name": each.name} for each in family.parents]
-    return {**asset_view(family.asset), "made_from": parents, "used_for": [one.id for one in family.children]}
 
 
 def _garbage_view(expired: int, found: Garbage) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from image_router.cli.ledgers import (
     amount_of,
     books_options,
     format_options,
-    moment_text,
     scope_filter,
     show_csv,
     show_json,
@@ -27,6 +26,7 @@ from image_router.cli.ledgers import (
 )
 from image_router.cli.options import json_option
 from image_router.cli.other_books import look
+from image_router.core.budget import moment_text
 from image_router.core.errors import InvalidRequest
 from image_router.core.holds import Entry
 from image_router.core.money import show_usd, usd_text

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from image_router.cli import completing
 from image_router.cli.failures import OK
-from image_router.cli.gauges import gauge_view, show_gauges
+from image_router.cli.gauges import show_gauges
 from image_router.cli.ledgers import (
     amount_of,
     books_options,
-    moment_text,
     show_json,
     show_table,
     who_of,
@@ -23,16 +20,16 @@ from image_router.cli.ledgers import (
 )
 from image_router.cli.options import json_option
 from image_router.cli.other_books import look
-from image_router.core.budget import Budget
+from image_router.core.budget import Budget, moment_text
 from image_router.core.errors import InvalidRequest
-from image_router.core.money import Nanos, show_usd, usd_text
+from image_router.core.money import show_usd
 from image_router.core.pressure import Standing
+from image_router.engine.budget_views import CAPS, budget_view, change_view
 
 if TYPE_CHECKING:
     from image_router.books import Books
     from image_router.storage.budgets import BudgetChange
 
-_CAPS: Final = ("day", "month", "total", "per_request")
 _NONE: Final = "none"
 
 
@@ -150,7 +147,7 @@ def show(scope: str, as_json: bool, **options: Any) -> int:
 
     found, standing = look(options, work, scope=scope)
     if as_json:
-        show_json({"scope": scope, "budgets": [_view(one, standing) for one in found]})
+        show_json({"scope": scope, "budgets": [budget_view(one, standing) for one in found]})
     else:
         show_gauges(found, standing)
     return OK.status
@@ -167,7 +164,7 @@ def list_budgets(as_json: bool, **options: Any) -> int:
     """
     found = look(options, lambda books: books.budgets.all())
     if as_json:
-        show_json({"budgets": [_view(one) for one in found]})
+        show_json({"budgets": [budget_view(one) for one in found]})
     elif found:
         head = ("scope", "day", "month", "total", "per request", "zone", "guard", "alerts", "kind")
         show_table(head, [_row(one) for one in found])
@@ -189,7 +186,7 @@ def history(scope: str | None, as_json: bool, **options: Any) -> int:
     """
     found = look(options, lambda books: books.budgets.history(scope), scope=scope)
     if as_json:
-        show_json({"changes": [_change_view(one) for one in found]})
+        show_json({"changes": [change_view(one) for one in found]})
         return OK.status
     rows = [
         (moment_text(one.at), one.who, one.scope, one.field, _said(one, one.old), _said(one, one.new))
@@ -207,7 +204,7 @@ def history(scope: str | None, as_json: bool, **options: Any) -> int:
 def _changes(options: dict[str, Any]) -> dict[str, Any]:
     """The fields of a Budget that the command line names, taken out of its options."""
     changes: dict[str, Any] = {}
-    for name in _CAPS:
+    for name in CAPS:
         words = options.pop(name)
         if words is not None:
             flag = f"--{name.replace('_', '-')}"
@@ -231,7 +228,7 @@ def _percent(words: str, flag: str) -> int:
 def _changed(new: Budget, standing: tuple[Standing, ...], *, as_json: bool) -> int:
     own = tuple(one for one in standing if one.scope == new.scope)
     if as_json:
-        show_json(_view(new, own))
+        show_json(budget_view(new, own))
         return OK.status
     show_gauges((new,), own)
     for one in own:
@@ -244,24 +241,8 @@ def _changed(new: Budget, standing: tuple[Standing, ...], *, as_json: bool) -> i
     return OK.status
 
 
-def _view(one: Budget, standing: tuple[Standing, ...] = ()) -> dict[str, Any]:
-    return {
-        "scope": one.scope,
-        **{f"{name}_usd": _usd(getattr(one, name)) for name in _CAPS},
-        "zone": one.zone,
-        "guard_percent": one.guard_percent,
-        "alerts": list(one.alerts),
-        "prepaid": one.prepaid,
-        "windows": [gauge_view(each, one.zone) for each in standing if each.scope == one.scope],
-    }
-
-
-def _usd(amount: Nanos | None) -> str | None:
-    return None if amount is None else usd_text(amount)
-
-
 def _row(one: Budget) -> tuple[str, ...]:
-    caps = (getattr(one, name) for name in _CAPS)
+    caps = (getattr(one, name) for name in CAPS)
     return (
         one.scope,
         *("–" if cap is None else show_usd(cap) for cap in caps),
@@ -272,27 +253,7 @@ def _row(one: Budget) -> tuple[str, ...]:
     )
 
 
-def _change_view(one: BudgetChange) -> Mapping[str, Any]:
-    money = one.field in _CAPS
-    return {
-        "at": moment_text(one.at),
-        "who": one.who,
-        "scope": one.scope,
-        "field": f"{one.field}_usd" if money else one.field,
-        "old": _plain(one, one.old),
-        "new": _plain(one, one.new),
-    }
-
-
-def _plain(one: BudgetChange, value: str | None) -> Any:
-    if value is None or one.field not in (*_CAPS, "alerts", "prepaid"):
-        return value
-    if one.field == "alerts":
-        return json.loads(value)
-    return value == "True" if one.field == "prepaid" else usd_text(int(value))
-
-
 def _said(one: BudgetChange, value: str | None) -> str:
     if value is None:
         return "–"
-    return show_usd(int(value)) if one.field in _CAPS else value
+    return show_usd(int(value)) if one.field in CAPS else value

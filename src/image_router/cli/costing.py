@@ -20,12 +20,13 @@ from image_router.cli.charts import png, sparkline, svg
 from image_router.cli.facts_of import known
 from image_router.cli.mixes import WHOLE, mix_of
 from image_router.cli.options import Names, day_options, json_option, settings_from
-from image_router.cli.price_sheet import sheet, sheet_table
+from image_router.cli.price_sheet import sheet_table
 from image_router.core.dominance import Dominated, dominated
 from image_router.core.economics import Basis, Market, Projection, TierPrice, blend, projection, usd
 from image_router.core.errors import AssetError, InvalidRequest
 from image_router.core.money import usd_text
 from image_router.core.types import Lane, Size, Tier
+from image_router.engine.price_views import sheet
 from image_router.storage.files import write_new, write_whole
 
 _MOST_IMAGES = 1_000_000_000_000

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
-
 from image_router import facts
 from image_router.config import Settings
-from image_router.core.catalog import Catalog
-from image_router.core.rates import RateCard, card_on
+from image_router.core.rates import card_on
+from image_router.engine.model_rows import Known
 from image_router.wiring import today
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What is known for a day."""
-
-    catalog: Catalog
-    card: RateCard
-    day: date
 
 
 def known(settings: Settings) -> Known:

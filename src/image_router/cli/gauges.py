@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from image_router.cli.ink import ink
-from image_router.cli.ledgers import moment_text
-from image_router.core.budget import Budget
-from image_router.core.money import Nanos, show_usd, usd_text
+from image_router.core.budget import Budget, moment_text
+from image_router.core.money import Nanos, show_usd
 from image_router.core.pressure import Standing
 
 _WIDTH: Final = 24
 _SPENT, _HELD, _LEFT = "█", "▒", "·"
 _GUARD: Final = 90
-
-
-def gauge_view(one: Standing, zone: str) -> dict[str, Any]:
-    """One cap for programs."""
-    return {
-        "window": one.window,
-        "cap_usd": usd_text(one.cap),
-        "spent_usd": usd_text(one.settled),
-        "held_usd": usd_text(one.held),
-        "left_usd": usd_text(one.left),
-        "percent": one.percent,
-        "resets_at": None if one.span.end is None else moment_text(one.span.end, zone),
-    }
 
 
 def show_gauges(budgets: Iterable[Budget], standing: Iterable[Standing]) -> None:

@@ -14,7 +14,6 @@ from image_router.cli.failures import OK
 from image_router.cli.key_options import rule_options, seconds_of, take_rules
 from image_router.cli.ledgers import (
     books_options,
-    moment_text,
     scope_filter,
     show_json,
     show_table,
@@ -24,11 +23,12 @@ from image_router.cli.ledgers import (
 )
 from image_router.cli.options import json_option, scope_option, settings_from
 from image_router.config import Settings
-from image_router.core.budget import Micros
+from image_router.core.budget import Micros, moment_text
 from image_router.core.errors import InvalidRequest
-from image_router.core.money import show_usd, usd_text
+from image_router.core.money import show_usd
 from image_router.core.pacing import Resource
 from image_router.core.router_keys import DollarLimit, KeyRules, RouterKey
+from image_router.engine.key_views import change_view, key_view, state_of, use_view
 from image_router.storage.key_tables import KeyChange, rules_view
 from image_router.storage.router_keys import KeyUse, NewKey
 
@@ -101,7 +101,7 @@ def list_keys(scope: str | None, everything: bool, as_json: bool, **options: Any
     found = with_books(options, lambda books: books.keys.all(scope=scope))
     shown = [key for key in found if everything or key.revoked_at is None]
     if as_json:
-        show_json({"keys": [key_view(key) for key in shown]})
+        show_json({"keys": [key_view(key, now=_now()) for key in shown]})
     elif shown:
         head = ("key", "name", "scope", "rules", "expires", "state")
         show_table(head, [_row(key) for key in shown], left=6)
@@ -130,8 +130,8 @@ def show(key_id: str, as_json: bool, **options: Any) -> int:
 
     key, use, changes = with_books(options, work)
     if as_json:
-        told = [_change_view(one) for one in changes]
-        show_json({**key_view(key), "use": use_view(use), "history": told})
+        told = [change_view(one) for one in changes]
+        show_json({**key_view(key, now=_now()), "use": use_view(use), "history": told})
         return OK.status
     show_table(("", ""), [*_details(key), *_use_rows(use)], left=2)
     show_table(("at", "who", "what"), [_change_row(one) for one in changes], left=3)
@@ -161,7 +161,7 @@ def set_rules(key_id: str, as_json: bool, who: str | None, **options: Any) -> in
         raise InvalidRequest("nothing to set: name a rule, such as --dollars 20/day")
     key = with_books(options, lambda books: books.keys.set(key_id, who=who_of(who), **rules))
     if as_json:
-        show_json(key_view(key))
+        show_json(key_view(key, now=_now()))
     else:
         show_table(("", ""), _details(key), left=2)
     return OK.status
@@ -206,42 +206,15 @@ def revoke(key_id: str, as_json: bool, who: str | None, **options: Any) -> int:
     """
     key = with_books(options, lambda books: books.keys.revoke(key_id, who=who_of(who)))
     if as_json:
-        show_json(key_view(key))
+        show_json(key_view(key, now=_now()))
     else:
         click.echo(f"{key} is revoked: gateways refuse it within a second")
     return OK.status
 
 
-def key_view(key: RouterKey) -> dict[str, Any]:
-    """A key for programs: money in dollars as text, moments as ISO 8601; no secret."""
-    rules = {name: _plain(name, value) for name, value in rules_view(key.rules).items()}
-    return {
-        "id": key.id,
-        "display": key.display,
-        **rules,
-        "state": _state(key),
-        "created_at": _moment(key.created_at),
-        "created_by": key.created_by,
-        "rotated_at": _moment(key.rotated_at),
-        "old_secret_until": _moment(key.old_until),
-        "revoked_at": _moment(key.revoked_at),
-        "revoked_by": key.revoked_by,
-    }
-
-
-def use_view(use: KeyUse) -> dict[str, Any]:
-    view: dict[str, Any] = {"in_flight": use.in_flight}
-    for limit, amount in use.used:
-        money = limit.resource is Resource.DOLLARS
-        view["dollars_usd" if money else f"{limit.resource}_per_minute"] = (
-            usd_text(amount) if money else amount
-        )
-    return view
-
-
 def _shown_once(new: NewKey, *, as_json: bool, done: str) -> int:
     if as_json:
-        show_json({"secret": new.secret.text, "key": key_view(new.key)})
+        show_json({"secret": new.secret.text, "key": key_view(new.key, now=_now())})
         return OK.status
     click.echo(
         f"{done}. Its secret follows and is shown only now: only a digest is stored. Keep it where secrets "
@@ -253,7 +226,7 @@ def _shown_once(new: NewKey, *, as_json: bool, done: str) -> int:
 
 
 def _details(key: RouterKey) -> list[tuple[str, str]]:
-    rows = [("key", key.display), ("name", key.rules.name), ("state", _state(key))]
+    rows = [("key", key.display), ("name", key.rules.name), ("state", state_of(key, now=_now()))]
     rules = rules_view(key.rules)
     rows += [(name.replace("_", " "), _said(name, value)) for name, value in rules.items() if name != "name"]
     return [*rows, ("made", f"{moment_text(key.created_at)} by {key.created_by}")]
@@ -278,7 +251,14 @@ def _row(key: RouterKey) -> tuple[str, ...]:
         if name not in ("name", "scope", "expires") and value != dull[name]
     ]
     expires = _said("expires", key.rules.expires)
-    return key.display, key.rules.name, key.rules.scope, "; ".join(told) or "–", expires, _state(key)
+    return (
+        key.display,
+        key.rules.name,
+        key.rules.scope,
+        "; ".join(told) or "–",
+        expires,
+        state_of(key, now=_now()),
+    )
 
 
 def _said(name: str, value: Any) -> str:
@@ -298,38 +278,11 @@ def _said(name: str, value: Any) -> str:
             return str(value)
 
 
-def _plain(name: str, value: Any) -> Any:
-    """One rule for programs: money in dollars as text, moments as ISO 8601."""
-    if name == "dollars" and value is not None:
-        return {"amount_usd": usd_text(value["amount"]), "seconds": value["seconds"]}
-    return moment_text(value) if name == "expires" and value is not None else value
-
-
-def _state(key: RouterKey) -> str:
-    if key.revoked_at is not None:
-        return "revoked"
-    return "expired" if key.rules.expires is not None and key.rules.expires <= _now() else "living"
-
-
-def _change_view(one: KeyChange) -> dict[str, Any]:
-    old, new = (None if words is None else json.loads(words) for words in (one.old, one.new))
-    if one.field is not None:
-        old, new = _plain(one.field, old), _plain(one.field, new)
-    elif isinstance(new, dict):
-        new = {name: _plain(name, value) for name, value in new.items()}
-    head = {"at": moment_text(one.at), "who": one.who, "what": one.what, "field": one.field}
-    return {**head, "old": old, "new": new}
-
-
 def _change_row(one: KeyChange) -> tuple[str, str, str]:
     if one.field is None or one.old is None or one.new is None:
         return moment_text(one.at), one.who, one.what
     old, new = (_said(one.field, json.loads(words)) for words in (one.old, one.new))
     return moment_text(one.at), one.who, f"{one.field.replace('_', ' ')}: {old} → {new}"
-
-
-def _moment(moment: Micros | None) -> str | None:
-    return None if moment is None else moment_text(moment)
 
 
 def _now() -> Micros:

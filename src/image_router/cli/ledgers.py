@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
-from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
@@ -17,10 +14,10 @@ from rich.table import Table
 
 from image_router.cli import completing
 from image_router.cli.options import Names, every, home_option, json_option, offline_option, settings_from
-from image_router.core.budget import Micros, from_micros
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import Nanos, parse_usd
 from image_router.core.statement import Period, period_of
+from image_router.engine.statement_views import csv_text
 
 # Opening the books takes half a second to import: reading --help or pressing Tab must not.
 if TYPE_CHECKING:
@@ -98,19 +95,12 @@ def take_form(options: dict[str, Any]) -> str:
     return "json" if as_json else form or "table"
 
 
-def moment_text(moment: Micros, zone: str = "UTC") -> str:
-    """A moment for programs: ISO 8601 with the zone's offset."""
-    return from_micros(moment).astimezone(ZoneInfo(zone)).isoformat(timespec="seconds")
-
-
 def show_json(view: Any) -> None:
     click.echo(json.dumps(view, indent=2, ensure_ascii=False))
 
 
 def show_csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([head, *rows])
-    click.echo(out.getvalue(), nl=False)
+    click.echo(csv_text(head, rows), nl=False)
 
 
 def show_table(

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from image_router.cli.facts_of import Known
 from image_router.core.catalog import Model, ModelState
 from image_router.core.errors import InvalidCredentials, ProviderUnavailable
+from image_router.engine.model_rows import Known
 from image_router.providers.base import Entitlement, ModelsUnavailable, Provider
 
 _WORDS_OF_IMAGE_MODELS = ("image", "imagen", "banana")

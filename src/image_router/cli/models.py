@@ -11,13 +11,13 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from image_router.aio import ImageRouter
-from image_router.cli.facts_of import Known, known
+from image_router.cli.facts_of import known
 from image_router.cli.failures import FINDINGS, OK
 from image_router.cli.model_check import Finding, compare, examine
-from image_router.cli.model_rows import Row, as_markdown, rows
-from image_router.cli.model_rows import as_json as matrix_json
+from image_router.cli.model_rows import as_markdown
 from image_router.cli.options import day_options, json_option, settings_from, settings_options
 from image_router.config import Settings
+from image_router.engine.model_rows import Known, Row, matrix_view, rows
 
 _NARROW: Final = ("model", "serves", "list price", "batch", "refs", "text")
 _WIDE: Final = ("sizes", "ratios", "context", "thinking", "grounding", "watermark")
@@ -43,7 +43,7 @@ def models(ctx: click.Context, /, wide: bool, markdown: bool, as_json: bool, **o
         return
     facts = known(settings_from(options))
     if as_json:
-        click.echo(json.dumps(matrix_json(facts), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(matrix_view(facts), indent=2, ensure_ascii=False))
     elif markdown:
         click.echo(as_markdown(facts), nl=False)
     else:

@@ -14,7 +14,6 @@ from image_router.cli.ink import ink
 from image_router.cli.ledgers import (
     books_options,
     format_options,
-    moment_text,
     period_options,
     show_csv,
     show_json,
@@ -26,6 +25,7 @@ from image_router.cli.ledgers import (
 )
 from image_router.config import load_settings
 from image_router.core.bills import read_bill, read_json
+from image_router.core.budget import moment_text
 from image_router.core.errors import AssetError, InvalidRequest
 from image_router.core.money import show_usd, usd_text
 from image_router.core.reconcile import Charge, Difference, Reconciliation

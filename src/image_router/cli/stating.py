@@ -24,15 +24,15 @@ from image_router.cli.options import Names, as_of_option
 from image_router.cli.other_books import look
 from image_router.core.economics import usd
 from image_router.core.errors import InvalidRequest
-from image_router.core.money import show_usd, usd_text
-from image_router.core.spending import AllPro, Share, Spending
-from image_router.core.statement import SUMS, By, Line, Period, total_of
+from image_router.core.money import show_usd
+from image_router.core.spending import AllPro, Spending
+from image_router.core.statement import By, Line, Period, total_of
+from image_router.engine.statement_views import MONEY, line_sums, spending_view, statement_view, sum_names
 
 if TYPE_CHECKING:
     from image_router.books import Books
 
 _BAR: Final = 24
-_MONEY: Final = ("spent", "unconfirmed", "for_nothing", "overrun")
 
 
 @click.command()
@@ -66,9 +66,9 @@ def statement(**options: Any) -> None:
 
     lines = look(options, work, scope=period.scope)
     if form == "csv":
-        show_csv([*by, *_csv_head()], [(*line.of, *_csv_sums(line)) for line in lines])
+        show_csv([*by, *sum_names()], [(*line.of, *line_sums(line)) for line in lines])
     elif form == "json":
-        show_json(_statement_view(by, lines))
+        show_json(statement_view(by, lines))
     else:
         _show_statement(by, lines)
 
@@ -95,9 +95,9 @@ def usage(**options: Any) -> None:
     period, zone = take_period(options, scope=options.pop("scope"))
     report = look(options, _reporting(period, zone), scope=period.scope)
     if form == "csv":
-        show_csv(["day", *_csv_head()], [(*line.of, *_csv_sums(line)) for line in report.days])
+        show_csv(["day", *sum_names()], [(*line.of, *line_sums(line)) for line in report.days])
     elif form == "json":
-        show_json(_usage_view(report))
+        show_json(spending_view(report))
     else:
         _show_usage(report)
 
@@ -108,30 +108,6 @@ def _reporting(period: Period, zone: str) -> Callable[[Books], Any]:
         return await books.usage(period, zone=zone)
 
     return work
-
-
-def _csv_head() -> list[str]:
-    return [f"{name}_usd" if name in _MONEY else name for name in SUMS]
-
-
-def _csv_sums(line: Line) -> list[Any]:
-    return list(_sums_view(line).values())
-
-
-def _sums_view(line: Line) -> dict[str, Any]:
-    return {
-        f"{name}_usd" if name in _MONEY else name: usd_text(value) if name in _MONEY else value
-        for name in SUMS
-        for value in (getattr(line, name),)
-    }
-
-
-def _statement_view(by: Sequence[By], lines: Sequence[Line]) -> dict[str, Any]:
-    return {
-        "by": list(by),
-        "lines": [{**dict(zip(by, line.of, strict=True)), **_sums_view(line)} for line in lines],
-        "total": _sums_view(total_of(lines)),
-    }
 
 
 def _show_statement(by: Sequence[By], lines: Sequence[Line]) -> None:
@@ -149,7 +125,7 @@ def _show_statement(by: Sequence[By], lines: Sequence[Line]) -> None:
 
 
 def _figures(line: Line) -> tuple[str, ...]:
-    return (f"{line.calls:,}", f"{line.images:,}", *(_money(getattr(line, name)) for name in _MONEY))
+    return (f"{line.calls:,}", f"{line.images:,}", *(_money(getattr(line, name)) for name in MONEY))
 
 
 def _money(amount: int) -> str:
@@ -214,36 +190,3 @@ def _all_pro_words(plan: AllPro | None) -> str:
 
 def _percent(share: Fraction) -> str:
     return f"{float(100 * share):.1f} %"
-
-
-def _usage_view(report: Spending) -> dict[str, Any]:
-    plan = report.all_pro
-    return {
-        "total": _sums_view(report.total),
-        "per_image_usd": None if report.per_image is None else usd_text(report.per_image),
-        "target_per_image_usd": _fraction_text(report.wished_per_image),
-        "mix": [_share_view(one) for one in report.mix],
-        "days": [{"day": line.of[0], **_sums_view(line)} for line in report.days],
-        "all_pro": None
-        if plan is None
-        else {
-            "cost_usd": usd_text(plan.cost),
-            "saved_usd": usd_text(plan.saved),
-            "rate_card": plan.card.isoformat(),
-        },
-        "failures": [{"outcome": line.of[0], **_sums_view(line)} for line in report.failures],
-    }
-
-
-def _share_view(one: Share) -> dict[str, Any]:
-    return {
-        "tier": one.tier or None,
-        "images": one.images,
-        "share_percent": f"{float(100 * one.share):.4f}",
-        "target_percent": f"{float(100 * one.wished):.4f}",
-        "spent_usd": usd_text(one.spent),
-    }
-
-
-def _fraction_text(amount: Fraction | None) -> str | None:
-    return None if amount is None else usd_text(int((2 * amount + 1) // 2))

@@ -211,6 +211,11 @@ def from_micros(moment: Micros) -> datetime:
     return _EPOCH + timedelta(microseconds=moment)
 
 
+def moment_text(moment: Micros, zone: str = "UTC") -> str:
+    """A moment for programs: ISO 8601 with the zone's offset."""
+    return from_micros(moment).astimezone(zone_of(zone)).isoformat(timespec="seconds")
+
+
 def _days_near(day: date) -> list[date]:
     return [day + timedelta(days=offset) for offset in (-2, -1, 0, 1, 2)]
 
