@@ -198,17 +198,17 @@ def test_an_answer_is_measured() -> None:
     """Empty, too long, not shorter, or unfaithful: each objection says what is wrong."""
     step = Compression(model=world().catalog.texts[LITE], tokens=700, target=100)
     prompt = long(700, "12 boats, ")
-    assert objection(prompt, "12 boats at dawn", step) == ""
-    assert objection(prompt, "", step) == "it is empty"
-    assert "500 were allowed" in objection(prompt, "12 boats, " + "x" * 500, step)
-    assert objection(prompt, "boats at dawn", step) == "it lost or changed number '12'"
-    assert "15 were allowed" in objection("a harbour at sea", "a harbour at seas", step)
+    assert objection(prompt, "12 boats at dawn", step=step) == ""
+    assert objection(prompt, "", step=step) == "it is empty"
+    assert "500 were allowed" in objection(prompt, "12 boats, " + "x" * 500, step=step)
+    assert objection(prompt, "boats at dawn", step=step) == "it lost or changed number '12'"
+    assert "15 were allowed" in objection("a harbour at sea", "a harbour at seas", step=step)
 
 
 def test_a_good_answer_is_sent_and_both_prompts_are_kept() -> None:
     """Every candidate gets the shortened prompt, reported as an adaptation; the request keeps its own."""
     decision = decide_briefly(asked(purpose=Purpose.HERO), world(ARTICLE))
-    done = with_answer(decision, step_of(decision), "a harbour")
+    done = with_answer(decision, "a harbour", step=step_of(decision))
     assert {one.prompt for one in done.candidates} == {"a harbour"}
     assert done.request.prompt == long(700)
     assert step_of(done).prompt == "a harbour"
@@ -219,7 +219,7 @@ def test_a_good_answer_is_sent_and_both_prompts_are_kept() -> None:
 def test_a_bad_answer_leaves_it_to_those_who_read_the_original() -> None:
     """The fallback serves, the model with the limit is dropped, and a warning says why."""
     decision = decide_briefly(asked(purpose=Purpose.HERO), world(ARTICLE))
-    back = without_answer(decision, step_of(decision), "it lost or changed number '12'")
+    back = without_answer(decision, "it lost or changed number '12'", step=step_of(decision))
     plain = decide(asked(purpose=Purpose.HERO), world(ARTICLE))
     assert back.candidates == plain.candidates
     assert "it lost or changed number '12'" in back.warnings[-1]
@@ -234,13 +234,13 @@ def test_a_bad_answer_without_any_reader_is_an_error_with_the_numbers() -> None:
     """A pinned Imagen cannot fall back: 700 tokens, 480 allowed."""
     decision = decide_briefly(asked(model="imagen-4.0-generate-001"), world(ARTICLE))
     with pytest.raises(RequestRejected, match=r"about 700 tokens, and imagen-4\.0-generate-001 reads 480"):
-        without_answer(decision, step_of(decision), "it is empty")
+        without_answer(decision, "it is empty", step=step_of(decision))
 
 
 def test_a_text_call_is_priced_from_its_usage() -> None:
     """900 tokens read and 300 written with 20 thought: 900 × 250 + 320 × 1,500 nano-dollars."""
     usage = Usage(prompt_tokens=900, candidates_tokens=300, thoughts_tokens=20)
-    cost = price_of_words(usage, world().catalog.texts[LITE], world().card)
+    cost = price_of_words(usage, world().catalog.texts[LITE], card=world().card)
     assert cost.total == 900 * 250 + 320 * 1_500
     assert [line.kind for line in cost.lines] == [LineKind.COMPRESSION_INPUT, LineKind.COMPRESSION_OUTPUT]
 

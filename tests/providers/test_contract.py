@@ -159,7 +159,7 @@ PREDICT_FAULTS: dict[str, Fault] = {
 IMPATIENT = {"hang", "slow"}
 """Faults that last longer than anyone waits."""
 WARNED = {"several_images", "thought_only", "wrong_mime", "wrong_size", "double_base64"}
-OTHER_STAGES = {"batch", "poll"}
+OTHER_STAGES = {"batch", "poll", "text"}
 
 
 @dataclass(frozen=True)

@@ -80,13 +80,13 @@ async def test_words_come_at_their_price(provider: Provider, emulator: Emulator)
     """A faithful, shorter prompt; its usage times the card's rates is what the provider bills."""
     outcome = await judged(provider, asked())
     assert (outcome.kind, outcome.cause, outcome.billed) == (Kind.WORDS, Cause.OK, Billed.YES)
-    assert objection(PROMPT, outcome.text.strip(), STEP) == ""
+    assert objection(PROMPT, outcome.text.strip(), step=STEP) == ""
     (entry,) = emulator.bill().entries
     usage = chargeable(outcome)
     assert usage
-    assert price_of_words(usage, MODEL, CARD).total == entry.total
+    assert price_of_words(usage, MODEL, card=CARD).total == entry.total
     assert outcome.response_id == entry.id
-    quote = quote_of(PROMPT, STEP, CARD)
+    quote = quote_of(PROMPT, STEP, card=CARD)
     assert 0 < entry.total <= quote.ceiling
 
 
@@ -112,7 +112,7 @@ async def test_what_goes_wrong_is_told_and_its_bill_known(
     assert (outcome.kind, outcome.cause) == (kind, cause)
     if outcome.billed is not Billed.UNKNOWN:
         usage = chargeable(outcome)
-        assert (price_of_words(usage, MODEL, CARD).total if usage else 0) == emulator.bill().total
+        assert (price_of_words(usage, MODEL, card=CARD).total if usage else 0) == emulator.bill().total
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ async def test_a_lost_fact_comes_through_and_is_found(
     emulator.faults.add(fault, times=1)
     outcome = await judged(provider, asked())
     assert outcome.kind is Kind.WORDS
-    assert told in objection(PROMPT, outcome.text.strip(), STEP)
+    assert told in objection(PROMPT, outcome.text.strip(), step=STEP)
 
 
 async def test_a_retired_text_model_is_not_found(provider: Provider) -> None:

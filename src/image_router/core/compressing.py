@@ -6,11 +6,12 @@ more than the text call costs. Every skip has its reason, with the numbers.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
 from image_router.core.brevity import LEAST, Compress
-from image_router.core.decision import Compression, Decision, DropReason, Snapshot
+from image_router.core.decision import Compression, Decision, Dropped, DropReason, Snapshot
 from image_router.core.eligibility import foreign_script
 from image_router.core.errors import BudgetExceeded, CostLimitExceeded, NoEligibleTier, RequestError
 from image_router.core.money import Nanos, show_usd
@@ -89,9 +90,9 @@ def _weighed(
     plain: Decision | RequestError,
 ) -> Decision | Compression:
     asked = plain.candidates if isinstance(plain, Decision) else ()
-    readers = {candidate.model.id for candidate in asked}
-    needed = tuple(one.model.id for one in short.candidates if one.model.id not in readers)
-    price = quote_of(request.prompt, step, world.card)
+    too_long = {drop.model for drop in _too_long(plain)}
+    needed = tuple(one.model.id for one in short.candidates if one.model.id in too_long or not asked)
+    price = quote_of(request.prompt, step, card=world.card)
     less = asked[0].quote.total - short.head.quote.total if asked else 0
     essential = short.head.model.id in needed
     saving = 0 if essential else less
@@ -172,13 +173,13 @@ def _suggested(request: ImageRequest, world: World, snapshot: Snapshot, step: Co
 
 def _narrowest(plain: Decision | RequestError, world: World) -> int | None:
     """The smallest limit that the prompt as it was asked breaks."""
-    dropped = plain.dropped if isinstance(plain, Decision | NoEligibleTier) else ()
-    limits = (
-        world.catalog.models[drop.model].prompt_tokens
-        for drop in dropped
-        if drop.model and drop.reason is DropReason.PROMPT_LENGTH
-    )
+    limits = (world.catalog.models[drop.model].prompt_tokens for drop in _too_long(plain) if drop.model)
     return min(limits, default=None)
+
+
+def _too_long(plain: Decision | RequestError) -> Iterator[Dropped]:
+    dropped = plain.dropped if isinstance(plain, Decision | NoEligibleTier) else ()
+    return (drop for drop in dropped if drop.reason is DropReason.PROMPT_LENGTH)
 
 
 def _stand_in(request: ImageRequest, target: int) -> ImageRequest:

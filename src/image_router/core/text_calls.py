@@ -50,7 +50,7 @@ def call_of(step: Compression, prompt: str) -> TextCall:
     )
 
 
-def objection(prompt: str, answer: str, step: Compression) -> str:
+def objection(prompt: str, answer: str, *, step: Compression) -> str:
     """Why an answer is not used: too long, or something was lost or made up. Empty for a good one."""
     size, most = len(answer.encode()), min(step.target * BYTES_ACCEPTED, len(prompt.encode()) - 1)
     if not answer:
@@ -61,7 +61,7 @@ def objection(prompt: str, answer: str, step: Compression) -> str:
     return f"it lost or changed {'; '.join(missing)}" if missing else ""
 
 
-def with_answer(decision: Decision, step: Compression, answer: str) -> Decision:
+def with_answer(decision: Decision, answer: str, *, step: Compression) -> Decision:
     """The decision that sends the shortened prompt."""
     shorter = tokens_of(answer)
     by = step.model.id if step.model else ""
@@ -76,7 +76,7 @@ def with_answer(decision: Decision, step: Compression, answer: str) -> Decision:
     )
 
 
-def without_answer(decision: Decision, step: Compression, why: str) -> Decision:
+def without_answer(decision: Decision, why: str, *, step: Compression) -> Decision:
     """The decision that sends the prompt as it was asked.
 
     Raises RequestRejected where no candidate can read it.
@@ -121,7 +121,7 @@ def _as_asked(decision: Decision, step: Compression) -> Iterator[Candidate]:
             yield replace(one, adapted=kept)
 
 
-def price_of_words(usage: Usage, model: TextModel, card: RateCard) -> Cost:
+def price_of_words(usage: Usage, model: TextModel, *, card: RateCard) -> Cost:
     """What a text call was charged, from its usage."""
     rates = card.texts[model.id]
     amounts = (
@@ -149,7 +149,7 @@ def _most_output(model: TextModel, target: int) -> int:
     return min(model.output_tokens, target * _ROOM + model.overhead.allowance)
 
 
-def quote_of(prompt: str, step: Compression, card: RateCard) -> Quote:
+def quote_of(prompt: str, step: Compression, *, card: RateCard) -> Quote:
     """The price of the text call before it is made: at most one token for each byte it reads."""
     call = call_of(step, prompt)
     rates, sent = card.texts[call.model.id], len(call.instruction.encode()) + len(prompt.encode())

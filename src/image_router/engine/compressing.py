@@ -114,9 +114,9 @@ def _announce(errand: Errand, tools: Tools, decision: Decision, attempts: list[A
 def _decided(errand: Errand, answer: _Answer) -> Decision:
     outcome = answer.outcome
     if outcome.kind is Kind.WORDS and not answer.objection:
-        return with_answer(errand.decision, errand.step, outcome.text.strip())
+        return with_answer(errand.decision, outcome.text.strip(), step=errand.step)
     why = answer.objection or f"{outcome.cause}, {outcome.detail or outcome.reason or 'no words came'}"
-    return without_answer(errand.decision, errand.step, why)
+    return without_answer(errand.decision, why, step=errand.step)
 
 
 async def _asked(errand: Errand, tools: Tools, call: TextCall, number: int) -> _Answer:
@@ -151,7 +151,7 @@ async def _booked(
     """Look the answer over, write its cost down and report it."""
     wrong = ""
     if outcome.kind is Kind.WORDS:
-        wrong = objection(errand.decision.request.prompt, outcome.text.strip(), errand.step)
+        wrong = objection(errand.decision.request.prompt, outcome.text.strip(), step=errand.step)
     attempt = _attempt(errand.step, tools, number, outcome=outcome, wrong=wrong)
     await tools.account.settled(attempt, index=PROMPT_INDEX, size=None)
     unknown = attempt.billed is Billed.UNKNOWN
@@ -171,7 +171,7 @@ def _attempt(step: Compression, tools: Tools, number: int, *, outcome: Outcome, 
         cause=Cause.COMPRESSION_REJECTED if wrong else outcome.cause,
         detail=wrong or outcome.detail,
         billed=outcome.billed,
-        cost=price_of_words(usage, model, tools.card) if usage else Cost(),
+        cost=price_of_words(usage, model, card=tools.card) if usage else Cost(),
         at_risk=step.ceiling if outcome.billed is Billed.UNKNOWN else 0,
         usage=outcome.usage,
         response_id=outcome.response_id,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
@@ -21,11 +21,11 @@ from yarl import URL
 from image_router._version import __version__
 from image_router.core.catalog import Model
 from image_router.core.errors import ConfigError
-from image_router.core.reply import ApiError, FaultKind, Reply, TransportFault
-from image_router.core.tracing import headers_onward
+from image_router.core.reply import ApiError, FaultKind, RawAnswer, Reply, TransportFault
 from image_router.core.text_calls import TextCall
+from image_router.core.tracing import headers_onward
 from image_router.providers import gemini_wire, json_text, text_wire
-from image_router.providers.base import Call, Entitlement, ListedModel, ModelsUnavailable
+from image_router.providers.base import Call, Entitlement, Letter, ListedModel, ModelsUnavailable
 from image_router.providers.error_wire import parse_error
 from image_router.providers.gemini_wire import parse_models
 from image_router.providers.probing import entitlement_of
@@ -52,6 +52,12 @@ class _Exchange:
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
+    listener: Callable[[RawAnswer], None] | None = None
+    """Hears each piece of an answer of status 200 when it comes."""
+
+    def answer(self, body: bytes) -> RawAnswer | None:
+        """What came so far, with this body; None before the headers."""
+        return None if self.status is None else RawAnswer(status=self.status, headers=self.headers, body=body)
 
 
 class _TooLarge(Exception):
@@ -106,9 +112,24 @@ class RestProvider:
         body = json_text.dumps(text_wire.request_body(call))
         return await self._asked(path, body, parse=gemini_wire.parse_reply, timeout=timeout)
 
-    async def _asked(self, path: str, body: bytes, *, parse: ParseReply, timeout: float) -> Reply:
+    async def relay(self, letter: Letter, model: Model, *, timeout: float) -> Reply:
+        """One call with a body that is sent as it came; the reply keeps the answer as it came."""
+        exchange = _Exchange(listener=letter.listener)
+        parse = WIRES[model.dialect].parse_reply
+        return await self._asked(letter.path, letter.body, parse=parse, timeout=timeout, exchange=exchange)
+
+    async def _asked(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        parse: ParseReply,
+        timeout: float,
+        exchange: _Exchange | None = None,
+    ) -> Reply:
         started = time.perf_counter()
-        exchange, fault = await self._send("POST", path, timeout=timeout, body=body)
+        relayed = exchange is not None
+        exchange, fault = await self._send("POST", path, timeout=timeout, body=body, exchange=exchange)
         if exchange.status is not None and (fault is None or exchange.status >= 400):
             # The status of a failed answer counts even when its body was cut off.
             reply = await asyncio.to_thread(
@@ -116,7 +137,10 @@ class RestProvider:
             )
         else:
             reply = Reply(http_status=exchange.status, fault=fault)
-        return replace(reply, elapsed=time.perf_counter() - started)
+        # A body that was cut off is no answer; of a failed call its status is, whatever came of its body.
+        whole = fault is None or (exchange.status or 0) >= 400
+        raw = exchange.answer(bytes(exchange.body)) if relayed and whole else None
+        return replace(reply, elapsed=time.perf_counter() - started, raw=raw)
 
     async def models(self) -> tuple[ListedModel, ...]:
         """All pages of models.list. Raises ModelsUnavailable."""
@@ -164,10 +188,16 @@ class RestProvider:
         return parse_error(exchange.status, exchange.headers, body=bytes(exchange.body))
 
     async def _send(
-        self, method: str, path: str, *, timeout: float, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout: float,
+        body: bytes | None = None,
+        exchange: _Exchange | None = None,
     ) -> tuple[_Exchange, TransportFault | None]:
         """Send once and read to the end; what went wrong on the way is a value."""
-        exchange = _Exchange()
+        exchange = exchange or _Exchange()
         try:
             async with asyncio.timeout(timeout), self._response(method, path, exchange, body) as response:
                 await self._read(response, exchange)
@@ -201,6 +231,8 @@ class RestProvider:
         limit = self._max_body if response.status == 200 else _ERROR_BODY
         async for piece in response.content.iter_any():
             exchange.body += piece
+            if exchange.listener and response.status == 200 and (heard := exchange.answer(piece)):
+                exchange.listener(heard)
             if len(exchange.body) > limit and response.status == 200:
                 raise _TooLarge(f"the answer has more than {limit:,} bytes; raise max_body to read it")
             if len(exchange.body) > limit:

@@ -18,8 +18,8 @@ import orjson
 from image_router.core.catalog import Model
 from image_router.core.errors import ConfigError
 from image_router.core.reply import ApiError, FaultKind, Reply, TransportFault
-from image_router.core.tracing import headers_onward
 from image_router.core.text_calls import TextCall
+from image_router.core.tracing import headers_onward
 from image_router.core.types import Dialect
 from image_router.providers import text_wire
 from image_router.providers.base import Call, Entitlement, ListedModel, ModelsUnavailable, Provider
