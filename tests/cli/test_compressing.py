@@ -151,3 +151,18 @@ def test_the_environment_sets_it(run: Run, april: Emulator, monkeypatch: pytest.
     assert (
         run("explain", PROMPT, "--purpose", "hero", "--compress", "off", "--json").json["text_call"] is None
     )
+
+
+def test_a_lost_text_call_stands_for_no_picture_of_its_key(run: Run, april: Emulator) -> None:
+    """Its outcome is unknown and listed; the same key again makes the picture that was never sent."""
+    asked = (*HERO[:2], "--model", IMAGEN, "--compress", "auto", "--key", "k1", "--json")
+    april.faults.add("drop_after", model=TEXT, times=1)
+    error = run(*asked).json["error"]
+    assert "connection_lost" in error["message"]
+    assert error["at_risk_usd"] != "0"
+    (unknown,) = run("ledger", "unknowns", "--json").json["unknowns"]
+    assert unknown["model"] == TEXT
+    again = run(*asked).json
+    assert [image["model"] for image in again["images"]] == [IMAGEN]
+    assert again["failures"] == []
+    assert "sound" in run("ledger", "verify").out

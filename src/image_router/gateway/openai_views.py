@@ -83,7 +83,7 @@ def headers_of(result: ImageResult) -> Mapping[str, str]:
         "x-image-router-request": result.request_id,
         "x-image-router-tier": head.tier or "",
         "x-image-router-model": head.model,
-        "x-image-router-quote-usd": usd_text(decision.head.quote.total),
+        "x-image-router-quote-usd": usd_text(decision.quote.total),
         "x-image-router-cost-usd": usd_text(result.cost),
         "x-image-router-attempts": str(len(result.attempts)),
         "x-image-router-cache": "hit" if all(image.cached for image in result.images) else "miss",

@@ -98,7 +98,7 @@ def _decision_fields(decision: Decision | None) -> Mapping[str, Any]:
         "model": head.model.id,
         "rule": decision.rule,
         "policy": decision.policy,
-        "quote_usd": usd_text(head.quote.total),
+        "quote_usd": usd_text(decision.quote.total),
         "ceiling_usd": usd_text(decision.ceiling),
     } | ({"guarded_from": guard.chosen} if guard else {})
 

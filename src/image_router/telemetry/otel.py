@@ -136,7 +136,7 @@ class OtelSink:
             "image_router.tier": head.tier or "none",
             "image_router.rule": decision.rule,
             "image_router.policy": decision.policy,
-            "image_router.quote_usd": _usd(head.quote.total),
+            "image_router.quote_usd": _usd(decision.quote.total),
         }
         if request.n > 1:
             attributes["gen_ai.request.choice.count"] = request.n
