@@ -21,6 +21,7 @@ from image_router.core.events import Event, RequestEnded
 from image_router.core.money import Nanos
 from image_router.core.reply import Reply
 from image_router.core.results import Attempt
+from image_router.core.text_calls import TextCall
 from image_router.core.types import Size
 from image_router.engine.accounts import Account, Accounts, Row
 from image_router.providers.base import Call, Entitlement, ListedModel
@@ -142,6 +143,9 @@ class MinedProvider:
         reply = await self._provider(account).generate(call, timeout=timeout)
         self._mine.passing(Point.AFTER_REPLY)
         return reply
+
+    async def write(self, call: TextCall, *, timeout: float) -> Reply:
+        return await self._provider("0000").write(call, timeout=timeout)
 
     async def models(self) -> tuple[ListedModel, ...]:
         return await self._provider("0000").models()
