@@ -35,7 +35,7 @@ class Kind(StrEnum):
     ONE = "one picture with a key"
     SEVERAL = "three pictures with a key"
     REFERENCED = "a key and a reference"
-    CHAIN = "a chain with a key and a run folder"
+    CHAIN = "a chain with a run folder, every other one with a key"
     LOOSE = "no key"
     """Begun once and never again: who is killed at it has lost his place, but no picture."""
 
@@ -180,7 +180,7 @@ class Worker:
         key = None if piece.kind is Kind.LOOSE else f"piece-{piece.name}"
         prompt = f"picture {piece.name} of a red mug"
         if piece.kind is Kind.CHAIN:
-            folder = self._site.folder / "chains" / piece.name
+            folder, key = self._site.folder / "chains" / piece.name, key if piece.number % 2 else None
             chain = await self._router.chain(
                 prompt, ("in the rain", "asleep"), folder=folder, key=key, scope=piece.scope
             )

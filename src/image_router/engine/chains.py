@@ -124,10 +124,12 @@ def _told(item: ChainItem, result: ImageResult) -> Iterator[str]:
         )
 
 
-def _keyed(item: ChainItem) -> ImageRequest:
-    """A chain's key names the whole chain; each of its pictures has a key of its own."""
-    key = item.request.key
-    return replace(item.request, key=f"{key}/{item.key}") if key else item.request
+def _keyed(item: ChainItem, kept: RunFolder | None) -> ImageRequest:
+    """A chain's key names the whole chain; each of its pictures has a key of its own, as each has in a run
+    folder: a process may be killed after paying and before the folder has the picture."""
+    if item.request.key:
+        return replace(item.request, key=f"{item.request.key}/{item.key}")
+    return replace(item.request, key=kept.key_of(item)) if kept else item.request
 
 
 def _says_something(prompt: object) -> bool:
@@ -216,7 +218,7 @@ class _Run:
         async with self._gate:
             try:
                 result = await self._maker.generate(
-                    _keyed(item), profile=self._plan.profile, on_event=self._named(item.key)
+                    _keyed(item, self._kept), profile=self._plan.profile, on_event=self._named(item.key)
                 )
             except ImageRouterError as error:
                 self.attempts += error.attempts if isinstance(error, ProviderError) else ()

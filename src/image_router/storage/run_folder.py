@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,6 +38,7 @@ class RunFolder:
         self.folder = folder
         self.manifest = folder / MANIFEST
         self._items: dict[str, dict[str, Any]] = {}
+        self._run = secrets.token_hex(8)
 
     def __enter__(self) -> Self:
         try:
@@ -69,6 +71,7 @@ class RunFolder:
                 raise ChainError(
                     f"{self.manifest} has format {record['format']}; this program reads {_FORMAT}"
                 )
+            self._run = str(record.get("run", self._run))
             return {key: _checked(entry) for key, entry in record["items"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidRequest) as problem:
             raise ChainError(
@@ -94,7 +97,22 @@ class RunFolder:
                 f"the reference in {self.folder} is missing, and {len(orphans)} variants came from it: a new "
                 f"reference would not fit them; restore it, or use another folder"
             )
+        if not self.manifest.exists():
+            self._begin()
         return found
+
+    def key_of(self, item: ChainItem) -> str:
+        """One picture's key: of this run, of what is asked for, and of a picture that was taken away."""
+        before = self._items.get(item.key)
+        names = (f"run-{self._run}", item.key, fingerprint(item.request)[:16])
+        return "/".join((*names, before["sha256"][:16]) if before else names)
+
+    def _begin(self) -> None:
+        """The run's name is on disk before anything is paid under it."""
+        try:
+            self._write_manifest()
+        except OSError as problem:
+            raise AssetError(f"the run folder {self.folder} cannot be used: {problem}") from problem
 
     def _found(self, item: ChainItem) -> GeneratedImage | None:
         entry = self._items.get(item.key)
@@ -136,9 +154,10 @@ class RunFolder:
         name = f"{item.key}{image.extension}"
         path, part = self.folder / name, self.folder / f".{name}.part"
         try:
+            # The bytes first: an entry without them is a picture that somebody took away.
+            write_whole(part, image.data)
             self._items[item.key] = _entry(item, image, name)
             self._write_manifest()
-            write_whole(part, image.data)
             self._name(part, path)
         except OSError as problem:
             raise AssetError(f"{path} could not be written (the picture is paid): {problem}") from problem
@@ -149,7 +168,7 @@ class RunFolder:
         sync_folder(self.folder)
 
     def _write_manifest(self) -> None:
-        record = {"format": _FORMAT, "kind": "character_chain", "items": self._items}
+        record = {"format": _FORMAT, "kind": "character_chain", "run": self._run, "items": self._items}
         write_whole(self.manifest, json.dumps(record, indent=2, ensure_ascii=False).encode())
 
 
