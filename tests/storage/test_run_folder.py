@@ -56,6 +56,23 @@ def test_what_is_kept_is_found(tmp_path: Path) -> None:
         assert run.paid == 38_700_000
 
 
+def test_every_picture_has_a_key(tmp_path: Path) -> None:
+    """A picture's key outlives the process, names this folder alone, and is another once it is taken away."""
+    keys = []
+    for _ in range(2):
+        with RunFolder(tmp_path / "a") as run:
+            run.finished([ITEM])
+            keys.append(run.key_of(ITEM))
+    with RunFolder(tmp_path / "b") as run:
+        run.finished([ITEM])
+        assert run.key_of(ITEM) != keys[0] == keys[1]
+    kept(tmp_path / "a")
+    (tmp_path / "a" / FILE).unlink()
+    with RunFolder(tmp_path / "a") as run:
+        assert run.finished([ITEM]) == {}
+        assert run.key_of(ITEM) != keys[0]
+
+
 class Killed(BaseException):
     """The process ends here."""
 
