@@ -17,6 +17,7 @@ _SHOWN_HEADERS = (
     "x-emulator-fault",
     "x-goog-upload-command",
     "x-goog-upload-offset",
+    "traceparent",
 )
 _LONGEST = 400
 

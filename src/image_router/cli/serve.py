@@ -53,7 +53,7 @@ def serve(host: str, port: int, *, workers: int, open_doors: bool, url: str | No
         )
     settings = load_settings(**arguments)
     try:
-        from image_router.gateway.api import gateway
+        from image_router.gateway.api import worker
         from image_router.gateway.opening import Choices
         from image_router.gateway.serving import Bind, serve
     except ImportError as problem:
@@ -68,7 +68,7 @@ def serve(host: str, port: int, *, workers: int, open_doors: bool, url: str | No
         choices = Choices(open=open_doors, url=url.rstrip("/") if url else None)
         bind = Bind(host=host, port=port, workers=workers, tls_cert=tls_cert, tls_key=tls_key)
         _say(f"{'https' if tls_cert else 'http'}://{host}:{port}", settings, open_doors=open_doors)
-        serve(partial(gateway, choices, **arguments), bind)
+        serve(partial(worker, choices, **arguments), bind)
 
 
 def _emulator(settings: Settings, stack: ExitStack) -> str:

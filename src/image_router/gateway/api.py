@@ -5,11 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Final
 
+from image_router.config import load_settings
 from image_router.gateway import health, openai_api
 from image_router.gateway.app import Entry, Gateway
 from image_router.gateway.opening import Choices, opened
+from image_router.wiring import start_logging
 
 ENTRIES: Final[tuple[Entry, ...]] = (*openai_api.ENTRIES, *health.ENTRIES)
+
+
+def worker(choices: Choices, **settings: Any) -> Gateway:
+    """As `gateway`, in a process of its own, which logs."""
+    start_logging(load_settings(**settings))
+    return gateway(choices, **settings)
 
 
 def gateway(choices: Choices, **settings: Any) -> Gateway:

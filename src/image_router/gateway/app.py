@@ -24,10 +24,12 @@ from starlette.types import Receive, Scope, Send
 from image_router.books import Books
 from image_router.core.errors import ImageRouterError
 from image_router.core.key_permits import allow_admin
+from image_router.core.tracing import TraceContext, traced
 from image_router.engine.router import ImageRouter
 from image_router.gateway import refusals
 from image_router.gateway.callers import Caller, Doorkeeper
 from image_router.gateway.links import Links
+from image_router.gateway.metering import Meter
 from image_router.gateway.surfaces import (
     GOOGLE,
     OPENAI,
@@ -39,6 +41,7 @@ from image_router.gateway.surfaces import (
     problem_of,
 )
 from image_router.storage.key_ring import KeyRing
+from image_router.telemetry.prometheus import PrometheusSink
 
 log = logging.getLogger("image_router.gateway")
 
@@ -65,6 +68,7 @@ class Parts:
     doorkeeper: Doorkeeper
     links: Links
     ring: KeyRing
+    metrics: PrometheusSink
     limits: Limits = field(default_factory=Limits)
     url: str | None = None
     """Address under which clients reach this server; None: as the request's Host says."""
@@ -113,6 +117,8 @@ class Entry:
     public: bool = False
     """Answered without a key, also while the server stops: health and help."""
     admin: bool = False
+    asked: Callable[[Request], bool] | None = None
+    """Whether a request means this entry, where several share method and path; None: whatever is left."""
 
 
 @dataclass(slots=True)
@@ -127,26 +133,33 @@ class Served:
     """The operations of one path as an ASGI application: callers told apart, errors in a surface's words."""
 
     def __init__(self, entries: Sequence[Entry], *, parts: Parts, duty: Duty) -> None:
-        self._entries = {entry.method: entry for entry in entries}
+        self._entries: dict[str, list[Entry]] = {}
+        for entry in sorted(entries, key=lambda entry: entry.asked is None):
+            self._entries.setdefault(entry.method, []).append(entry)
         self._parts, self._duty = parts, duty
-        self._surface = entries[0].surface
+        self._surface, self._route = entries[0].surface, entries[0].path
         if "GET" in self._entries:
             self._entries.setdefault("HEAD", self._entries["GET"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
+        meter = Meter(receive, send)
+        request = Request(scope, meter.receive)
         visit_id = f"gw_{secrets.token_hex(12)}"
         self._duty.under_way += 1
         try:
-            response = await self._answer(request, visit_id)
-            response.headers[REQUEST_ID] = visit_id
-            await response(scope, receive, send)
+            with traced(_trace(request)):
+                response = await self._answer(request, visit_id)
+                response.headers[REQUEST_ID] = visit_id
+                await response(scope, meter.receive, meter.send)
         finally:
             self._duty.under_way -= 1
+            self._parts.router.announce(meter.reading(request.method, self._route))
 
     async def _answer(self, request: Request, visit_id: str) -> Response:
+        surface = self._surface
         try:
             entry = self._entry(request)
+            surface = entry.surface
             caller = await self._caller(request, entry)
             visit = Visit(
                 request=request,
@@ -157,16 +170,17 @@ class Served:
             )
             return await entry.endpoint(visit)
         except Refusal as refusal:
-            return answered(self._surface, refusal.problem)
+            return answered(surface, refusal.problem)
         except ImageRouterError as error:
-            return answered(self._surface, problem_of(error))
+            return answered(surface, problem_of(error))
         except Exception:  # a bug of ours: the client gets a clean 500 with an id, the log gets the trace
             log.exception("request %s failed", visit_id)
-            return answered(self._surface, _bug(visit_id))
+            return answered(surface, _bug(visit_id))
 
     def _entry(self, request: Request) -> Entry:
-        if entry := self._entries.get(request.method):
-            return entry
+        for entry in self._entries.get(request.method, ()):
+            if entry.asked is None or entry.asked(request):
+                return entry
         raise refusals.wrong_method(
             request.method, request.url.path, allowed=", ".join(sorted(self._entries))
         )
@@ -180,6 +194,11 @@ class Served:
         if entry.admin and caller.key is not None:
             allow_admin(caller.key)
         return caller
+
+
+def _trace(request: Request) -> TraceContext | None:
+    parent = request.headers.get("traceparent")
+    return TraceContext.parse(parent, request.headers.get("tracestate")) if parent else None
 
 
 def _bug(visit_id: str) -> Problem:
@@ -239,11 +258,14 @@ async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
     await answered(surface_of(path), refusal.problem)(scope, receive, send)
 
 
+_GOOGLES: Final = ("/v1beta/", "/upload/", "/download/", "/v1/models/", "/v1/files", "/v1/batches")
+
+
 def surface_of(path: str) -> Surface:
     """Whose words to use where no operation is found."""
     if path.startswith("/router/"):
         return ROUTER
-    return GOOGLE if path.startswith(("/v1beta/", "/v1/models/")) else OPENAI
+    return GOOGLE if path.startswith(_GOOGLES) else OPENAI
 
 
 def drain_on_signal(duty: Duty, patience: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 import orjson
@@ -50,7 +51,15 @@ def _catalog(visit: Visit) -> dict[str, Any]:
     return {"ok": True, "checked": checked.isoformat(), "days": age, "stale": age > STALE_DAYS}
 
 
+async def metrics(visit: Visit) -> Response:
+    """For Prometheus, with an admin key as its bearer token."""
+    accepts = visit.request.headers.get("accept", "")
+    body, kind = await asyncio.to_thread(visit.parts.metrics.exposition, accepts)
+    return Response(body, headers={"content-type": kind})
+
+
 ENTRIES: Final = (
     Entry(method="GET", path="/healthz", endpoint=alive, surface=ROUTER, public=True),
     Entry(method="GET", path="/readyz", endpoint=ready, surface=ROUTER, public=True),
+    Entry(method="GET", path="/metrics", endpoint=metrics, surface=ROUTER, admin=True),
 )

@@ -22,7 +22,7 @@ from image_router.gateway.app import Entry, Visit
 from image_router.gateway.converting import Picture, delivered
 from image_router.gateway.openai_asks import Asked, asked_of, of_form
 from image_router.gateway.openai_stream import streamed
-from image_router.gateway.openai_views import encoded, headers_of, images_view
+from image_router.gateway.openai_views import Ending, encoded, headers_of, images_view
 from image_router.gateway.references import sources
 from image_router.gateway.surfaces import JSON, OPENAI
 from image_router.storage.asset_values import asset_id
@@ -68,12 +68,14 @@ async def _answer(visit: Visit, asked: Asked, *, editing: bool = False) -> Respo
         return Response(orjson.dumps(body), media_type=JSON)
     if asked.delivery.stream:
         return streamed(visit, request, asked=asked, editing=editing)
-    result = await visit.router.generate(request, profile=asked.profile, cache=asked.cache)
+    end = Ending()
+    result = await visit.router.generate(request, profile=asked.profile, cache=asked.cache, on_event=end)
     pictures = await _delivered(result, asked)
     both = zip(result.images, pictures, strict=True)
     data = [_entry(visit, image, picture, asked=asked) for image, picture in both]
     view = images_view(result, pictures, delivery=asked.delivery, data=data)
-    return Response(orjson.dumps(view), headers=headers_of(result), media_type=JSON)
+    view["image_router"]["overhead_ms"] = end.overhead_ms
+    return Response(orjson.dumps(view), headers=headers_of(result, end), media_type=JSON)
 
 
 async def _check_delivery(visit: Visit, asked: Asked) -> None:

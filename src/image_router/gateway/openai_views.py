@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pybase64
 
+from image_router.core.events import Event, RequestEnded
 from image_router.core.money import usd_text
 from image_router.core.results import GeneratedImage, ImageResult
 from image_router.core.types import Usage
@@ -76,7 +77,18 @@ def usage_view(usages: Iterable[Usage | None]) -> Json:
     }
 
 
-def headers_of(result: ImageResult) -> Mapping[str, str]:
+class Ending:
+    """A sink that keeps what the end of a request says of our own time."""
+
+    def __init__(self) -> None:
+        self.overhead_ms = 0.0
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RequestEnded):
+            self.overhead_ms = round(event.overhead * 1000, 3)
+
+
+def headers_of(result: ImageResult, end: Ending) -> Mapping[str, str]:
     """What a program wants to know without parsing megabytes."""
     head, decision = result.images[0], result.decision
     return {
@@ -87,5 +99,6 @@ def headers_of(result: ImageResult) -> Mapping[str, str]:
         "x-image-router-cost-usd": usd_text(result.cost),
         "x-image-router-attempts": str(len(result.attempts)),
         "x-image-router-cache": "hit" if all(image.cached for image in result.images) else "miss",
+        "x-image-router-overhead-ms": f"{end.overhead_ms:.3f}",
         "x-image-router-failures": str(len(result.failures)),
     }

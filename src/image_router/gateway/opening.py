@@ -15,6 +15,7 @@ from image_router.gateway.callers import KeyedDoors, OpenDoors
 from image_router.gateway.links import Links
 from image_router.storage.key_ring import KeyRing
 from image_router.storage.secrets import shared_secret
+from image_router.telemetry.prometheus import PrometheusSink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +32,18 @@ class Choices:
 async def opened(choices: Choices, settings: Mapping[str, Any]) -> AsyncIterator[Parts]:
     """The parts, until the server stops. Raises ConfigError and StorageError."""
     known = load_settings(**settings)
-    async with open_books(known) as books, KeyRing(books.db) as ring, ImageRouter(known) as router:
+    metrics = PrometheusSink()
+    async with (
+        open_books(known) as books,
+        KeyRing(books.db) as ring,
+        ImageRouter(known, sinks=[metrics]) as router,
+    ):
         yield Parts(
             router=router,
             books=books,
             doorkeeper=OpenDoors(known.scope) if choices.open else KeyedDoors(ring),
             ring=ring,
+            metrics=metrics,
             links=Links(secret=await shared_secret(books.db, "links")),
             limits=choices.limits,
             url=choices.url,

@@ -10,6 +10,8 @@ from typing import Any
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from image_router.telemetry.prometheus import shared_between_workers
+
 KEEP_ALIVE = 75
 """Seconds an idle connection stays open: longer than the minute most load balancers keep theirs."""
 
@@ -51,5 +53,6 @@ def serve(factory: Callable[[], Any], bind: Bind) -> None:
     if bind.workers == 1:
         uvicorn.Server(config).run()
         return
-    listener = config.bind_socket()
-    Multiprocess(config, sockets=[listener]).run()
+    with shared_between_workers():
+        listener = config.bind_socket()
+        Multiprocess(config, sockets=[listener]).run()
