@@ -168,6 +168,7 @@ def _default(name: str, value: object) -> str:
         "confirm_above": "`1` (dollars)",
         "user_agent": "image-router and its version",
         "model_states": "none",
+        "limits": "see [the gateway](gateway.md#limits-of-a-process)",
     }
     if name in special:
         return special[name]

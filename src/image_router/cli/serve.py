@@ -32,6 +32,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 @setting("--as-of", "as_of", metavar="YYYY-MM-DD", help="Models and prices of that day.")
 @setting("--profile", "profile", help="Policy of requests that name none.")
 @setting("--scope", "scope", help="Who pays in open mode.")
+@setting(
+    "--limits", "limits", metavar="NAME=VALUE,…", help="What one process takes: in_flight=200,bodies=1GiB."
+)
 def serve(host: str, port: int, *, workers: int, open_doors: bool, url: str | None, **arguments: Any) -> None:
     """Serve the router over HTTP, for OpenAI's and Google's clients.
 

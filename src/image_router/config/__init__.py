@@ -3,6 +3,7 @@
 Reads no catalog, rate card or policy: those are facts, not settings.
 """
 
+from image_router.config.limits import Limits
 from image_router.config.sources import FILE_NAME, VARIABLES, load_settings, unknown_variables
 from image_router.config.values import (
     KEY_PAGE,
@@ -18,6 +19,7 @@ __all__ = [
     "FILE_NAME",
     "KEY_PAGE",
     "VARIABLES",
+    "Limits",
     "LogFormat",
     "LogLevel",
     "ProjectKey",

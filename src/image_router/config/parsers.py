@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from image_router.config.limits import limits
 from image_router.config.projects import projects
 from image_router.config.values import LogFormat, LogLevel, ProviderName, Secret
 from image_router.core.brevity import Compress
@@ -193,4 +194,5 @@ PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "log_level": _member_of(LogLevel),
     "log_prompts": _flag,
     "user_agent": _header,
+    "limits": limits,
 }

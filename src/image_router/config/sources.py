@@ -54,6 +54,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "log_level": ("IMAGE_ROUTER_LOG_LEVEL",),
         "log_prompts": ("IMAGE_ROUTER_LOG_PROMPTS",),
         "user_agent": ("IMAGE_ROUTER_USER_AGENT",),
+        "limits": ("IMAGE_ROUTER_LIMITS",),
     }
 )
 """Field → environment variables, the first that is set wins. Google's own names are read in the order of

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from image_router._version import __version__
+from image_router.config.limits import Limits
 from image_router.core.brevity import Compress
 from image_router.core.catalog import ModelState
 from image_router.core.errors import ConfigError
@@ -159,6 +160,8 @@ class Settings:
     """Prompts stand in the log. Keys and pictures never do."""
     user_agent: str = f"image-router/{__version__}"
     """Sent with every call to the provider; google-genai adds its own name behind it."""
+    limits: Limits = field(default_factory=Limits)
+    """What the gateway takes from a stranger; docs/gateway.md lists them."""
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     """Field → where its value came from; fields left at their default are absent."""
 

@@ -22,6 +22,7 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from image_router.books import Books
+from image_router.config import Limits
 from image_router.core.errors import ImageRouterError
 from image_router.core.key_permits import allow_admin
 from image_router.core.tracing import TraceContext, traced
@@ -46,17 +47,6 @@ from image_router.telemetry.prometheus import PrometheusSink
 log = logging.getLogger("image_router.gateway")
 
 REQUEST_ID: Final = "x-request-id"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What the gateway takes; sizes in bytes, times in seconds."""
-
-    json_body: int = 128 << 20
-    """References travel as base64 in JSON: 14 of 7 MB each."""
-    form_body: int = 128 << 20
-    drain: float = 120.0
-    """How long requests under way may take after a stop was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from image_router.aio import ImageRouter
 from image_router.books import open_books
 from image_router.config import load_settings
-from image_router.gateway.app import Limits, Parts
+from image_router.gateway.app import Parts
 from image_router.gateway.callers import KeyedDoors, OpenDoors
 from image_router.gateway.links import Links
 from image_router.storage.key_ring import KeyRing
@@ -24,7 +24,6 @@ class Choices:
 
     open: bool = False
     """Nobody needs a key."""
-    limits: Limits = field(default_factory=Limits)
     url: str | None = None
 
 
@@ -45,6 +44,6 @@ async def opened(choices: Choices, settings: Mapping[str, Any]) -> AsyncIterator
             ring=ring,
             metrics=metrics,
             links=Links(secret=await shared_secret(books.db, "links")),
-            limits=choices.limits,
+            limits=known.limits,
             url=choices.url,
         )
