@@ -21,6 +21,7 @@ from image_router.storage.asset_tables import asset_blobs
 from image_router.storage.assets import Assets
 from image_router.storage.blobs import BLOBS, LANDING, TRASH, BlobFault, Fault
 from image_router.storage.database import Transaction
+from image_router.storage.jobs_rows import forget_jobs
 from image_router.storage.landing import NOTE
 from image_router.storage.objects import Listed, now_micros
 
@@ -111,7 +112,7 @@ class Keeper:
         await self._delete(removed.digests)
 
     async def forget(self, scope: str) -> Forgotten:
-        """Erase the prompts, pictures, thumbnails and lineage of a scope and all below it.
+        """Erase the prompts, pictures, thumbnails, lineage and jobs of a scope and all below it.
 
         What was paid stays in the ledger, and finished keys stay finished. Pictures under way while this runs
         are not erased. Calling it again finishes what was interrupted.
@@ -121,8 +122,14 @@ class Keeper:
             count += len(found.assets)
             digests |= found.digests
         works = await self._db.write(lambda tx: removing.forget_work(tx, scope, before=before))
+        digests |= await self._db.write(lambda tx: forget_jobs(tx, scope, before=before))
         deleted = [await self._delete(page) for page in _slices(digests)]
         return Forgotten(assets=count, works=works, blobs=sum(len(page) for page in deleted))
+
+    async def let_go(self, digests: Collection[str]) -> None:
+        """Delete now what of these nobody needs any more."""
+        for page in _slices(digests):
+            await self._delete(page)
 
     async def check(self, *, deep: bool = False) -> AsyncIterator[Damage]:
         """Blobs that are missing; `deep` reads and checks every one of them."""

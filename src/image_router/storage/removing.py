@@ -14,6 +14,7 @@ from sqlalchemy import delete, select, update
 from image_router.core.budget import SECOND, Micros
 from image_router.storage.asset_tables import asset_blobs, asset_parents, assets, cached_images, under, works
 from image_router.storage.database import Transaction
+from image_router.storage.jobs_rows import needed_by_jobs
 from image_router.storage.storing_rules import StoringRule, rule_for
 
 AT_ONCE: Final = 200
@@ -93,6 +94,6 @@ def forget_work(tx: Transaction, scope: str, *, before: Micros) -> int:
 
 
 def referenced(tx: Transaction, digests: Collection[str]) -> frozenset[str]:
-    """Which of some digests an asset still needs."""
+    """Which of some digests an asset or a job still needs."""
     wanted = select(asset_blobs.c.digest).where(asset_blobs.c.digest.in_(digests)).distinct()
-    return frozenset(tx.connection.execute(wanted).scalars())
+    return frozenset(tx.connection.execute(wanted).scalars()) | needed_by_jobs(tx, digests)

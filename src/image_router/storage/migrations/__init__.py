@@ -20,6 +20,7 @@ from image_router.storage.migrations import (
     m0003_traffic,
     m0004_router_keys,
     m0005_secrets,
+    m0006_jobs,
 )
 
 
@@ -34,7 +35,7 @@ class Migration:
 
 ALL: Final = tuple(
     Migration(number=module.NUMBER, name=module.NAME, statements=module.STATEMENTS)
-    for module in (m0001_ledger, m0002_assets, m0003_traffic, m0004_router_keys, m0005_secrets)
+    for module in (m0001_ledger, m0002_assets, m0003_traffic, m0004_router_keys, m0005_secrets, m0006_jobs)
 )
 
 _WORDS: Final = {
