@@ -9,8 +9,8 @@ from fractions import Fraction
 from typing import Final
 from xml.sax.saxutils import escape
 
-from image_router.cli.palette import LIGHT, TITLE
 from image_router.core.economics import Projection, usd
+from image_router.core.palette import LIGHT, TITLE
 
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _INK, _FAINT, _PAPER = "#1d1d22", "#63636e", "#ffffff"

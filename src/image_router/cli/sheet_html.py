@@ -11,9 +11,9 @@ from typing import Final
 
 from PIL import Image
 
-from image_router.cli.palette import DARK, LIGHT, TITLE
 from image_router.cli.sheet import BILL_COLUMNS, Card, Sheet, amount_of
 from image_router.core.money import show_usd
+from image_router.core.palette import DARK, LIGHT, TITLE
 
 _STYLE: Final = Path(__file__).parents[1] / "data" / "pages" / "contact_sheet.css"
 _THUMBNAIL = (640, 640)

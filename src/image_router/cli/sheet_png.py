@@ -11,9 +11,9 @@ from font_roboto import Roboto, RobotoBold
 from PIL import Image, ImageDraw, ImageFont
 from PIL.ImageFont import FreeTypeFont
 
-from image_router.cli.palette import LIGHT, TITLE
 from image_router.cli.sheet import BILL_COLUMNS, Card, Sheet, amount_of
 from image_router.core.money import show_usd
+from image_router.core.palette import LIGHT, TITLE
 
 Point: TypeAlias = tuple[int, int]
 

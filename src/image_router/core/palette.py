@@ -1,4 +1,4 @@
-"""One colour for each tier, the same in charts, the contact sheet and the terminal."""
+"""One colour for each tier, the same on pages, in charts, on the contact sheet and in the terminal."""
 
 from typing import Final
 
