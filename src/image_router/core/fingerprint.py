@@ -93,9 +93,14 @@ def _shortening(candidate: Candidate, step: Compression | None) -> dict[str, Any
     return {"compressed": [step.model.id, step.target]}
 
 
-def request_fingerprint(request: ImageRequest, *, profile: str | None = None) -> str:
-    """What the caller asked for under a key: every field except NOT_THE_WORK, and the profile's name."""
-    return _digest({"kind": "work 1", "request": _shape(request, without=NOT_THE_WORK), "profile": profile})
+def request_fingerprint(request: ImageRequest, *, profile: str | None = None, body: str | None = None) -> str:
+    """What the caller asked for under a key: every field except NOT_THE_WORK, and the profile's name.
+
+    `body` is the sha256 of a body that is sent as the caller wrote it.
+    """
+    written = {} if body is None else {"body": body}
+    shape = _shape(request, without=NOT_THE_WORK)
+    return _digest({"kind": "work 1", "request": shape, "profile": profile, **written})
 
 
 def normalised(words: str) -> str:

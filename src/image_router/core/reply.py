@@ -5,6 +5,7 @@ Wire modules make it, engine/media adds what the bytes say, core/outcome judges 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -84,6 +85,15 @@ class TransportFault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RawAnswer:
+    """An answer as it came, for callers who get the very bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """Everything one call brought back. `error` and `fault` exclude parts."""
 
@@ -103,6 +113,8 @@ class Reply:
     fault: TransportFault | None = None
     elapsed: float = 0.0
     """Seconds."""
+    raw: RawAnswer | None = None
+    """Only of a call whose body was passed on as it came, if its answer is whole."""
 
     @property
     def images(self) -> tuple[ReplyImage, ...]:

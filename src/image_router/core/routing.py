@@ -153,7 +153,7 @@ def _pinned_model(request: ImageRequest, asked: str, world: World) -> _Shortlist
         known = ", ".join(sorted(world.catalog.models))
         raise InvalidRequest(f"model {asked!r} is not in the catalog; it knows {known}")
     pinned = model
-    model, warnings = _alive(request, pinned, world)
+    model, warnings = living(pinned, world, retired=request.retired)
     tier, thinking = _use_of(pinned, model, world)
     aside = tuple(
         Dropped(
@@ -183,8 +183,11 @@ def _use_of(pinned: Model, served: Model, world: World) -> tuple[Tier | None, Th
     return (tiers[0] if tiers else None), None
 
 
-def _alive(request: ImageRequest, model: Model, world: World) -> tuple[Model, tuple[str, ...]]:
-    """The pinned model, or its successor with a warning where the request allows a substitute."""
+def living(model: Model, world: World, *, retired: RetiredPolicy) -> tuple[Model, tuple[str, ...]]:
+    """The pinned model, or its successor with a warning where a substitute is allowed.
+
+    Raises ModelRetired, and InvalidRequest for a model that is not yet released.
+    """
     state, day = world.catalog.state(model.id, world.day), world.day
     if state.serves:
         return model, ()
@@ -192,7 +195,7 @@ def _alive(request: ImageRequest, model: Model, world: World) -> tuple[Model, tu
     if state is ModelState.UNRELEASED:
         other = f"; use {successor.id}" if successor else ""
         raise InvalidRequest(f"model {model.id} is released on {model.life.released}, after {day}{other}")
-    if successor is None or request.retired is not RetiredPolicy.SUBSTITUTE:
+    if successor is None or retired is not RetiredPolicy.SUBSTITUTE:
         raise _retired(model, state, successor, day)
     return successor, (f"{model.id} is {state} on {day}: {successor.id} serves instead",)
 

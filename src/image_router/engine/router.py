@@ -27,6 +27,7 @@ from image_router.core.errors import (
 from image_router.core.events import Sink
 from image_router.core.failover import Plan
 from image_router.core.rates import Quote, card_on
+from image_router.core.relaying import as_written
 from image_router.core.results import GeneratedImage, ImageResult
 from image_router.core.storing import CacheMode, wanted_of_cache
 from image_router.core.types import Conversation, ImageRequest, Lane, OnAmbiguous
@@ -38,6 +39,7 @@ from image_router.engine.door import Door
 from image_router.engine.easing import Patience, eased
 from image_router.engine.making import AT_ONCE, Order, Workshop, cache_asked, came, hand_out, known_of, make
 from image_router.engine.parts import Parts, Staff
+from image_router.engine.relaying import Parcel, ParcelDoor
 from image_router.engine.requests import References, ReferenceSource, each_source
 from image_router.engine.sharing import Terms
 from image_router.engine.shelf import Shelf, Turn, Wish
@@ -155,8 +157,30 @@ class ImageRouter(Decider):
             turn.result = await self._let_in(order, await self._workshop(announce, watch))
         return turn.result
 
-    async def _let_in(self, order: Order, shop: Workshop) -> ImageResult:
-        missing = len(order.missing)
+    async def relay(self, parcel: Parcel, *, on_event: Sink | None = None) -> ImageResult:
+        """Pass a body on to the one model it was written for, by the same rules as any other request.
+
+        Never from the cache, never rewritten, never on another model. Raises as `generate` does; whatever
+        comes, `parcel.answer` is what the provider answered, if it did.
+        """
+        announce, request = self._parts.announce.also(on_event), parcel.request
+        with watched(self._parts.new_id(), announce, clock=self._parts.clock) as watch:
+            watch.request = request
+            self._allow_spending(request)
+            async with self.shelf.turn(parcel.wish(watch.request_id, self._parts.wait_for_key)) as turn:
+                if turn.finished is not None:
+                    return hand_out(turn.finished, announce, watch=watch)
+                watch.decision = self._customer.allowed(as_written(request, parcel.written, self.world()))
+                order = parcel.order(turn, watch.decision, plan=self._plan(request, None))
+                order = replace(order, wait_for_budget=self._parts.wait_for_budget)
+                self._parts.approve(order.decision)
+                shop = await self._workshop(announce, watch)
+                shop = replace(shop, door=ParcelDoor(shop.door, parcel))
+                turn.result = await self._let_in(order, shop, each=parcel.written.images)
+            return turn.result
+
+    async def _let_in(self, order: Order, shop: Workshop, *, each: int = 1) -> ImageResult:
+        missing = len(order.missing) * each
         ceiling = order.decision.ceiling if missing else 0
         async with self._customer.let_in(images=missing, ceiling=ceiling) as entry:
             result = await make(order, shop)

@@ -54,7 +54,7 @@ async def send(run: Run, shot: Shot, *, passage: Passage) -> Taken:
     """
     job, tools, step = run.job, run.tools, shot.step
     call = await asyncio.to_thread(call_for, job.decision.request, step.candidate, rewrites=step.rewrites)
-    shot.at_risk = _ceiling(call, tools.card)
+    shot.at_risk = _ceiling(shot, call, tools.card)
     await tools.account.sent(
         index=job.index, number=shot.number, candidate=step.candidate, at_risk=shot.at_risk
     )
@@ -186,8 +186,11 @@ def _priced(run: Run, shot: Shot, call: Call, outcome: Outcome) -> Attempt:
     )
 
 
-def _ceiling(call: Call, card: RateCard) -> Nanos:
-    """The most one call for one image may cost."""
+def _ceiling(shot: Shot, call: Call, card: RateCard) -> Nanos:
+    """The most one call for one image may cost: as quoted, unless what is sent was rewritten since."""
+    quoted = shot.step.candidate.quote
+    if not shot.step.rewrites:
+        return quoted.ceiling // quoted.images
     return quote(call.request, call.model, parameters=call.parameters, card=card).ceiling // call.request.n
 
 
@@ -195,7 +198,8 @@ def _image(job: Job, answer: _Answer, picture: ReplyImage) -> GeneratedImage:
     candidate, outcome, facts = answer.shot.step.candidate, answer.outcome, picture.facts
     if facts is None:
         raise AssertionError("an image outcome has inspected bytes")
-    talks = answer.call.model.dialect is Dialect.GENERATE_CONTENT
+    # Of a body that was passed on unread, the turns before are not known.
+    talks = answer.call.model.dialect is Dialect.GENERATE_CONTENT and answer.reply.raw is None
     return GeneratedImage(
         data=picture.data,
         media_type=facts.media_type,

@@ -28,6 +28,8 @@ class Wish:
     request_id: str
     wait: float
     """Seconds to wait for another who is at the same key."""
+    body: str | None = None
+    """sha256 of the body that is sent as it came; None: one is made of the request."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -230,7 +230,7 @@ def _work(wish: Wish) -> Work:
     return Work(
         scope=request.scope,
         key=request.key or "",
-        fingerprint=request_fingerprint(request, profile=wish.profile),
+        fingerprint=request_fingerprint(request, profile=wish.profile, body=wish.body),
     )
 
 

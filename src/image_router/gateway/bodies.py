@@ -40,6 +40,14 @@ async def read(request: Request, *, limit: int) -> bytes:
         chunks.append(chunk)
 
 
+def idempotency_key(request: Request) -> str | None:
+    """The Idempotency-Key of a request. Raises Refusal for one that is empty or too long."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= 255:
+        raise refusals.malformed(f"Idempotency-Key has {len(key)} characters; 1 to 255 are taken")
+    return key
+
+
 async def read_json(request: Request, *, limit: int) -> dict[str, Any]:
     """The body as a JSON object."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
-from starlette.requests import Request
 from starlette.responses import Response
 
 from image_router.core.catalog import Model, ModelState
@@ -94,7 +93,7 @@ async def _check_delivery(visit: Visit, asked: Asked) -> None:
 
 async def _request(visit: Visit, asked: Asked, *, editing: bool) -> ImageRequest:
     references = await sources(visit, asked.references)
-    fields = {**visit.terms(asked.scope), **asked.fields, "key": _key(visit.request)}
+    fields = {**visit.terms(asked.scope), **asked.fields, "key": bodies.idempotency_key(visit.request)}
     _check_model(visit, fields.get("model"))
     if not editing:
         return await visit.router.request(asked.prompt, references=references, **fields)
@@ -109,13 +108,6 @@ def _check_model(visit: Visit, name: str | None) -> None:
         visit.router.world().catalog.resolve(name)
     except InvalidRequest as error:
         raise refusals.no_model(f"{error}; {_NO_MODEL}") from None
-
-
-def _key(request: Request) -> str | None:
-    key = request.headers.get("idempotency-key")
-    if key is not None and not 0 < len(key) <= 255:
-        raise refusals.malformed(f"Idempotency-Key has {len(key)} characters; 1 to 255 are taken")
-    return key
 
 
 async def _delivered(result: ImageResult, asked: Asked) -> list[Picture]:

@@ -5,13 +5,14 @@ A provider never raises for what the network or the API does: it returns a Reply
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from image_router.core.catalog import Model
 from image_router.core.decision import Parameters
-from image_router.core.reply import ApiError, Reply
+from image_router.core.reply import ApiError, RawAnswer, Reply
 from image_router.core.text_calls import TextCall
 from image_router.core.types import ImageRequest, Lane
 
@@ -26,6 +27,17 @@ class Call:
     max_output_tokens: int | None
     """None for a model priced per image."""
     lane: Lane = Lane.INTERACTIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A body that is passed on as it came."""
+
+    path: str
+    """Below the API's version, with its query, such as models/gemini-3-pro-image:generateContent."""
+    body: bytes = field(repr=False)
+    listener: Callable[[RawAnswer], None] | None = field(default=None, repr=False)
+    """Hears each piece of an answer of status 200 when it comes; None: nobody waits for pieces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,4 +92,13 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Close connections."""
+        ...
+
+
+@runtime_checkable
+class Relays(Protocol):
+    """A provider that can also pass on what somebody else wrote."""
+
+    async def relay(self, letter: Letter, model: Model, *, timeout: float) -> Reply:
+        """Send the letter once, as it is, to one of its model's methods. Raises nothing the network does."""
         ...

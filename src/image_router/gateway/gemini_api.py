@@ -1,0 +1,92 @@
+"""Google's own API (https://ai.google.dev/api, 2026-11-22): for its clients, by base URL alone."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from image_router.core.types import ImageRequest
+from image_router.gateway import bodies, gemini_bodies, gemini_targets, refusals
+from image_router.gateway.app import Entry, Visit
+from image_router.gateway.gemini_relay import parcel_of, passed_on
+from image_router.gateway.gemini_targets import target
+from image_router.gateway.surfaces import GOOGLE
+
+_QUERY: Final = frozenset({"alt", "key", "prettyPrint", "$prettyPrint"})
+_SCOPE: Final = "x-image-router-scope"
+
+
+async def model_method(visit: Visit) -> Response:
+    """POST /v1beta/models/{name}:{method}."""
+    name, _, method = visit.request.path_params["name"].rpartition(":")
+    handler = _HANDLERS.get(method)
+    if handler is None or not name:
+        known = ", ".join(_HANDLERS)
+        raise refusals.absent(f"models/{name or method} has no method {method!r} here; there are {known}")
+    _check_query(visit.request)
+    return await handler(visit, name, method)
+
+
+def _check_query(request: Request) -> None:
+    """A partial answer would hide what it cost."""
+    for name in request.query_params:
+        if name not in _QUERY:
+            raise refusals.malformed(f"query parameter {name!r} is not taken here; leave it out", param=name)
+
+
+async def _generated(visit: Visit, name: str, method: str) -> Response:
+    body = await bodies.read(visit.request, limit=visit.parts.limits.json_body)
+    message = gemini_bodies.parsed(body)
+    request = await _asked(visit, message)
+    meant = target(visit, name, retired=request.retired)
+    parcel = await parcel_of(visit, request, meant, method=method, message=message, body=body)
+    return await passed_on(visit, parcel, meant)
+
+
+async def _asked(visit: Visit, message: gemini_bodies.Json) -> ImageRequest:
+    """Who pays, under which key, and what becomes of retired models."""
+    return await visit.router.request(
+        gemini_bodies.last_words(message),
+        key=bodies.idempotency_key(visit.request),
+        **visit.terms(visit.request.headers.get(_SCOPE)),
+    )
+
+
+_HANDLERS: Final[Mapping[str, Callable[[Visit, str, str], Awaitable[Response]]]] = {
+    "generateContent": _generated,
+    "predict": _generated,
+}
+
+
+def _of_google(request: Request) -> bool:
+    """Whether the caller shows its key as Google's clients do; OpenAI's list has the same address."""
+    return "x-goog-api-key" in request.headers or "key" in request.query_params
+
+
+def _entries() -> list[Entry]:
+    entries = []
+    for root, asked in (("/v1beta", None), ("/v1", _of_google)):
+        entries += [
+            Entry(
+                method="GET",
+                path=f"{root}/models",
+                endpoint=gemini_targets.listed,
+                surface=GOOGLE,
+                asked=asked,
+            ),
+            Entry(
+                method="GET",
+                path=f"{root}/models/{{name}}",
+                endpoint=gemini_targets.shown,
+                surface=GOOGLE,
+                asked=asked,
+            ),
+            Entry(method="POST", path=f"{root}/models/{{name}}", endpoint=model_method, surface=GOOGLE),
+        ]
+    return entries
+
+
+ENTRIES: Final = tuple(_entries())

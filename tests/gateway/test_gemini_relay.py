@@ -1,0 +1,254 @@
+"""Requests for one model pass through as they are, within keys, budgets and books."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway.conftest import DAY, Site, started
+from gateway.gemini_tap import Tap
+from image_router.books import open_books
+from image_router.core.money import parse_usd
+from image_router.core.router_keys import KeyRules
+from image_router.core.types import RetiredPolicy, Size, Tier
+from image_router.gateway.api import gateway
+from image_router.gateway.opening import Choices
+from image_router.storage.budgets import Budgets
+from image_router.storage.router_keys import RouterKeys
+from image_router.testing import emulated
+
+PRO = "gemini-3-pro-image"
+ASK = b'{ "contents": [{"role": "user",\n "parts": [{"text": "a red fox"}]}] ,"generationConfig":{ } }'
+
+
+def tapped(home: Path, stack: ExitStack, *, day: str = DAY, keyed: bool = False) -> tuple[Site, Tap]:
+    """A gateway whose every exchange with the emulator is recorded."""
+    emulator = stack.enter_context(emulated(as_of=day))
+    tap = Tap(emulator.url)
+    upstream = started(tap.app, stack)
+    settings = {"home": home, "offline": True, "emulator_url": upstream, "as_of": day}
+    url = started(partial(gateway, Choices(open=not keyed), **settings), stack)
+    return Site(url=url, emulator=emulator, home=home), tap
+
+
+@pytest.fixture
+def wired(tmp_path: Path) -> Iterator[tuple[Site, Tap]]:
+    with ExitStack() as stack:
+        yield tapped(tmp_path / "home", stack)
+
+
+async def posted(url: str, body: Any, **headers: str) -> tuple[int, bytes, Any]:
+    """Status, body and headers of a POST; other than bytes are sent as JSON."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"content-type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}
+    async with aiohttp.ClientSession() as session, session.post(url, data=data, headers=headers) as reply:
+        return reply.status, await reply.read(), reply.headers
+
+
+async def spent(site: Site) -> int:
+    """All that the ledger has, in nano-dollars."""
+    async with open_books(home=site.home, offline=True) as books:
+        return sum(line.spent for line in await books.statement([]))
+
+
+async def test_both_bodies_pass_byte_for_byte(wired) -> None:
+    """What the provider gets is what was sent, and its answer comes back as it was; only the key changes."""
+    site, tap = wired
+    status, body, headers = await posted(
+        f"{site.url}/v1beta/models/{PRO}:generateContent", ASK, x_goog_api_key="mine"
+    )
+    assert (status, body) == (200, tap.last.answered)
+    assert tap.last.asked == ASK
+    assert tap.last.target == f"/v1beta/models/{PRO}:generateContent"
+    assert tap.last.key != "mine"
+    assert headers["x-image-router-model"] == PRO
+    assert headers["x-image-router-cache"] == "bypass"
+
+
+async def test_the_ledger_has_what_the_provider_bills(wired) -> None:
+    """Hold, send, settle from the reply's usage: equal to the nano-dollar, the header says the same."""
+    site, _ = wired
+    _, _, headers = await posted(f"{site.url}/v1beta/models/{PRO}:generateContent", ASK)
+    bill = site.emulator.bill().total
+    assert await spent(site) == bill > 0
+    assert parse_usd(headers["x-image-router-cost-usd"], name="cost") == bill
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [("image_safety", 200), ("prompt_blocked", 200), ("invalid_argument", 400), ("text_instead", 200)],
+)
+async def test_what_is_no_picture_passes_too(wired, fault, status) -> None:
+    """Refusals and errors reach the client in the provider's own words, after one call."""
+    site, tap = wired
+    site.emulator.faults.add(fault)
+    got, body, headers = await posted(f"{site.url}/v1beta/models/{PRO}:generateContent", ASK)
+    assert (got, body) == (status, tap.last.answered)
+    assert len(tap.exchanges) == 1
+    assert headers["x-image-router-error"]
+    assert await spent(site) == site.emulator.bill().total
+
+
+async def test_budgets_do_not_leak(wired) -> None:
+    """A cap below the ceiling refuses with Google's 429 before anything is sent."""
+    site, tap = wired
+    async with open_books(home=site.home, offline=True) as books:
+        await Budgets(books.db).set("default", who="ann", total=parse_usd("0.10", name="cap"))
+    status, body, _ = await posted(f"{site.url}/v1beta/models/{PRO}:generateContent", ASK)
+    error = json.loads(body)["error"]
+    assert (status, error["status"]) == (429, "RESOURCE_EXHAUSTED")
+    assert error["details"][0]["reason"] == "BUDGET_EXCEEDED"
+    assert tap.exchanges == []
+
+
+async def test_free_failures_are_tried_again_and_paid_ones_are_not(wired) -> None:
+    """Overload costs nothing: another try; an answer without a picture was paid: it is the answer."""
+    site, tap = wired
+    site.emulator.faults.add("overloaded", times=1)
+    status, _, headers = await posted(f"{site.url}/v1beta/models/{PRO}:generateContent", ASK)
+    assert (status, len(tap.exchanges)) == (200, 2)
+    assert headers["x-image-router-attempts"] == "2"
+    site.emulator.faults.add("image_tokens_without_image", times=1)
+    assert (await posted(f"{site.url}/v1beta/models/{PRO}:generateContent", ASK))[0] == 200
+    assert len(tap.exchanges) == 3
+
+
+async def test_a_lost_answer_is_a_504_and_counts_as_unknown(site) -> None:
+    """It may have been billed: it is not sent again, and the hold becomes an unknown of its ceiling."""
+    site.emulator.faults.add("drop_after", times=1)
+    status, body, _ = await posted(f"{site.url}/v1beta/models/{PRO}:generateContent", ASK)
+    assert (status, json.loads(body)["error"]["status"]) == (504, "DEADLINE_EXCEEDED")
+    async with open_books(home=site.home, offline=True) as books:
+        (unknown,) = await books.unknowns()
+    assert unknown.at_risk >= site.emulator.bill().total
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "words"),
+    [
+        ("gemini-3-pro-image-preview", "generateContent", f"use {PRO}"),
+        ("gemini-2.5-flash", "generateContent", "auto, a tier"),
+        ("no-such-model", "generateContent", "auto, a tier"),
+        (PRO, "predict", "not supported for predict"),
+        (PRO, "embedContent", "no method 'embedContent'"),
+    ],
+)
+async def test_what_is_not_served_is_a_404_with_the_way_out(wired, model, method, words) -> None:
+    """Retired ids name their successor, others what is served; nothing is sent."""
+    site, tap = wired
+    status, body, _ = await posted(f"{site.url}/v1beta/models/{model}:{method}", ASK)
+    error = json.loads(body)["error"]
+    assert (status, error["status"]) == (404, "NOT_FOUND")
+    assert words in error["message"]
+    assert tap.exchanges == []
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"cachedContent": "cachedContents/a"},
+        {"serviceTier": "priority"},
+        {"generationConfig": {}, "generation_config": {"imageConfig": {"imageSize": "4K"}}},
+    ],
+)
+async def test_what_would_be_paid_by_unknown_rules_is_refused(wired, extra) -> None:
+    """A 400 names the field; nothing is sent."""
+    site, tap = wired
+    status, _, _ = await posted(
+        f"{site.url}/v1beta/models/{PRO}:generateContent", {**json.loads(ASK), **extra}
+    )
+    assert status == 400
+    assert tap.exchanges == []
+
+
+async def test_the_same_key_is_paid_once(wired) -> None:
+    """The stored picture comes again in Google's shape and a header says so; another body is a 422."""
+    site, tap = wired
+    url = f"{site.url}/v1beta/models/{PRO}:generateContent"
+    _, first, _ = await posted(url, ASK, idempotency_key="k1")
+    _, again, headers = await posted(url, ASK, idempotency_key="k1")
+    assert len(tap.exchanges) == 1
+    assert headers["x-image-router-replayed"] == "rebuilt"
+    assert picture(again) == picture(first)
+    status, _, _ = await posted(url, ASK.replace(b"fox", b"bear"), idempotency_key="k1")
+    assert status == 422
+
+
+def picture(body: bytes) -> str:
+    """The base64 of an answer's only picture."""
+    parts = json.loads(body)["candidates"][0]["content"]["parts"]
+    (data,) = [part["inlineData"]["data"] for part in parts if "inlineData" in part]
+    return data
+
+
+async def test_predict_passes_and_every_picture_is_paid(tmp_path) -> None:
+    """On a day of Imagen, :predict of three pictures costs three; four are held where none are named."""
+    with ExitStack() as stack:
+        site, tap = tapped(tmp_path / "home", stack, day="2026-04-09")
+        url = f"{site.url}/v1beta/models/imagen-4.0-generate-001:predict"
+        ask = {"instances": [{"prompt": "a fox"}], "parameters": {"sampleCount": 3}}
+        status, body, headers = await posted(url, ask)
+        assert (status, body) == (200, tap.last.answered)
+        assert len(json.loads(body)["predictions"]) == 3
+        assert headers["x-image-router-quote-usd"] == headers["x-image-router-cost-usd"] == "0.12"
+        assert await spent(site) == site.emulator.bill().total == 120_000_000
+
+
+async def key_of(site: Site, **rules: Any) -> str:
+    async with open_books(home=site.home, offline=True) as books:
+        made = await RouterKeys(books.db).create(
+            KeyRules(**{"name": "ci", "scope": "acme", **rules}), who="ann"
+        )
+        return made.secret.text
+
+
+@pytest.mark.parametrize(
+    ("rules", "status"),
+    [
+        ({}, 200),
+        ({"models": frozenset({"gemini-nano-banana-2.1"})}, 403),
+        ({"max_size": Size.K1}, 403),
+        ({"tiers": frozenset({Tier.NANO_BANANA})}, 403),
+    ],
+)
+async def test_a_keys_rules_hold(tmp_path, rules, status) -> None:
+    """Scope, models and size of the key count, as they do elsewhere."""
+    with ExitStack() as stack:
+        site, tap = tapped(tmp_path / "home", stack, keyed=True)
+        secret = await key_of(site, **rules)
+        ask = {**json.loads(ASK), "generationConfig": {"imageConfig": {"image_size": "2K"}}}
+        got, _, _ = await posted(
+            f"{site.url}/v1beta/models/{PRO}:generateContent", ask, x_goog_api_key=secret
+        )
+        assert got == status
+        assert len(tap.exchanges) == (status == 200)
+
+
+async def test_a_retired_id_is_substituted_where_the_key_says_so(tmp_path) -> None:
+    """The successor's address is called, and a header says what was done."""
+    with ExitStack() as stack:
+        site, tap = tapped(tmp_path / "home", stack, keyed=True)
+        secret = await key_of(site, retired=RetiredPolicy.SUBSTITUTE)
+        old = "gemini-3-pro-image-preview"
+        url = f"{site.url}/v1beta/models/{old}:generateContent?key={secret}"
+        status, _, headers = await posted(url, ASK)
+        assert status == 200
+        assert headers["x-image-router-substituted"] == f"{old} -> {PRO}"
+        assert tap.last.target == f"/v1beta/models/{PRO}:generateContent"
+
+
+async def test_without_a_key_it_is_googles_401(tmp_path) -> None:
+    """UNAUTHENTICATED, with an ErrorInfo."""
+    with ExitStack() as stack:
+        site, _ = tapped(tmp_path / "home", stack, keyed=True)
+        status, body, _ = await posted(f"{site.url}/v1beta/models/{PRO}:generateContent", ASK)
+        error = json.loads(body)["error"]
+        assert (status, error["status"]) == (401, "UNAUTHENTICATED")
+        assert error["details"][0]["@type"].endswith("ErrorInfo")
