@@ -24,6 +24,7 @@ from image_router.storage.database import Transaction
 from image_router.storage.jobs_rows import forget_jobs
 from image_router.storage.landing import NOTE
 from image_router.storage.objects import Listed, now_micros
+from image_router.storage.webhooks import forget_notices
 
 GRACE: Final = 86_400.0
 """Seconds a blob stays after nobody refers to it: time to restore yesterday's database beside it."""
@@ -123,6 +124,7 @@ class Keeper:
             digests |= found.digests
         works = await self._db.write(lambda tx: removing.forget_work(tx, scope, before=before))
         digests |= await self._db.write(lambda tx: forget_jobs(tx, scope, before=before))
+        await self._db.write(lambda tx: forget_notices(tx, scope, before=before))
         deleted = [await self._delete(page) for page in _slices(digests)]
         return Forgotten(assets=count, works=works, blobs=sum(len(page) for page in deleted))
 

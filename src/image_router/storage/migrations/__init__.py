@@ -21,6 +21,7 @@ from image_router.storage.migrations import (
     m0004_router_keys,
     m0005_secrets,
     m0006_jobs,
+    m0007_webhooks,
 )
 
 
@@ -35,7 +36,15 @@ class Migration:
 
 ALL: Final = tuple(
     Migration(number=module.NUMBER, name=module.NAME, statements=module.STATEMENTS)
-    for module in (m0001_ledger, m0002_assets, m0003_traffic, m0004_router_keys, m0005_secrets, m0006_jobs)
+    for module in (
+        m0001_ledger,
+        m0002_assets,
+        m0003_traffic,
+        m0004_router_keys,
+        m0005_secrets,
+        m0006_jobs,
+        m0007_webhooks,
+    )
 )
 
 _WORDS: Final = {

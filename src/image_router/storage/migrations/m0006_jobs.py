@@ -11,7 +11,8 @@ STATEMENTS = (
         terms TEXT NOT NULL, images INTEGER NOT NULL, done INTEGER NOT NULL, failed INTEGER NOT NULL,
         request_id TEXT, cost BIGINT, result {bytes}, problem TEXT, cancel_asked BOOLEAN NOT NULL,
         created_at BIGINT NOT NULL, not_before BIGINT NOT NULL, started_at BIGINT, ended_at BIGINT,
-        owner TEXT, turn INTEGER NOT NULL, lost INTEGER NOT NULL, lease_until BIGINT NOT NULL, lease_epoch TEXT NOT NULL
+        owner TEXT, turn INTEGER NOT NULL, lost INTEGER NOT NULL,
+        lease_until BIGINT NOT NULL, lease_epoch TEXT NOT NULL
     )
     """,
     "CREATE UNIQUE INDEX jobs_by_key ON jobs (scope, asked_key)",
