@@ -29,8 +29,10 @@ from image_router.core.tracing import TraceContext, traced
 from image_router.engine.router import ImageRouter
 from image_router.gateway import refusals
 from image_router.gateway.callers import Caller, Doorkeeper
+from image_router.gateway.intake import Intake, Room
 from image_router.gateway.links import Links
 from image_router.gateway.metering import Meter
+from image_router.gateway.sessions import Sessions
 from image_router.gateway.surfaces import (
     GOOGLE,
     OPENAI,
@@ -57,6 +59,7 @@ class Parts:
     books: Books
     doorkeeper: Doorkeeper
     links: Links
+    sessions: Sessions
     ring: KeyRing
     metrics: PrometheusSink
     limits: Limits = field(default_factory=Limits)
@@ -122,11 +125,11 @@ class Duty:
 class Served:
     """The operations of one path as an ASGI application: callers told apart, errors in a surface's words."""
 
-    def __init__(self, entries: Sequence[Entry], *, parts: Parts, duty: Duty) -> None:
+    def __init__(self, entries: Sequence[Entry], *, parts: Parts, duty: Duty, room: Room) -> None:
         self._entries: dict[str, list[Entry]] = {}
         for entry in sorted(entries, key=lambda entry: entry.asked is None):
             self._entries.setdefault(entry.method, []).append(entry)
-        self._parts, self._duty = parts, duty
+        self._parts, self._duty, self._room = parts, duty, room
         self._surface, self._route = entries[0].surface, entries[0].path
         if "GET" in self._entries:
             self._entries.setdefault("HEAD", self._entries["GET"])
@@ -134,6 +137,8 @@ class Served:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         meter = Meter(receive, send)
         request = Request(scope, meter.receive)
+        intake = Intake(room=self._room, limits=self._parts.limits)
+        intake.put(scope)
         visit_id = f"gw_{secrets.token_hex(12)}"
         self._duty.under_way += 1
         try:
@@ -143,6 +148,7 @@ class Served:
                 await response(scope, meter.receive, meter.send)
         finally:
             self._duty.under_way -= 1
+            intake.release()
             self._parts.router.announce(meter.reading(request.method, self._route))
 
     async def _answer(self, request: Request, visit_id: str) -> Response:
@@ -180,6 +186,8 @@ class Served:
             return Caller(scope="")
         if self._duty.stopping:
             raise refusals.stopping(self._parts.limits.drain)
+        if self._duty.under_way > self._parts.limits.in_flight:
+            raise refusals.busy(self._parts.limits.in_flight)
         caller = await self._parts.doorkeeper.known(request)
         if entry.admin and caller.key is not None:
             allow_admin(caller.key)
@@ -236,7 +244,10 @@ class Gateway:
         by_path: dict[str, list[Entry]] = {}
         for entry in self._entries:
             by_path.setdefault(entry.path, []).append(entry)
-        served = {path: Served(group, parts=parts, duty=self.duty) for path, group in by_path.items()}
+        room = Room(parts.limits.bodies, patience=parts.limits.body_wait)
+        served = {
+            path: Served(group, parts=parts, duty=self.duty, room=room) for path, group in by_path.items()
+        }
         self._fast = {path: app for path, app in served.items() if "{" not in path}
         slow = [Route(path, app) for path, app in served.items() if "{" in path]
         self._slow = Router(slow, default=_nowhere, redirect_slashes=False)

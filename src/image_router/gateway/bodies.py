@@ -3,41 +3,77 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from typing import Any
+from io import BytesIO
+from typing import Any, Final
 
 import orjson
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from image_router.gateway import refusals
+from image_router.config import Limits
+from image_router.gateway import intake, refusals
+from image_router.gateway.surfaces import Refusal
 
-PATIENCE = 30.0
-"""Seconds without a byte before a sender is let go."""
+_MARKS: Final = (b",", b"[", b"{")
+"""One of them begins every value of a JSON document but the first; base64 has none of them."""
 
 
 async def read(request: Request, *, limit: int) -> bytes:
     """The whole body. Refuses what is longer than `limit` bytes, before reading where its length is told."""
+    whole = BytesIO()  # hands its buffer over uncopied
+    async for piece in pieces(request, limit=limit):
+        whole.write(piece)
+    return whole.getvalue()
+
+
+async def pieces(request: Request, *, limit: int) -> AsyncGenerator[bytes]:
+    """The body as it comes, its bytes counted against `limit` and held against the room of the process.
+
+    Raises Refusal: 413, 415 for a compressed one, 408 for a slow one, 503 where there is no room.
+    """
+    coding = request.headers.get("content-encoding", "identity")
+    if coding.strip().lower() != "identity":
+        raise refusals.encoded(coding)
+    taken, size = intake.of(request), 0
     told = request.headers.get("content-length")
-    if told is not None and told.isdigit() and int(told) > limit:
-        raise refusals.too_large("the body", int(told), limit=limit)
-    chunks: list[bytes] = []
-    size = 0
-    stream = request.stream()
-    while True:
-        try:
-            chunk = await asyncio.wait_for(anext(stream, b""), PATIENCE)
-        except TimeoutError:
-            raise refusals.too_slow(PATIENCE) from None
-        except ClientDisconnect:
-            raise refusals.malformed("the connection closed before the body was whole") from None
-        if not chunk:
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        size += len(chunk)
+    known = told is not None and told.isdigit()
+    if told is not None and known:
+        if int(told) > limit:
+            raise refusals.too_large("the body", int(told), limit=limit)
+        await taken.hold(int(told))
+    async for piece in _timed(request, taken.limits):
+        size += len(piece)
         if size > limit:
             raise refusals.too_large("the body", None, limit=limit)
-        chunks.append(chunk)
+        if not known:
+            await taken.hold(len(piece))
+        yield piece
+
+
+async def _timed(request: Request, limits: Limits) -> AsyncGenerator[bytes]:
+    """Pieces, until the body ends; neither a pause nor the whole may take too long."""
+    clock, stream = asyncio.get_running_loop().time, request.stream()
+    end = clock() + limits.body_time
+    while True:
+        patience = min(limits.body_silence, end - clock())
+        try:
+            piece = await asyncio.wait_for(anext(stream, b""), patience)
+        except TimeoutError:
+            raise _slow(limits, ended=clock() >= end) from None
+        except ClientDisconnect:
+            raise refusals.malformed("the connection closed before the body was whole") from None
+        if not piece:
+            return
+        yield piece
+
+
+def _slow(limits: Limits, *, ended: bool) -> Refusal:
+    if ended:
+        return refusals.too_slow(f"the body was not whole after {limits.body_time:g} s")
+    return refusals.too_slow(f"nothing of the body came for {limits.body_silence:g} s")
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -54,13 +90,33 @@ async def read_json(request: Request, *, limit: int) -> dict[str, Any]:
     if kind and kind != "application/json" and not kind.endswith("+json"):
         raise refusals.wrong_type(kind, "application/json")
     body = await read(request, limit=limit)
+    return document(body, most=intake.of(request).limits.json_values)
+
+
+def document(body: bytes, *, most: int) -> dict[str, Any]:
+    """The JSON object of a body that has at most so many values. Raises Refusal."""
+    _check_values(body, most)
     try:
-        document = orjson.loads(body)
+        found = orjson.loads(body)
     except orjson.JSONDecodeError as problem:
         raise refusals.malformed(f"the body is no JSON: {problem}") from None
-    if not isinstance(document, dict):
-        raise refusals.malformed(f"the body is a JSON {type(document).__name__}; send an object")
-    return document
+    if not isinstance(found, dict):
+        raise refusals.malformed(f"the body is a JSON {type(found).__name__}; send an object")
+    return found
+
+
+def _check_values(body: bytes, most: int) -> None:
+    """Before a few bytes become many objects: `[[],[],…` takes sixteen times its size."""
+    if len(body) <= most:
+        return
+    left = most
+    for mark in _MARKS:
+        at = body.find(mark)
+        while at >= 0:
+            left -= 1
+            if left < 0:
+                raise refusals.too_many_values(most)
+            at = body.find(mark, at + 1)
 
 
 @dataclass(slots=True)
@@ -78,14 +134,13 @@ MAX_FIELD_BYTES = 1 << 20
 
 async def read_form(request: Request, *, limit: int) -> Form:
     """The body as a multipart form; large uploads rest on disk while it is read."""
-    body = await read(request, limit=limit)
-
-    async def whole() -> Any:
-        yield body
-
-    headers = Headers({"content-type": request.headers.get("content-type", "")})
+    kind = request.headers.get("content-type", "")
     parser = MultiPartParser(
-        headers, whole(), max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
+        Headers({"content-type": kind}),
+        pieces(request, limit=limit),
+        max_files=MAX_FILES,
+        max_fields=MAX_FIELDS,
+        max_part_size=MAX_FIELD_BYTES,
     )
     try:
         parsed = await parser.parse()

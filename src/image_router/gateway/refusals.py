@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from image_router.gateway.surfaces import Problem, Refusal
+
+
+_AGAIN: Final = {"x-should-retry": "true"}
+"""Nothing was done and nothing can have cost money: clients may send it again by themselves."""
 
 
 def unknown_path(method: str, path: str) -> Refusal:
@@ -30,18 +34,60 @@ def wrong_type(found: str, *wanted: str) -> Refusal:
     return _refusal(415, "wrong_content_type", f"content-type {shown}; send {' or '.join(wanted)}")
 
 
-def too_slow(seconds: float) -> Refusal:
-    return _refusal(408, "too_slow", f"nothing of the body came for {seconds:g} s; nothing was done")
+def encoded(coding: str) -> Refusal:
+    words = f"content-encoding {coding[:40]!r}: bodies are taken as they are; send it uncompressed"
+    return _refusal(415, "wrong_content_encoding", words)
+
+
+def too_many_values(most: int) -> Refusal:
+    words = f"the body has more than {most:,} JSON values; send pictures as base64 text, or send less"
+    return _refusal(413, "too_many_values", words)
+
+
+def too_slow(words: str) -> Refusal:
+    return _refusal(408, "too_slow", f"{words}; nothing was done")
+
+
+def no_room(size: int, total: int, *, waited: float) -> Refusal:
+    words = (
+        f"no room for {size:,} bytes of a body: this process holds at most {total:,} of all callers, and "
+        f"nothing became free within {waited:g} s; nothing was done"
+    )
+    return _refusal(503, "no_room", words, wait=1.0, headers=_AGAIN)
+
+
+def busy(most: int) -> Refusal:
+    words = f"this process works on {most:,} requests already, as many as it may; nothing was done"
+    return _refusal(503, "busy", words, wait=1.0, headers=_AGAIN)
+
+
+def foreign(words: str) -> Refusal:
+    """Open mode is for programs on this machine, never for pages of others in its browser."""
+    return _refusal(403, "foreign_origin", words)
+
+
+def head_too_large(words: str) -> Refusal:
+    return _refusal(431, "head_too_large", words)
 
 
 def stopping(wait: float) -> Refusal:
     words = f"this server is stopping; another one answers in about {wait:g} s. Nothing was done."
-    return _refusal(503, "stopping", words, wait=wait)
+    return _refusal(503, "stopping", words, wait=wait, headers=_AGAIN)
 
 
 def absent(words: str) -> Refusal:
     """A thing named in the path does not exist."""
     return _refusal(404, "not_found", words)
+
+
+def gone(words: str) -> Refusal:
+    """A thing that was there, and cannot be had any more."""
+    return _refusal(410, "gone", words)
+
+
+def bad_link() -> Refusal:
+    words = "this link has expired or was changed; ask for a new one, or send a router key"
+    return _refusal(403, "link_refused", words)
 
 
 def no_model(words: str) -> Refusal:

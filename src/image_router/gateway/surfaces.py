@@ -141,5 +141,6 @@ def answered(surface: Surface, problem: Problem) -> Response:
         headers["retry-after"] = str(max(1, math.ceil(problem.wait)))
     # openai-python and openai-node repeat 408, 409, 429 and 5xx unless told not to; what may have cost money
     # is for the router to repeat.
-    headers["x-should-retry"] = "true" if problem.status == 429 and problem.wait is not None else "false"
+    again = "true" if problem.status == 429 and problem.wait is not None else "false"
+    headers.setdefault("x-should-retry", again)
     return Response(orjson.dumps(surface.problem(problem)), problem.status, headers=headers, media_type=JSON)
