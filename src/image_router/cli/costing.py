@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
-from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +14,15 @@ from rich.table import Table
 from image_router.cli import completing
 from image_router.cli.charts import png, sparkline, svg
 from image_router.cli.facts_of import known
-from image_router.cli.mixes import WHOLE, mix_of
+from image_router.cli.mixes import mix_of
 from image_router.cli.options import Names, day_options, json_option, settings_from
 from image_router.cli.price_sheet import sheet_table
 from image_router.core.dominance import Dominated, dominated
-from image_router.core.economics import Basis, Market, Projection, TierPrice, blend, projection, usd
+from image_router.core.economics import Basis, Market, Projection, TierPrice, projection, usd
 from image_router.core.errors import AssetError, InvalidRequest
-from image_router.core.money import usd_text
-from image_router.core.types import Lane, Size, Tier
+from image_router.core.types import Lane, Size
 from image_router.engine.price_views import sheet
+from image_router.engine.projection_views import batch_saving, projection_csv, projection_view, share_percent
 from image_router.storage.files import write_new, write_whole
 
 _MOST_IMAGES = 1_000_000_000_000
@@ -121,9 +117,9 @@ def cost(**options: Any) -> None:
     if options["chart"]:
         _draw(plan, Path(options["chart"]), overwrite=options["overwrite"])
     if as_json:
-        click.echo(json.dumps(_view(plan, market, beaten), indent=2))
+        click.echo(json.dumps(projection_view(plan, market, beaten), indent=2))
     elif as_csv:
-        click.echo(_csv(plan), nl=False)
+        click.echo(projection_csv(plan), nl=False)
     else:
         _print(plan, market, beaten)
 
@@ -161,14 +157,8 @@ def _draw(plan: Projection, path: Path, *, overwrite: bool) -> None:
     click.echo(f"note: drew {path}", err=True)
 
 
-def _batch_saving(plan: Projection, market: Market) -> tuple[Fraction, Fraction]:
-    """What the mix costs less in batch than interactively: nano-dollars for the volume, and percent."""
-    dear, cheap = (blend(plan.mix, replace(market, lane=lane)) for lane in (Lane.INTERACTIVE, Lane.BATCH))
-    return plan.total(dear - cheap), 100 * (dear - cheap) / dear
-
-
 def _batch_words(plan: Projection, market: Market) -> str:
-    saved, percent = _batch_saving(plan, market)
+    saved, percent = batch_saving(plan, market)
     verb = "saves" if market.lane is Lane.BATCH else "would save"
     return f"The batch lane {verb} {usd(saved, decimals=2)} ({float(percent):.1f} %) on the mix."
 
@@ -179,7 +169,7 @@ def _print(plan: Projection, market: Market, beaten: tuple[Dominated, ...]) -> N
     for name in ("tier", "model", "share", "an image", f"{plan.images:,} images"):
         table.add_column(name, justify="left" if name in ("tier", "model") else "right", no_wrap=True)
     for row in plan.tiers:
-        share = f"{_percent(plan, row.tier):.4g} %"
+        share = f"{share_percent(plan, row.tier):.4g} %"
         table.add_row(row.tier, row.model.id, share, _each(row), usd(plan.total(row.price), decimals=2))
     table.add_row(
         "mix", "", "100 %", usd(plan.blend, decimals=5), usd(plan.total(plan.blend), decimals=2), style="bold"
@@ -199,61 +189,5 @@ def _print(plan: Projection, market: Market, beaten: tuple[Dominated, ...]) -> N
     )
 
 
-def _percent(plan: Projection, tier: Tier) -> int | float:
-    share = Fraction(100 * plan.mix.get(tier, 0), sum(plan.mix.values()))
-    return int(share) if share.denominator == 1 else float(share)
-
-
 def _each(row: TierPrice) -> str:
     return usd(row.price, decimals=5)
-
-
-def _view(plan: Projection, market: Market, beaten: tuple[Dominated, ...]) -> dict[str, Any]:
-    saved, percent = _batch_saving(plan, market)
-    return {
-        "images": plan.images,
-        "as_of": market.day.isoformat(),
-        "rate_card": market.card.day.isoformat(),
-        "size": market.size,
-        "lane": market.lane,
-        "basis": market.basis,
-        "mix": {str(tier): _percent(plan, tier) for tier in plan.mix},
-        "tiers": [
-            {
-                "tier": row.tier,
-                "model": row.model.id,
-                "size": row.size,
-                "lane": row.lane,
-                "per_image_usd": _plain(row.price),
-                "total_usd": _plain(plan.total(row.price)),
-                "note": row.note,
-            }
-            for row in plan.tiers
-        ],
-        "blend_usd": _plain(plan.blend),
-        "blend_total_usd": _plain(plan.total(plan.blend)),
-        "all_pro_costs_times": f"{float(plan.saving):.4f}",
-        "batch_saves_usd": _plain(saved),
-        "batch_saves_percent": f"{float(percent):.4f}",
-        "dominated": [
-            {"tier": one.tier, "model": one.model.id, "by": one.by.id, "better": list(one.better)}
-            for one in beaten
-        ],
-    }
-
-
-def _plain(amount: Fraction) -> str:
-    """Dollars as text, to the nano-dollar."""
-    return usd_text(int((2 * amount + 1) // 2))
-
-
-def _csv(plan: Projection) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["tier", "model", "share", "per_image_usd", "images", "total_usd"])
-    for row in plan.tiers:
-        amounts = (_plain(row.price), plan.images, _plain(plan.total(row.price)))
-        writer.writerow([row.tier, row.model.id, _percent(plan, row.tier), *amounts])
-    blended = (_plain(plan.blend), plan.images, _plain(plan.total(plan.blend)))
-    writer.writerow(["mix", "", WHOLE, *blended])
-    return out.getvalue()

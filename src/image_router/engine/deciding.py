@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Self
 
@@ -61,6 +61,22 @@ class Decider:
     def day(self) -> date:
         """The day whose models and prices count."""
         return self._facts.as_of or self._facts.today()
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """Names of the policies there are."""
+        return tuple(sorted(self._facts.policies))
+
+    @property
+    def profile(self) -> str:
+        """The policy of whoever names none."""
+        return self._facts.profile
+
+    def dated(self, day: date) -> Decider:
+        """The same customer and facts on another day, to look at what was or will be. Spends nothing."""
+        other = Decider(replace(self._facts, as_of=day))
+        other._customer = self._customer
+        return other
 
     def world(self, profile: str | None = None) -> World:
         """Catalog, rate card and policy of the day. Raises InvalidRequest for an unknown profile."""

@@ -42,8 +42,16 @@ class Caller:
         return asked or self.scope
 
 
+def holder(key: RouterKey, ring: KeyRing) -> Caller:
+    """Whoever showed a router key."""
+    return Caller(scope=key.rules.scope, admin=key.rules.admin, key=key, ring=ring)
+
+
 class Doorkeeper(Protocol):
     """Tells callers apart."""
+
+    open: bool
+    """Nobody needs a key."""
 
     async def known(self, request: Request) -> Caller:
         """Who sent this. Raises KeyInvalid."""
@@ -52,6 +60,8 @@ class Doorkeeper(Protocol):
 
 class OpenDoors:
     """Open mode: whoever reaches this address may do everything. For loopback alone."""
+
+    open = True
 
     def __init__(self, scope: str) -> None:
         self._caller = Caller(scope=scope, admin=True)
@@ -63,12 +73,13 @@ class OpenDoors:
 class KeyedDoors:
     """Everybody shows a router key."""
 
+    open = False
+
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
 
     async def known(self, request: Request) -> Caller:
-        key = await self._ring.check(presented(request))
-        return Caller(scope=key.rules.scope, admin=key.rules.admin, key=key, ring=self._ring)
+        return holder(await self._ring.check(presented(request)), self._ring)
 
 
 def presented(request: Request) -> str | None:

@@ -13,6 +13,7 @@ from image_router.config import load_settings
 from image_router.gateway.app import Parts
 from image_router.gateway.callers import KeyedDoors, OpenDoors
 from image_router.gateway.links import Links
+from image_router.gateway.sessions import Sessions
 from image_router.storage.key_ring import KeyRing
 from image_router.storage.secrets import shared_secret
 from image_router.telemetry.prometheus import PrometheusSink
@@ -44,6 +45,7 @@ async def opened(choices: Choices, settings: Mapping[str, Any]) -> AsyncIterator
             ring=ring,
             metrics=metrics,
             links=Links(secret=await shared_secret(books.db, "links")),
+            sessions=Sessions(secret=await shared_secret(books.db, "sessions")),
             limits=known.limits,
             url=choices.url,
         )

@@ -76,11 +76,21 @@ class KeyRing:
     async def check(self, secret: str | None) -> RouterKey:
         """The living key that a secret opens. Raises KeyInvalid, and StorageError when nobody can tell."""
         secret = secret or ""
+        now = await self._fresh_enough()
+        found = self._known.get(claimed_id(secret)) or await self._fetch(key_id_of(secret))
+        return opened(found, digest_of(secret), now=now)
+
+    async def check_again(self, key_id: str, digest: bytes) -> RouterKey:
+        """The same for a secret that was shown before, of which its digest was kept."""
+        now = await self._fresh_enough()
+        return opened(self._known.get(key_id) or await self._fetch(key_id), digest, now=now)
+
+    async def _fresh_enough(self) -> Micros:
+        """See that what is known is not too old; answers what the database's clock shows."""
         now = self._clock()
         if now - self._looked > self._fresh:
             await self._freshen(now)
-        found = self._known.get(claimed_id(secret)) or await self._fetch(key_id_of(secret))
-        return opened(found, digest_of(secret), now=self._ahead + int(now * SECOND))
+        return self._ahead + int(now * SECOND)
 
     def admit(
         self, key: RouterKey, *, images: int = 1, ceiling: Nanos = 0
