@@ -21,11 +21,11 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable . --group dev
 	@touch $@
 
-.PHONY: help setup demo test test-long check lint types contracts format bench harness docs clean
+.PHONY: help setup demo test test-long check lint types contracts format bench bench-gateway harness docs clean
 
 help: ## Show this list
 	@echo "make …"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with everything in it; nothing to do when pyproject.toml is unchanged
 
@@ -58,6 +58,10 @@ format: $(READY) ## Format the code and mend what ruff can
 bench: $(READY) ## Measure start-up, deciding, requests and the ledger; docs/benchmarks.md has the targets
 	@for each in startup bench_decide bench_request bench_ledger; do \
 	  echo "$$each"; $(BIN)/python bench/$$each.py || exit 1; echo; done
+
+bench-gateway: $(READY) ## Measure the gateway beside LiteLLM, Portkey and nginx, installed into a cache of their own
+	@-$(BIN)/python bench/peers.py
+	@$(BIN)/python bench/bench_gateway.py
 
 harness: $(READY) ## Kill the whole engine 200 times on each database, then 2,000 requests of which a fifth fails
 	@$(BIN)/python tests/harness/engine_kills.py
