@@ -6,12 +6,17 @@ from functools import partial
 from typing import Any, Final
 
 from image_router.config import load_settings
-from image_router.gateway import gemini_api, health, openai_api
+from image_router.gateway import gemini_api, health, openai_api, router_api
 from image_router.gateway.app import Entry, Gateway
 from image_router.gateway.opening import Choices, opened
 from image_router.wiring import start_logging
 
-ENTRIES: Final[tuple[Entry, ...]] = (*openai_api.ENTRIES, *gemini_api.ENTRIES, *health.ENTRIES)
+ENTRIES: Final[tuple[Entry, ...]] = (
+    *openai_api.ENTRIES,
+    *gemini_api.ENTRIES,
+    *router_api.ENTRIES,
+    *health.ENTRIES,
+)
 
 
 def worker(choices: Choices, **settings: Any) -> Gateway:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, overload
 
 from image_router.gateway import refusals
@@ -32,6 +33,19 @@ def flag(body: Mapping[str, Any], name: str) -> bool:
     if value in ("true", "false"):
         return bool(value == "true")
     raise refusals.malformed(f"{name} {value!r} is neither true nor false", param=name)
+
+
+def day(body: Mapping[str, Any], name: str) -> date | None:
+    """A day like 2026-11-22, or None where the field is absent."""
+    words = text(body, name)
+    if words is None:
+        return None
+    try:
+        return date.fromisoformat(words)
+    except ValueError:
+        raise refusals.malformed(
+            f"{name} {words!r} is no day; write it like 2026-11-22", param=name
+        ) from None
 
 
 @overload
