@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import sys
 from importlib import import_module
 from itertools import pairwise
@@ -62,6 +61,7 @@ class LazyGroup(click.Group):
             command: click.Command = getattr(import_module(f"image_router.cli.{module}"), function)
         finally:
             gc.enable()
+        _hush()
         return command
 
     def resolve_command(
@@ -83,6 +83,13 @@ class LazyGroup(click.Group):
             formatter.write_dl([(str(status), meaning) for status, _, meaning in exit_table()])
 
 
+def _hush() -> None:
+    """Failures are told by the command, the log is for who sets log_level; explain does not even load it."""
+    logging = sys.modules.get("logging")
+    if logging is not None and logging.lastResort is not None:
+        logging.lastResort.setLevel(logging.ERROR)
+
+
 @click.group(
     cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
@@ -102,8 +109,6 @@ def cli() -> None:
 def run(arguments: list[str] | None = None) -> None:
     """Run a command line and leave the process with its exit code; expected errors show no traceback."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if logging.lastResort is not None:  # failures are told by the command; the log is for who sets log_level
-        logging.lastResort.setLevel(logging.ERROR)
     sys.exit(outcome_of(arguments))
 
 

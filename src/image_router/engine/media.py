@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -277,7 +276,7 @@ def save(data: bytes, path: str | os.PathLike[str], *, overwrite: bool = False) 
     An existing file stays unless `overwrite`; missing folders are made. Raises AssetError.
     """
     target = _with_real_suffix(Path(path), data)
-    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
+    temporary = target.with_name(f".{target.name[:200]}.{os.urandom(6).hex()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
