@@ -69,7 +69,9 @@ def serve(host: str, port: int, *, workers: int, open_doors: bool, url: str | No
         if not open_doors:
             _say_first_key(settings)
         choices = Choices(open=open_doors, url=url.rstrip("/") if url else None)
-        bind = Bind(host=host, port=port, workers=workers, tls_cert=tls_cert, tls_key=tls_key)
+        bind = Bind(
+            host=host, port=port, workers=workers, tls_cert=tls_cert, tls_key=tls_key, limits=settings.limits
+        )
         _say(f"{'https' if tls_cert else 'http'}://{host}:{port}", settings, open_doors=open_doors)
         serve(partial(worker, choices, **arguments), bind)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -13,6 +15,7 @@ from image_router.core.key_permits import allow_decision, paying_scope
 from image_router.core.money import Nanos
 from image_router.core.router_keys import RouterKey
 from image_router.engine.customers import Anybody, Entry
+from image_router.gateway import refusals
 from image_router.storage.key_ring import KeyRing
 
 
@@ -59,15 +62,50 @@ class Doorkeeper(Protocol):
 
 
 class OpenDoors:
-    """Open mode: whoever reaches this address may do everything. For loopback alone."""
+    """Open mode: whoever reaches this address may do everything. For programs of this machine alone.
+
+    A page in this machine's browser reaches it too: its requests name the page (Origin, Sec-Fetch-Site), or,
+    where its own name was made to stand for this address, that name (Host).
+    """
 
     open = True
 
-    def __init__(self, scope: str) -> None:
+    def __init__(self, scope: str, *, url: str | None = None) -> None:
         self._caller = Caller(scope=scope, admin=True)
+        self._own = urlsplit(url).netloc.lower() if url else None
 
     async def known(self, request: Request) -> Caller:
+        host = request.headers.get("host", "").lower()
+        if host != self._own and not _loopback(host):
+            words = f"open mode answers to this machine's own names, not to {host[:80]!r}; use 127.0.0.1"
+            raise refusals.foreign(words)
+        if is_foreign(request):
+            words = "open mode takes no requests of other pages; serve with keys and let your own server ask"
+            raise refusals.foreign(words)
         return self._caller
+
+
+def is_foreign(request: Request) -> bool:
+    """Whether a browser sent this on behalf of a page of another site, or says so."""
+    origin = request.headers.get("origin")
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return True
+    return origin is not None and _netloc(origin) != request.headers.get("host", "").lower()
+
+
+def _netloc(address: str) -> str | None:
+    try:
+        return urlsplit(address).netloc.lower() or None
+    except ValueError:
+        return None
+
+
+def _loopback(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or name.endswith(".localhost") or ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 class KeyedDoors:

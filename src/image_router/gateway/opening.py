@@ -41,7 +41,7 @@ async def opened(choices: Choices, settings: Mapping[str, Any]) -> AsyncIterator
         yield Parts(
             router=router,
             books=books,
-            doorkeeper=OpenDoors(known.scope) if choices.open else KeyedDoors(ring),
+            doorkeeper=OpenDoors(known.scope, url=choices.url) if choices.open else KeyedDoors(ring),
             ring=ring,
             metrics=metrics,
             links=Links(secret=await shared_secret(books.db, "links")),

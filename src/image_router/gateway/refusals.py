@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from image_router.gateway.surfaces import Problem, Refusal
 
-
 _AGAIN: Final = {"x-should-retry": "true"}
 """Nothing was done and nothing can have cost money: clients may send it again by themselves."""
 

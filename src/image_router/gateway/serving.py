@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from image_router.config import Limits
+from image_router.gateway.guarding import GuardedConfig
 from image_router.telemetry.prometheus import shared_between_workers
 
 KEEP_ALIVE = 75
@@ -25,12 +27,14 @@ class Bind:
     workers: int = 1
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 def config_of(factory: Callable[[], Any], bind: Bind) -> uvicorn.Config:
     """uvicorn's configuration; `factory` makes the application, in each process, and must be picklable."""
-    return uvicorn.Config(
+    return GuardedConfig(
         factory,
+        limits=bind.limits,
         factory=True,
         host=bind.host,
         port=bind.port,
@@ -43,6 +47,7 @@ def config_of(factory: Callable[[], Any], bind: Bind) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        headers=[("x-content-type-options", "nosniff")],
         timeout_keep_alive=KEEP_ALIVE,
     )
 

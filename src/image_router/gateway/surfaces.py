@@ -10,11 +10,15 @@ from typing import Any, Final, Protocol
 import orjson
 from starlette.responses import Response
 
-from image_router.core.errors import ImageRouterError
+from image_router.core.errors import ImageRouterError, ProviderError
 from image_router.engine.views import error_view
 from image_router.gateway.failures import answer_of, retry_after
 
 JSON: Final = "application/json"
+LONGEST: Final = 2000
+"""Characters of a text in an error."""
+REPLAYED: Final = {"idempotent-replayed": "true"}
+"""Header of an answer that was given before, under the same Idempotency-Key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,22 @@ class Problem:
     wait: float | None = None
     """Seconds, for Retry-After."""
     headers: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", clipped(self.message))
+        if self.details:
+            object.__setattr__(self, "details", clipped(self.details))
+
+
+def clipped(value: Any) -> Any:
+    """The same, its texts cut to what a message may hold: errors quote what was sent, not megabytes of it."""
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST else f"{value[:LONGEST]}… ({len(value):,} characters)"
+    if isinstance(value, list | tuple):
+        return [clipped(each) for each in value]
+    if isinstance(value, Mapping):
+        return {name: clipped(each) for name, each in value.items()}
+    return value
 
 
 class Refusal(Exception):
@@ -131,6 +151,7 @@ def problem_of(error: ImageRouterError) -> Problem:
         param=param if isinstance(param, str) else None,
         details=error_view(error),
         wait=retry_after(error),
+        headers=REPLAYED if isinstance(error, ProviderError) and error.replayed else None,
     )
 
 
@@ -140,7 +161,7 @@ def answered(surface: Surface, problem: Problem) -> Response:
     if problem.wait is not None:
         headers["retry-after"] = str(max(1, math.ceil(problem.wait)))
     # openai-python and openai-node repeat 408, 409, 429 and 5xx unless told not to; what may have cost money
-    # is for the router to repeat.
-    again = "true" if problem.status == 429 and problem.wait is not None else "false"
+    # is for the router to repeat, and under a key that is busy nothing is paid twice.
+    again = "true" if problem.status in (409, 429) and problem.wait is not None else "false"
     headers.setdefault("x-should-retry", again)
     return Response(orjson.dumps(surface.problem(problem)), problem.status, headers=headers, media_type=JSON)
