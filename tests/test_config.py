@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from image_router.config import (
@@ -18,6 +20,7 @@ from image_router.config import (
     unknown_variables,
 )
 from image_router.config.parsers import PARSERS
+from image_router.config.sources import usual_home
 from image_router.core.catalog import ModelState
 from image_router.core.errors import ConfigError, InvalidRequest
 from image_router.core.types import OnAmbiguous
@@ -229,3 +232,12 @@ def test_misspelt_variables_are_found() -> None:
     assert unknown_variables({"IMAGE_ROUTER_OFLINE": "1", "IMAGE_ROUTER_HOME": "x", "PATH": "y"}) == [
         "IMAGE_ROUTER_OFLINE"
     ]
+
+
+@pytest.mark.parametrize("xdg", [None, "", "/data", "relative/data"])
+def test_the_usual_home_is_the_platforms_own(monkeypatch: pytest.MonkeyPatch, xdg: str | None) -> None:
+    """Wherever platformdirs would put it."""
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    if xdg is not None:
+        monkeypatch.setenv("XDG_DATA_HOME", xdg)
+    assert usual_home(os.environ) == Path(platformdirs.user_data_dir("image-router"))

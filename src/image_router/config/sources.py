@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,7 +77,7 @@ def load_settings(
     _add_arguments(found, arguments)
     _add_environment(found, environ)
     _add_file(found, (folder or Path.cwd()) / FILE_NAME)
-    home = _parsed("home", found) if "home" in found else _usual_home()
+    home = _parsed("home", found) if "home" in found else usual_home(environ)
     _add_file(found, home / FILE_NAME)
     values = {name: _parsed(name, found) for name in found} | {"home": home}
     if "projects" in values:
@@ -86,8 +87,13 @@ def load_settings(
     return Settings(**values, origins={name: origin for name, (origin, _) in found.items()})
 
 
-def _usual_home() -> Path:
-    import platformdirs  # 8 ms that whoever names a home need not wait for
+def usual_home(environ: Mapping[str, str]) -> Path:
+    """The platform's folder for a user's data. On Linux read off two variables, as the XDG Base Directory
+    Specification 0.8 says; for others platformdirs knows, which takes a tenth of a start."""
+    if sys.platform == "linux":
+        base = Path(environ.get("XDG_DATA_HOME", ""))
+        return (base if base.is_absolute() else Path("~/.local/share").expanduser()) / "image-router"
+    import platformdirs  # as said above
 
     return Path(platformdirs.user_data_dir("image-router"))
 
