@@ -233,6 +233,8 @@ class ProviderError(ImageRouterError):
     """The provider did not make the image. `attempts` lists every try with its cost."""
 
     code = "provider_error"
+    replayed = False
+    """It is the answer to an earlier request under the same key, told again: nothing was asked now."""
 
     def __init__(
         self,

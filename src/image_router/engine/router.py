@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -95,6 +96,12 @@ class ImageRouter(Decider):
     def announce(self) -> Announcer:
         """Tells the router's sinks, for surfaces that have events of their own."""
         return self._parts.announce
+
+    def waiting(self, *, for_key: float) -> Self:
+        """The same, where a request waits so many seconds for another one that is at its key."""
+        other = copy(self)
+        other._parts = replace(self._parts, wait_for_key=for_key)
+        return other
 
     async def door(self) -> Door:
         """The way to the provider, made when first needed."""

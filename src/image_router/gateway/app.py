@@ -32,6 +32,7 @@ from image_router.gateway.callers import Caller, Doorkeeper
 from image_router.gateway.intake import Intake, Room
 from image_router.gateway.links import Links
 from image_router.gateway.metering import Meter
+from image_router.gateway.preferences import preferred
 from image_router.gateway.sessions import Sessions
 from image_router.gateway.surfaces import (
     GOOGLE,
@@ -79,8 +80,9 @@ class Visit:
 
     @property
     def router(self) -> ImageRouter:
-        """The router, working for the caller."""
-        return self.parts.router.on_behalf_of(self.caller)
+        """The router, working for the caller, as patient as it is."""
+        router = self.parts.router.on_behalf_of(self.caller)
+        return router.waiting(for_key=preferred(self.request).wait)
 
     def terms(self, scope: str | None) -> dict[str, Any]:
         """What the caller's key says of every request: who pays, and what becomes of retired models.

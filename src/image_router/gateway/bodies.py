@@ -77,10 +77,15 @@ def _slow(limits: Limits, *, ended: bool) -> Refusal:
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The Idempotency-Key of a request. Raises Refusal for one that is empty or too long."""
-    key = request.headers.get("idempotency-key")
+    """The Idempotency-Key of a request. Raises Refusal for one that is empty, too long or not in ASCII."""
+    keys = request.headers.getlist("idempotency-key")
+    if len(keys) > 1:
+        raise refusals.malformed(f"Idempotency-Key is given {len(keys)} times; send one")
+    key = keys[0] if keys else None
     if key is not None and not 0 < len(key) <= 255:
         raise refusals.malformed(f"Idempotency-Key has {len(key)} characters; 1 to 255 are taken")
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise refusals.malformed("Idempotency-Key has other characters than those of printable ASCII")
     return key
 
 

@@ -22,6 +22,8 @@ class Answered(NamedTuple):
 _INVALID: Final = "invalid_request_error"
 _QUOTA: Final = "insufficient_quota"
 _SERVER: Final = "server_error"
+BUSY: Final = 5.0
+"""Seconds until another request at the same key may have ended: about as long as a picture takes."""
 
 ANSWER_OF: Final[Mapping[type[errors.ImageRouterError], Answered]] = MappingProxyType(
     {
@@ -57,4 +59,6 @@ def answer_of(error: errors.ImageRouterError) -> Answered:
 
 def retry_after(error: errors.ImageRouterError) -> float | None:
     """Seconds after which trying again makes sense, where that is known."""
+    if isinstance(error, errors.KeyBusy):
+        return BUSY
     return error.retry_after if isinstance(error, errors.ProviderError | errors.KeyLimited) else None

@@ -15,6 +15,7 @@ from image_router.core.types import Usage
 from image_router.engine.views import result_view
 from image_router.gateway.converting import Picture
 from image_router.gateway.openai_asks import Delivery
+from image_router.gateway.surfaces import REPLAYED
 
 Json = dict[str, Any]
 _QUALITIES: Final = frozenset({"low", "medium", "high", "xhigh", "max"})
@@ -78,14 +79,16 @@ def usage_view(usages: Iterable[Usage | None]) -> Json:
 
 
 class Ending:
-    """A sink that keeps what the end of a request says of our own time."""
+    """A sink that keeps what the end of a request says of our own time, and of an earlier answer."""
 
     def __init__(self) -> None:
         self.overhead_ms = 0.0
+        self.replayed = False
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RequestEnded):
             self.overhead_ms = round(event.overhead * 1000, 3)
+            self.replayed = event.replayed
 
 
 def headers_of(result: ImageResult, end: Ending) -> Mapping[str, str]:
@@ -101,4 +104,5 @@ def headers_of(result: ImageResult, end: Ending) -> Mapping[str, str]:
         "x-image-router-cache": "hit" if all(image.cached for image in result.images) else "miss",
         "x-image-router-overhead-ms": f"{end.overhead_ms:.3f}",
         "x-image-router-failures": str(len(result.failures)),
+        **(REPLAYED if end.replayed else {}),
     }
