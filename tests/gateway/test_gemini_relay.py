@@ -5,57 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 
-from gateway.conftest import DAY, Site, started
-from gateway.gemini_tap import Tap
+from gateway.conftest import Site
+from gateway.gemini_tap import Tap, key_of, picture, posted, spent, tapped
 from image_router.books import open_books
 from image_router.core.money import parse_usd
-from image_router.core.router_keys import KeyRules
 from image_router.core.types import RetiredPolicy, Size, Tier
-from image_router.gateway.api import gateway
-from image_router.gateway.opening import Choices
 from image_router.storage.budgets import Budgets
-from image_router.storage.router_keys import RouterKeys
-from image_router.testing import emulated
 
 PRO = "gemini-3-pro-image"
 ASK = b'{ "contents": [{"role": "user",\n "parts": [{"text": "a red fox"}]}] ,"generationConfig":{ } }'
-
-
-def tapped(home: Path, stack: ExitStack, *, day: str = DAY, keyed: bool = False) -> tuple[Site, Tap]:
-    """A gateway whose every exchange with the emulator is recorded."""
-    emulator = stack.enter_context(emulated(as_of=day))
-    tap = Tap(emulator.url)
-    upstream = started(tap.app, stack)
-    settings = {"home": home, "offline": True, "emulator_url": upstream, "as_of": day}
-    url = started(partial(gateway, Choices(open=not keyed), **settings), stack)
-    return Site(url=url, emulator=emulator, home=home), tap
 
 
 @pytest.fixture
 def wired(tmp_path: Path) -> Iterator[tuple[Site, Tap]]:
     with ExitStack() as stack:
         yield tapped(tmp_path / "home", stack)
-
-
-async def posted(url: str, body: Any, **headers: str) -> tuple[int, bytes, Any]:
-    """Status, body and headers of a POST; other than bytes are sent as JSON."""
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    headers = {"content-type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}
-    async with aiohttp.ClientSession() as session, session.post(url, data=data, headers=headers) as reply:
-        return reply.status, await reply.read(), reply.headers
-
-
-async def spent(site: Site) -> int:
-    """All that the ledger has, in nano-dollars."""
-    async with open_books(home=site.home, offline=True) as books:
-        return sum(line.spent for line in await books.statement([]))
 
 
 async def test_both_bodies_pass_byte_for_byte(wired) -> None:
@@ -181,13 +149,6 @@ async def test_the_same_key_is_paid_once(wired) -> None:
     assert status == 422
 
 
-def picture(body: bytes) -> str:
-    """The base64 of an answer's only picture."""
-    parts = json.loads(body)["candidates"][0]["content"]["parts"]
-    (data,) = [part["inlineData"]["data"] for part in parts if "inlineData" in part]
-    return data
-
-
 async def test_predict_passes_and_every_picture_is_paid(tmp_path) -> None:
     """On a day of Imagen, :predict of three pictures costs three; four are held where none are named."""
     with ExitStack() as stack:
@@ -199,14 +160,6 @@ async def test_predict_passes_and_every_picture_is_paid(tmp_path) -> None:
         assert len(json.loads(body)["predictions"]) == 3
         assert headers["x-image-router-quote-usd"] == headers["x-image-router-cost-usd"] == "0.12"
         assert await spent(site) == site.emulator.bill().total == 120_000_000
-
-
-async def key_of(site: Site, **rules: Any) -> str:
-    async with open_books(home=site.home, offline=True) as books:
-        made = await RouterKeys(books.db).create(
-            KeyRules(**{"name": "ci", "scope": "acme", **rules}), who="ann"
-        )
-        return made.secret.text
 
 
 @pytest.mark.parametrize(

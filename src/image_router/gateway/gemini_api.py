@@ -11,12 +11,13 @@ from starlette.responses import Response
 from image_router.core.types import ImageRequest
 from image_router.gateway import bodies, gemini_bodies, gemini_targets, refusals
 from image_router.gateway.app import Entry, Visit
+from image_router.gateway.gemini_made import common, made
 from image_router.gateway.gemini_relay import parcel_of, passed_on
-from image_router.gateway.gemini_targets import target
+from image_router.gateway.gemini_stream import streamed
+from image_router.gateway.gemini_targets import decided, target
 from image_router.gateway.surfaces import GOOGLE
 
 _QUERY: Final = frozenset({"alt", "key", "prettyPrint", "$prettyPrint"})
-_SCOPE: Final = "x-image-router-scope"
 
 
 async def model_method(visit: Visit) -> Response:
@@ -40,23 +41,25 @@ def _check_query(request: Request) -> None:
 async def _generated(visit: Visit, name: str, method: str) -> Response:
     body = await bodies.read(visit.request, limit=visit.parts.limits.json_body)
     message = gemini_bodies.parsed(body)
+    fields = decided(name)
+    if fields is not None:
+        return await made(visit, message, method=method, fields=fields)
     request = await _asked(visit, message)
     meant = target(visit, name, retired=request.retired)
     parcel = await parcel_of(visit, request, meant, method=method, message=message, body=body)
+    if method == "streamGenerateContent":
+        return await streamed(visit, parcel, meant)
     return await passed_on(visit, parcel, meant)
 
 
 async def _asked(visit: Visit, message: gemini_bodies.Json) -> ImageRequest:
     """Who pays, under which key, and what becomes of retired models."""
-    return await visit.router.request(
-        gemini_bodies.last_words(message),
-        key=bodies.idempotency_key(visit.request),
-        **visit.terms(visit.request.headers.get(_SCOPE)),
-    )
+    return await visit.router.request(gemini_bodies.last_words(message), **common(visit))
 
 
 _HANDLERS: Final[Mapping[str, Callable[[Visit, str, str], Awaitable[Response]]]] = {
     "generateContent": _generated,
+    "streamGenerateContent": _generated,
     "predict": _generated,
 }
 

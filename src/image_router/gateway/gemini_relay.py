@@ -11,6 +11,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from image_router.core.errors import ImageRouterError, ProviderError
+from image_router.core.events import Decided, Event
 from image_router.core.money import usd_text
 from image_router.core.relaying import Written, parameters_of
 from image_router.core.reply import RawAnswer
@@ -19,7 +20,7 @@ from image_router.engine.relaying import Parcel
 from image_router.gateway import gemini_bodies as bodies
 from image_router.gateway.app import Visit
 from image_router.gateway.gemini_targets import Target, check_method
-from image_router.gateway.gemini_views import rebuilt
+from image_router.gateway.gemini_views import Stream, rebuilt, shown
 from image_router.gateway.openai_views import Ending, headers_of
 from image_router.providers.base import Letter
 
@@ -49,7 +50,7 @@ async def parcel_of(
 
 
 def _path(target: Target, method: str, visit: Visit) -> str:
-    query = "?alt=sse" if visit.request.query_params.get("alt") == "sse" else ""
+    query = "?alt=sse" if Stream.of(visit.request) is Stream.SSE else ""
     return f"models/{quote(target.path, safe='')}:{method}{query}"
 
 
@@ -67,18 +68,48 @@ async def _known(visit: Visit, request: ImageRequest, *, written: Written) -> Im
     )
 
 
-async def passed_on(visit: Visit, parcel: Parcel, target: Target) -> Response:
+class Watching(Ending):
+    """A sink that also keeps the decision, for what is said before the end is known."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decided: Decided | None = None
+
+    def __call__(self, event: Event) -> None:
+        super().__call__(event)
+        if isinstance(event, Decided):
+            self.decided = event
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is known at the first byte."""
+        if self.decided is None:
+            return {}
+        head = self.decided.decision.head
+        return {
+            "x-image-router-request": self.decided.request_id,
+            "x-image-router-tier": head.tier or "",
+            "x-image-router-model": head.model.id,
+            "x-image-router-quote-usd": usd_text(head.quote.total),
+            "x-image-router-cache": "bypass",
+        }
+
+
+async def passed_on(
+    visit: Visit, parcel: Parcel, meant: Target, *, stream: Stream = Stream.NONE, seen: Watching | None = None
+) -> Response:
     """The provider's answer, byte for byte; or the stored one of the same key, in Google's shape again."""
-    end = Ending()
+    end = seen or Watching()
     try:
         result = await visit.router.relay(parcel, on_event=end)
     except ImageRouterError as error:
         if parcel.answer is None:
             raise
-        return as_it_came(parcel.answer, {**target.headers, **failed(error)})
-    headers = {**target.headers, **headers_of(result, end), "x-image-router-cache": "bypass"}
+        return as_it_came(parcel.answer, {**meant.headers, **failed(error)})
+    headers = {**meant.headers, **headers_of(result, end), "x-image-router-cache": "bypass"}
     if parcel.answer is None:
-        return rebuilt(result, {**headers, "x-image-router-replayed": "rebuilt"}, model=target.model)
+        view = rebuilt(result, model=meant.model)
+        return shown(view, {**headers, "x-image-router-replayed": "rebuilt"}, stream)
     return as_it_came(parcel.answer, headers)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import Any
 
 import orjson
+from starlette.requests import Request
 from starlette.responses import Response
 
 from image_router.core.catalog import Model
@@ -17,11 +19,32 @@ from image_router.gateway.surfaces import JSON
 Json = dict[str, Any]
 
 
-def rebuilt(result: ImageResult, headers: Mapping[str, str], *, model: Model) -> Response:
+class Stream(StrEnum):
+    """How an answer travels."""
+
+    NONE = "none"
+    SSE = "sse"
+    ARRAY = "array"
+
+    @classmethod
+    def of(cls, request: Request) -> Stream:
+        """What the address of a stream asks for."""
+        if not request.url.path.endswith(":streamGenerateContent"):
+            return cls.NONE
+        return cls.SSE if request.query_params.get("alt") == "sse" else cls.ARRAY
+
+
+def shown(view: Json, headers: Mapping[str, str], stream: Stream) -> Response:
+    """A view that is there as a whole: as it is, or as a stream of one event."""
+    body = orjson.dumps(view)
+    if stream is Stream.SSE:
+        return Response(b"data: " + body + b"\r\n\r\n", headers=headers, media_type="text/event-stream")
+    return Response(b"[" + body + b"]" if stream is Stream.ARRAY else body, headers=headers, media_type=JSON)
+
+
+def rebuilt(result: ImageResult, *, model: Model) -> Json:
     """A stored result in the shape in which its model answers."""
-    predicts = model.dialect is Dialect.PREDICT
-    view = predictions_view(result) if predicts else content_view(result)
-    return Response(orjson.dumps(view), headers=headers, media_type=JSON)
+    return predictions_view(result) if model.dialect is Dialect.PREDICT else content_view(result)
 
 
 def content_view(result: ImageResult) -> Json:
