@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 
 from gemini_emulator import Emulator
+from image_router.config import Limits
 from image_router.gateway.api import gateway
 from image_router.gateway.opening import Choices
 from image_router.gateway.serving import Bind, config_of
@@ -47,9 +48,9 @@ class _Server(uvicorn.Server):
         return f"http://127.0.0.1:{self.servers[0].sockets[0].getsockname()[1]}"
 
 
-def started(factory: Callable[[], Any], stack: ExitStack) -> str:
+def started(factory: Callable[[], Any], stack: ExitStack, limits: Limits | None = None) -> str:
     """Serve in a thread until the stack closes; answers the address."""
-    server = _Server(config_of(factory, Bind(port=0)))
+    server = _Server(config_of(factory, Bind(port=0, limits=limits or Limits())))
 
     def run() -> None:
         try:
@@ -71,10 +72,22 @@ def started(factory: Callable[[], Any], stack: ExitStack) -> str:
     return server.url
 
 
-def _site(home: Path, choices: Choices, stack: ExitStack) -> Site:
+def _site(home: Path, choices: Choices, stack: ExitStack, **more: Any) -> Site:
     emulator = stack.enter_context(emulated(as_of=DAY))
-    settings = {"home": home, "offline": True, "emulator_url": emulator.url, "as_of": DAY}
-    return Site(url=started(partial(gateway, choices, **settings), stack), emulator=emulator, home=home)
+    settings = {"home": home, "offline": True, "emulator_url": emulator.url, "as_of": DAY, **more}
+    url = started(partial(gateway, choices, **settings), stack, more.get("limits"))
+    return Site(url=url, emulator=emulator, home=home)
+
+
+@pytest.fixture
+def site_of(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """Makes a site with settings of the test's own, limits among them."""
+    with ExitStack() as stack:
+
+        def make(*, keys: bool = False, **settings: Any) -> Site:
+            return _site(tmp_path / "home", Choices(open=not keys), stack, **settings)
+
+        yield make
 
 
 @pytest.fixture

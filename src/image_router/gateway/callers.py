@@ -86,11 +86,13 @@ class OpenDoors:
 
 
 def is_foreign(request: Request) -> bool:
-    """Whether a browser sent this on behalf of a page of another site, or says so."""
-    origin = request.headers.get("origin")
-    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+    """Whether a page of another site made a browser send this; following a link is no such thing."""
+    headers = request.headers
+    origin = headers.get("origin")
+    followed = request.method in ("GET", "HEAD") and headers.get("sec-fetch-mode") == "navigate"
+    if not followed and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         return True
-    return origin is not None and _netloc(origin) != request.headers.get("host", "").lower()
+    return origin is not None and _netloc(origin) != headers.get("host", "").lower()
 
 
 def _netloc(address: str) -> str | None:
