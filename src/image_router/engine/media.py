@@ -20,6 +20,7 @@ import pybase64
 from image_router.core.errors import AssetError, InvalidRequest
 from image_router.core.reply import ImageFacts, Reply, ReplyImage
 from image_router.core.types import Pixels, Reference, ReferenceRole
+from image_router.engine.outline import outline
 
 MAX_PIXELS = 64_000_000
 """More is refused before it is decoded. The largest picture a model makes has 19 million (12288x1536)."""
@@ -95,6 +96,13 @@ def inspect(data: bytes) -> ImageFacts:
     return ImageFacts(media_type=media_type, pixels=Pixels(width, height), digest=digest_of(data))
 
 
+def facts_of(data: bytes) -> ImageFacts:
+    """What a provider's picture is, by its structure; where that leaves doubts, as `inspect` says."""
+    if (known := outline(data)) and known[1].width * known[1].height <= MAX_PIXELS:
+        return ImageFacts(media_type=known[0], pixels=known[1], digest=digest_of(data))
+    return inspect(data)
+
+
 def digest_of(data: bytes) -> str:
     """sha256, hexadecimal."""
     return hashlib.sha256(data).hexdigest()
@@ -117,7 +125,7 @@ def _inspected(image: ReplyImage) -> ReplyImage:
     if image.defect is not None or image.facts is not None:
         return image
     try:
-        return replace(image, facts=inspect(image.data))
+        return replace(image, facts=facts_of(image.data))
     except Defect as defect:
         return _unwrapped(image) or replace(image, defect=str(defect))
 
@@ -128,7 +136,7 @@ def _unwrapped(image: ReplyImage) -> ReplyImage | None:
         return None
     try:
         data = pybase64.b64decode(image.data, validate=True)
-        facts = inspect(data)
+        facts = facts_of(data)
     except (ValueError, Defect):
         return None
     return replace(

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from image_router.core.errors import ImageRouterError
 from image_router.core.events import AttemptEnded, AttemptLost
+from image_router.core.failover import Try
 from image_router.core.money import Nanos
 from image_router.core.outcome import Billed, Kind, Outcome, chargeable, classify, expected_of
 from image_router.core.rates import Cost, RateCard, price, quote
@@ -24,6 +25,7 @@ from image_router.engine.hedging import lost_race
 from image_router.engine.jobs import Job, Run, Shot, Taken
 from image_router.engine.shelf import Paid
 from image_router.providers import gemini_wire
+from image_router.providers.aside import aside
 from image_router.providers.base import Call
 
 T = TypeVar("T")
@@ -53,7 +55,7 @@ async def send(run: Run, shot: Shot, *, passage: Passage) -> Taken:
     Raises BudgetExceeded, HoldExpired or StorageError where it may not be sent: then nothing was.
     """
     job, tools, step = run.job, run.tools, shot.step
-    call = await asyncio.to_thread(call_for, job.decision.request, step.candidate, rewrites=step.rewrites)
+    call = await _call(job, step)
     shot.at_risk = _ceiling(shot, call, tools.card)
     await tools.account.sent(
         index=job.index, number=shot.number, candidate=step.candidate, at_risk=shot.at_risk
@@ -61,6 +63,14 @@ async def send(run: Run, shot: Shot, *, passage: Passage) -> Taken:
     passage.sent = True
     reply = await _called(run, shot, call, permit=passage.permit)
     return await surely(_ended(run, shot, call, reply=reply, passage=passage))
+
+
+async def _call(job: Job, step: Try) -> Call:
+    request, candidate = job.decision.request, step.candidate
+    kinds = (*(change.kind for change in candidate.adapted), *step.rewrites)
+    if Adaptation.REENCODE_REFERENCE in kinds:
+        return await asyncio.to_thread(call_for, request, candidate, rewrites=step.rewrites)
+    return call_for(request, candidate, rewrites=step.rewrites)
 
 
 async def _called(run: Run, shot: Shot, call: Call, *, permit: Permit) -> Reply:
@@ -77,7 +87,7 @@ async def _called(run: Run, shot: Shot, call: Call, *, permit: Permit) -> Reply:
 
 async def _ended(run: Run, shot: Shot, call: Call, *, reply: Reply, passage: Passage) -> Taken:
     tools = run.tools
-    reply = await asyncio.to_thread(media.inspected, reply)
+    reply = await aside(sum(len(image.data) for image in reply.images), media.inspected, reply)
     outcome = classify(reply, expected_of(call.model, call.parameters, request=call.request))
     if outcome.kind is Kind.IMAGE:
         tools.hedging.observe(shot.model, tools.clock() - shot.began)
@@ -134,7 +144,7 @@ async def _booked(run: Run, answer: _Answer) -> _Answer:
     if picture is None or answer.outcome.kind is not Kind.IMAGE:
         await account.settled(answer.attempt, index=job.index, size=size)
         return answer
-    image = await asyncio.to_thread(_image, job, answer, picture)
+    image = _image(job, answer, picture)
     paid = Paid(
         image=image,
         decision=job.decision,

@@ -25,11 +25,12 @@ from image_router.core.reply import ApiError, FaultKind, RawAnswer, Reply, Trans
 from image_router.core.text_calls import TextCall
 from image_router.core.tracing import headers_onward
 from image_router.providers import gemini_wire, json_text, text_wire
+from image_router.providers.aside import aside
 from image_router.providers.base import Call, Entitlement, Letter, ListedModel, ModelsUnavailable
 from image_router.providers.error_wire import parse_error
 from image_router.providers.gemini_wire import parse_models
 from image_router.providers.probing import entitlement_of
-from image_router.providers.wires import WIRES, ParseReply, encoded_body
+from image_router.providers.wires import WIRES, ParseReply, encoded_body, weight_of
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 MAX_BODY = 128 * 1024 * 1024
@@ -103,7 +104,7 @@ class RestProvider:
     async def generate(self, call: Call, *, timeout: float) -> Reply:
         """One call for one image; `timeout` in seconds covers everything. Sends once, raises nothing."""
         wire = WIRES[call.model.dialect]
-        body = await asyncio.to_thread(encoded_body, call)
+        body = await aside(weight_of(call), encoded_body, call)
         return await self._asked(self._method_url(call.model), body, parse=wire.parse_reply, timeout=timeout)
 
     async def write(self, call: TextCall, *, timeout: float) -> Reply:
@@ -132,9 +133,8 @@ class RestProvider:
         exchange, fault = await self._send("POST", path, timeout=timeout, body=body, exchange=exchange)
         if exchange.status is not None and (fault is None or exchange.status >= 400):
             # The status of a failed answer counts even when its body was cut off.
-            reply = await asyncio.to_thread(
-                parse, exchange.status, exchange.headers, body=bytes(exchange.body)
-            )
+            body = bytes(exchange.body)
+            reply = await aside(len(body), parse, exchange.status, exchange.headers, body=body)
         else:
             reply = Reply(http_status=exchange.status, fault=fault)
         # A body that was cut off is no answer; of a failed call its status is, whatever came of its body.

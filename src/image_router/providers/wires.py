@@ -40,6 +40,14 @@ WIRES: Mapping[Dialect, Wire] = {
 }
 
 
+def weight_of(call: Call) -> int:
+    """Bytes of the pictures that a call takes along."""
+    request = call.request
+    turns = request.conversation.turns if request.conversation else ()
+    history = sum(len(part.data) for turn in turns for part in turn.parts if part.data)
+    return history + sum(len(reference.data) for reference in request.references)
+
+
 def encoded_body(call: Call) -> bytes:
     """The call as JSON text. Worth a thread: references may be tens of megabytes."""
     return json_text.dumps(WIRES[call.model.dialect].request_body(call))
