@@ -20,7 +20,7 @@ from image_router import facts
 from image_router.cli.app import COMMANDS, cli
 from image_router.cli.failures import exit_table
 from image_router.cli.model_rows import as_markdown
-from image_router.cli.palette import TITLE
+from image_router.core.palette import TITLE
 from image_router.config import VARIABLES, Settings
 from image_router.core.article import route_tier
 from image_router.core.breaker import TripRule

@@ -99,6 +99,7 @@ CHANGES = {
     "allow": frozenset({Adaptation.IMAGE_PREFIX}),
     "compress": Compress(to=300),
     "deadline": 5.0,
+    "drafts": True,
     "scope": "acme",
     "key": "order-1",
 }

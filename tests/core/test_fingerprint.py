@@ -38,6 +38,7 @@ SHAPING = {
 }
 NOT_SHAPING = {
     "n": 3, "lane": "batch", "max_cost": 1, "max_total": 1, "deadline": 5.0, "scope": "studio", "key": "k",
+    "drafts": True,
     "retired": "substitute",
 }  # fmt: skip
 

@@ -100,6 +100,16 @@ def test_stream_ends_with_the_completed_picture(client) -> None:
     assert events[-1].usage.output_tokens > 1000
 
 
+def test_streamed_drafts_are_partial_images(client, site) -> None:
+    """What the model drew while thinking comes before the picture, under the published name."""
+    asked = client.images.generate(prompt="a fox", model="nano_banana_pro", stream=True, partial_images=3)
+    events = list(asked)
+    partial = [event for event in events if event.type == "image_generation.partial_image"]
+    assert [event.partial_image_index for event in partial] == list(range(len(partial)))
+    assert partial
+    assert all(_opened(event.b64_json).size for event in partial)
+
+
 def test_a_stream_that_fails_says_so(client, site) -> None:
     """The SDK raises the error that the stream carries."""
     site.emulator.faults.add("image_safety")

@@ -157,6 +157,8 @@ class Model:
     person_generation: tuple[PersonGeneration, ...] = ()
     conversation: bool
     """Whether it continues an earlier conversation."""
+    drafts: bool = False
+    """Whether it hands out what it draws while it thinks, when asked; nothing is charged for that."""
     family: str
     """Models of one family can read each other's thought signatures."""
     text_rendering: Grade

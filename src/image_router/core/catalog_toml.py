@@ -151,6 +151,7 @@ def _model(name: str, written: Table, gathered: _Gathered) -> Model:
         safety_settings=table.take("safety_settings", flag),
         person_generation=table.get("person_generation", many(one_of(PersonGeneration)), default=()),
         conversation=table.take("conversation", flag),
+        drafts=table.get("drafts", flag, default=False),
         family=table.take("family", text),
         text_rendering=table.take("text_rendering", one_of(Grade)),
         context=table.take("context", text),

@@ -20,7 +20,7 @@ from image_router.core.decision import Candidate, Compression
 from image_router.core.types import Adaptation, ImageRequest, Reference
 
 _NOT_IN_THE_PICTURE: Final = frozenset(
-    {"n", "lane", "max_cost", "max_total", "deadline", "scope", "key", "retired"}
+    {"n", "lane", "max_cost", "max_total", "deadline", "scope", "key", "retired", "drafts"}
 )
 NOT_SENT: Final = _NOT_IN_THE_PICTURE | {
     # The cache key names what was allowed, and how the prompt was shortened, by itself.
@@ -41,7 +41,7 @@ NOT_SENT: Final = _NOT_IN_THE_PICTURE | {
 }
 """Fields of a request that do not reach the model; a new field counts until it is listed here."""
 NOT_THE_WORK: Final = frozenset(
-    {"key", "scope", "deadline", "max_cost", "max_total", "lane", "retired", "compress"}
+    {"key", "scope", "deadline", "max_cost", "max_total", "lane", "retired", "compress", "drafts"}
 )
 """Fields that say when, for how much or under which name, not what."""
 

@@ -310,6 +310,8 @@ class ImageRequest:
     person_generation: PersonGeneration | None = None
     system_instruction: str | None = None
     grounding: tuple[Grounding, ...] = ()
+    drafts: bool = False
+    """Whether the pictures drawn while thinking are wanted too, from models that hand them out; free."""
     language: str | None = None
     """BCP 47 code of the prompt; None means: judged by its script."""
     conversation: Conversation | None = None

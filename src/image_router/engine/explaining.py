@@ -101,7 +101,9 @@ def _config(payload: dict[str, Any]) -> Iterator[str]:
         fields = ", ".join(f"{_FIELDS[key]}={value!r}" for key, value in image.items())
         yield f"image_config=types.ImageConfig({fields})"
     if thinking := sent.get("thinkingConfig"):
-        yield f"thinking_config=types.ThinkingConfig(thinking_level={thinking['thinkingLevel']!r})"
+        level = [f"thinking_level={thinking['thinkingLevel']!r}"] if "thinkingLevel" in thinking else []
+        drafts = ["include_thoughts=True"] if "includeThoughts" in thinking else []
+        yield f"thinking_config=types.ThinkingConfig({', '.join(level + drafts)})"
     if "seed" in sent:
         yield f"seed={sent['seed']}"
     if "maxOutputTokens" in sent:

@@ -132,6 +132,7 @@ _CONVERT: Mapping[str, Callable[[str, Any], Any]] = {
     "seed": _whole,
     "text": _words,
     "text_heavy": _yes_or_no,
+    "drafts": _yes_or_no,
     "identity_locked": _yes_or_no,
     "model": _words,
     "system_instruction": _words,

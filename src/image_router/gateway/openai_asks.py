@@ -173,6 +173,8 @@ def asked_of(given: Mapping[str, Any], *, files: tuple[Any, ...] = (), editing: 
             own[name] = repr(own[name])  # JSON wrote decimal digits; the shortest text that reads the same
     fields = {**own, **_served_by(body), **_shape(body), "n": whole(body, "n", default=1, low=1, high=100)}
     _add_moderation(fields, body)
+    if whole(body, "partial_images", default=0, low=0, high=3):
+        fields["drafts"] = True
     quality = _quality(body)
     ignored = {name: why for name, why in _IGNORED.items() if name in body}
     if editing:

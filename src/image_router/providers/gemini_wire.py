@@ -48,6 +48,12 @@ def user_turn(request: ImageRequest) -> Turn:
     return Turn(role="user", parts=(*images, TurnPart(text=final_prompt(request))))
 
 
+def _thinking(call: Call) -> JsonObject:
+    level, drafts = call.parameters.thinking, call.request.drafts and call.model.drafts
+    sent: JsonObject = {"thinkingLevel": level.value.upper()} if level else {}
+    return {**sent, "includeThoughts": True} if drafts else sent
+
+
 def _generation_config(call: Call) -> JsonObject:
     request, parameters = call.request, call.parameters
     # IMAGE alone: with TEXT allowed the model may answer in words only, which is paid too.
@@ -59,8 +65,8 @@ def _generation_config(call: Call) -> JsonObject:
         image["imageSize"] = parameters.size.value
     if image:
         config["imageConfig"] = image
-    if parameters.thinking is not None:
-        config["thinkingConfig"] = {"thinkingLevel": parameters.thinking.value.upper()}
+    if thinking := _thinking(call):
+        config["thinkingConfig"] = thinking
     if request.seed is not None:
         config["seed"] = request.seed
     if call.max_output_tokens is not None:
