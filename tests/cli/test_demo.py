@@ -14,7 +14,7 @@ from PIL import Image
 
 from cli.conftest import APRIL, DAY
 from image_router.cli.app import outcome_of
-from image_router.cli.palette import LIGHT
+from image_router.core.palette import LIGHT
 from image_router.core.types import Tier
 
 
