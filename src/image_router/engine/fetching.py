@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -19,6 +21,18 @@ MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _OUTWARD = "download the file and pass its path"
+_holding: ContextVar[Callable[[int], Awaitable[None]] | None] = ContextVar("holding", default=None)
+
+
+@contextmanager
+def holding(hold: Callable[[int], Awaitable[None]]) -> Iterator[None]:
+    """Within the block `hold` is awaited with the bytes of each piece before more is fetched: for servers,
+    whose memory must last for everybody."""
+    before = _holding.set(hold)
+    try:
+        yield
+    finally:
+        _holding.reset(before)
 
 
 async def fetch_reference(
@@ -87,9 +101,11 @@ async def _read(response: aiohttp.ClientResponse, url: str, max_bytes: int) -> b
     shown = without_password(url)
     if response.status != 200:
         raise InvalidRequest(f"reference {shown}: the server answered {response.status} {response.reason}")
-    found = bytearray()
+    found, hold = bytearray(), _holding.get()
     async for piece in response.content.iter_chunked(64 * 1024):
         found += piece
+        if hold is not None:
+            await hold(len(piece))
         if len(found) > max_bytes:
             raise InvalidRequest(f"reference {shown} has over {max_bytes:,} bytes; use a smaller picture")
     return bytes(found)

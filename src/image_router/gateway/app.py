@@ -26,6 +26,7 @@ from image_router.config import Limits
 from image_router.core.errors import ImageRouterError
 from image_router.core.key_permits import allow_admin
 from image_router.core.tracing import TraceContext, traced
+from image_router.engine.fetching import holding
 from image_router.engine.router import ImageRouter
 from image_router.gateway import refusals
 from image_router.gateway.callers import Caller, Doorkeeper
@@ -44,7 +45,9 @@ from image_router.gateway.surfaces import (
     answered,
     problem_of,
 )
+from image_router.storage.jobs import Jobs
 from image_router.storage.key_ring import KeyRing
+from image_router.storage.webhooks import Outbox
 from image_router.telemetry.prometheus import PrometheusSink
 
 log = logging.getLogger("image_router.gateway")
@@ -63,6 +66,10 @@ class Parts:
     sessions: Sessions
     ring: KeyRing
     metrics: PrometheusSink
+    jobs: Jobs
+    outbox: Outbox
+    private_hooks: bool = False
+    """Webhooks may go to private addresses, and over http."""
     limits: Limits = field(default_factory=Limits)
     url: str | None = None
     """Address under which clients reach this server; None: as the request's Host says."""
@@ -144,7 +151,7 @@ class Served:
         visit_id = f"gw_{secrets.token_hex(12)}"
         self._duty.under_way += 1
         try:
-            with traced(_trace(request)):
+            with traced(_trace(request)), holding(intake.hold):
                 response = await self._answer(request, visit_id)
                 response.headers[REQUEST_ID] = visit_id
                 await response(scope, meter.receive, meter.send)
@@ -211,13 +218,21 @@ def _bug(visit_id: str) -> Problem:
     )
 
 
+Beside: TypeAlias = Callable[[Parts, Duty], AbstractAsyncContextManager[None]]
+"""What a process does beside its requests, for as long as it serves."""
+
+
 class Gateway:
     """The ASGI application over its operations; the parts are opened in the server's own loop."""
 
     def __init__(
-        self, opening: Callable[[], AbstractAsyncContextManager[Parts]], entries: Sequence[Entry]
+        self,
+        opening: Callable[[], AbstractAsyncContextManager[Parts]],
+        entries: Sequence[Entry],
+        *,
+        beside: Sequence[Beside] = (),
     ) -> None:
-        self._opening, self._entries = opening, entries
+        self._opening, self._entries, self._beside = opening, entries, beside
         self._fast: dict[str, Served] = {}
         self._slow = Router()
         self.duty = Duty()
@@ -237,6 +252,8 @@ class Gateway:
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
             self._open(parts)
+            for work in self._beside:
+                await stack.enter_async_context(work(parts, self.duty))
             drain_on_signal(self.duty, parts.limits.drain)
             await send({"type": "lifespan.startup.complete"})
             await receive()

@@ -75,8 +75,11 @@ class Intake:
     _held: int = field(default=0, init=False)
 
     async def hold(self, size: int) -> None:
-        """Have room for `size` bytes more. Raises Refusal."""
+        """Have room for `size` bytes more: of the body, and of pictures it points to. Raises Refusal."""
         self._size += size
+        most = 2 * max(self.limits.json_body, self.limits.form_body)
+        if self._size > most:
+            raise refusals.too_large("the request with all it points to", None, limit=most)
         missing = self._size - FREE - self._held
         if missing > 0:
             await self.room.take(missing)

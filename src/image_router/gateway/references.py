@@ -11,7 +11,7 @@ from image_router.core.errors import AssetError
 from image_router.core.scopes import scope_path
 from image_router.engine.media import MAX_REFERENCE_BYTES
 from image_router.engine.requests import ReferenceSource
-from image_router.gateway import refusals
+from image_router.gateway import intake, refusals
 from image_router.gateway.app import Visit
 from image_router.storage.asset_values import Asset
 
@@ -44,7 +44,9 @@ async def _object(visit: Visit, item: Mapping[str, Any]) -> ReferenceSource:
         case {"image_url": str(address)} | {"image_url": {"url": str(address)}} | {"url": str(address)}:
             return _addressed(address)
         case {"file_id": str(name)}:
-            return await visit.parts.books.assets.read(await asset(visit, name))
+            found = await visit.parts.books.assets.read(await asset(visit, name))
+            await intake.of(visit.request).hold(len(found))
+            return found
         case {"b64_json": str(encoded)}:
             return _decoded(encoded)
     raise refusals.malformed(
