@@ -10,7 +10,7 @@ import pytest
 from gemini_emulator import Emulator
 from image_router.aio import ImageRouter
 from image_router.config import Secret, Settings
-from image_router.core.errors import NoEligibleTier, ProviderUnavailable, QuotaExhausted
+from image_router.core.errors import ModelUnavailable, NoEligibleTier, ProviderUnavailable, QuotaExhausted
 from image_router.testing import emulated
 
 
@@ -72,3 +72,27 @@ async def test_what_no_model_can_do_is_still_said_so(router: ImageRouter, server
         await router.generate("a fox", tier="nano_banana_pro")
     with pytest.raises(NoEligibleTier, match="makes"):
         await router.generate("a fox", tier="nano_banana", size="4K")
+
+
+@pytest.mark.parametrize("pin", [{"tier": "nano_banana"}, {"model": "gemini-3.1-flash-lite-image"}])
+async def test_a_pinned_model_that_the_provider_denied_is_not_called_retired(
+    router: ImageRouter, server: Emulator, pin: dict[str, str]
+) -> None:
+    """Where a 404 keeps calls from the only model of a pin, asking again says so, with the time until a look."""
+    server.faults.add("not_entitled", model="gemini-3.1-flash-lite-image")
+    with pytest.raises(ModelUnavailable):
+        await router.generate("a fox", **pin)
+    before = await sent(server)
+    with pytest.raises(ModelUnavailable, match="the only model that can serve this is left alone") as caught:
+        await router.generate("a fox", **pin)
+    assert caught.value.retry_after is not None
+    assert 86_000 < caught.value.retry_after <= 86_400
+    assert await sent(server) == before
+
+
+async def test_an_error_counts_the_tries_before_it(router: ImageRouter, server: Emulator) -> None:
+    """The last failure of several says how many calls there were, not that there was one."""
+    server.faults.add("overloaded")
+    with pytest.raises(ProviderUnavailable, match="Tried 3 times, and not again: no other model") as caught:
+        await router.generate("a fox", tier="nano_banana")
+    assert len(caught.value.attempts) == 3

@@ -199,7 +199,8 @@ def error_for(
     failure = FAILURES[outcome.cause]
     words = f' It says: "{outcome.detail}".' if outcome.detail else ""
     wait = f" It asks to wait {outcome.retry_after:g} s." if outcome.retry_after is not None else ""
-    end = f" Not tried again: {stopped}." if stopped and outcome.retry is not Retry.NEVER else ""
+    tries = f"Tried {len(attempts)} times, and not" if len(attempts) > 1 else "Not tried"
+    end = f" {tries} again: {stopped}." if stopped and outcome.retry is not Retry.NEVER else ""
     error = failure.error(
         f"{model or 'provider'}: {failure.what}.{words}{wait} {failure.todo}.{end}",
         model=model,

@@ -23,6 +23,7 @@ from image_router.core.errors import (
     ImageRouterError,
     InvalidRequest,
     LaneUnavailable,
+    ModelRetired,
     NoEligibleTier,
 )
 from image_router.core.events import Sink
@@ -235,14 +236,14 @@ class ImageRouter(Decider):
         seen = await door.snapshot()
         real = await self.accounts.strain(request.scope)
         snapshot = replace(assumed(pressure, real), open_circuits=seen.open_circuits)
-        world = self.world(profile)
+        known = self.world(profile)
         gone = dict.fromkeys(seen.gone, ModelState.RETIRED)
-        catalog = replace(world.catalog, overrides={**world.catalog.overrides, **gone})
-        world = replace(world, catalog=catalog)
+        catalog = replace(known.catalog, overrides={**known.catalog.overrides, **gone})
+        world = replace(known, catalog=catalog)
         try:
             return self._customer.allowed(decide_briefly(request, world, snapshot=snapshot))
-        except NoEligibleTier:
-            if shut := all_shut(request, world, snapshot=snapshot, why=door.why):
+        except (NoEligibleTier, ModelRetired):
+            if shut := all_shut(request, known, snapshot=snapshot, why=door.why):
                 raise shut from None
             raise
 
