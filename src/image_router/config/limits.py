@@ -39,13 +39,17 @@ class Limits:
     """Without a byte of the reply being taken."""
     in_flight: int = 1000
     """Requests under way; health is always answered."""
+    jobs: int = 8
+    """Jobs done at once."""
+    jobs_kept: float = 7 * 86_400.0
+    """How long a job that is over can be fetched, and what webhooks were told."""
     connections: int = 4096
     drain: float = 120.0
     """How long requests under way may take after a stop was asked for."""
 
 
 _SIZES: Final = frozenset({"json_body", "small_body", "form_body", "bodies", "head"})
-_COUNTS: Final = frozenset({"json_values", "headers", "in_flight", "connections"})
+_COUNTS: Final = frozenset({"json_values", "headers", "in_flight", "jobs", "connections"})
 _UNITS: Final[Mapping[str, int]] = MappingProxyType(
     {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 )

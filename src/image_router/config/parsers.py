@@ -192,6 +192,7 @@ PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "wait_for_budget": _patience,
     "log_format": _member_of(LogFormat),
     "log_level": _member_of(LogLevel),
+    "webhooks_private": _flag,
     "log_prompts": _flag,
     "user_agent": _header,
     "limits": limits,

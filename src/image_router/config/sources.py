@@ -53,6 +53,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "wait_for_budget": ("IMAGE_ROUTER_WAIT_FOR_BUDGET",),
         "log_format": ("IMAGE_ROUTER_LOG_FORMAT",),
         "log_level": ("IMAGE_ROUTER_LOG_LEVEL",),
+        "webhooks_private": ("IMAGE_ROUTER_WEBHOOKS_PRIVATE",),
         "log_prompts": ("IMAGE_ROUTER_LOG_PROMPTS",),
         "user_agent": ("IMAGE_ROUTER_USER_AGENT",),
         "limits": ("IMAGE_ROUTER_LIMITS",),

@@ -156,6 +156,8 @@ class Settings:
     log_format: LogFormat = LogFormat.AUTO
     log_level: LogLevel | None = None
     """None: info for the gateway, and the command line leaves logging alone."""
+    webhooks_private: bool = False
+    """The gateway's webhooks may go to private addresses, and over http."""
     log_prompts: bool = False
     """Prompts stand in the log. Keys and pictures never do."""
     user_agent: str = f"image-router/{__version__}"

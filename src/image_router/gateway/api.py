@@ -6,17 +6,23 @@ from functools import partial
 from typing import Any, Final
 
 from image_router.config import load_settings
-from image_router.gateway import gemini_api, health, openai_api, router_api
-from image_router.gateway.app import Entry, Gateway
+from image_router.gateway import gemini_api, health, jobs_api, openai_api, router_api
+from image_router.gateway.app import Beside, Entry, Gateway
+from image_router.gateway.jobs_work import working
 from image_router.gateway.opening import Choices, opened
 from image_router.wiring import start_logging
 
-ENTRIES: Final[tuple[Entry, ...]] = (
+_SERVED: Final[tuple[Entry, ...]] = (
     *openai_api.ENTRIES,
     *gemini_api.ENTRIES,
     *router_api.ENTRIES,
+    *jobs_api.ENTRIES,
     *health.ENTRIES,
 )
+ENTRIES: Final[tuple[Entry, ...]] = (*_SERVED, *entries_about(_SERVED))
+
+
+BESIDE: Final[tuple[Beside, ...]] = (working,)
 
 
 def worker(choices: Choices, **settings: Any) -> Gateway:
@@ -27,4 +33,4 @@ def worker(choices: Choices, **settings: Any) -> Gateway:
 
 def gateway(choices: Choices, **settings: Any) -> Gateway:
     """The ASGI application of some settings; nothing is opened before the server starts it."""
-    return Gateway(partial(opened, choices, settings), ENTRIES)
+    return Gateway(partial(opened, choices, settings), ENTRIES, beside=BESIDE)

@@ -19,9 +19,11 @@ from image_router.engine.decision_views import explanation_view
 from image_router.gateway import bodies, refusals
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.converting import Picture, delivered
-from image_router.gateway.openai_asks import Asked, asked_of, of_form
+from image_router.gateway.jobs_making import accepted
+from image_router.gateway.openai_asks import Asked, Delivery, asked_of, of_form
 from image_router.gateway.openai_stream import streamed
-from image_router.gateway.openai_views import Ending, encoded, headers_of, images_view
+from image_router.gateway.openai_views import Ending, spliced, headers_of, images_view
+from image_router.gateway.preferences import preferred
 from image_router.gateway.references import sources
 from image_router.gateway.surfaces import JSON, OPENAI
 from image_router.storage.asset_values import asset_id
@@ -48,19 +50,25 @@ async def _edit_asked(visit: Visit) -> Asked:
     kind = visit.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
         body = await bodies.read_json(visit.request, limit=visit.parts.limits.json_body)
-        if "image" in body:
-            one = body.pop("image")
-            body["images"] = [*(one if isinstance(one, list) else [one]), *(body.get("images") or ())]
-        return asked_of(body, editing=True)
+        return asked_of(image_first(body), editing=True)
     form = await bodies.read_form(visit.request, limit=visit.parts.limits.form_body)
     uploads = tuple(form.files.pop("image", ()))
     others = dict.fromkeys(form.files, "(a file)")
     return asked_of({**others, **of_form(form.fields)}, files=uploads, editing=True)
 
 
+def image_first(body: dict[str, Any]) -> dict[str, Any]:
+    """The body of an edit with all its pictures under `images`, the one to change first."""
+    if "image" in body:
+        one = body.pop("image")
+        body["images"] = [*(one if isinstance(one, list) else [one]), *(body.get("images") or ())]
+    return body
+
+
 async def _answer(visit: Visit, asked: Asked, *, editing: bool = False) -> Response:
-    request = await _request(visit, asked, editing=editing)
-    await _check_delivery(visit, asked)
+    request = await request_of(visit, asked, editing=editing)
+    if preferred(visit.request).respond_async:
+        return await accepted(visit, request, asked=asked, editing=editing)
     if asked.delivery.explain:
         explained = await visit.router.explain(request, profile=asked.profile)
         body = {"created": int(time.time()), "data": [], "image_router": explanation_view(explained)}
@@ -69,10 +77,15 @@ async def _answer(visit: Visit, asked: Asked, *, editing: bool = False) -> Respo
         return streamed(visit, request, asked=asked, editing=editing)
     end = Ending()
     result = await visit.router.generate(request, profile=asked.profile, cache=asked.cache, on_event=end)
-    pictures = await _delivered(result, asked)
+    return await shown(visit, result, delivery=asked.delivery, end=end)
+
+
+async def shown(visit: Visit, result: ImageResult, *, delivery: Delivery, end: Ending) -> Response:
+    """A result as the caller wants it delivered."""
+    pictures = await _delivered(result, delivery)
     both = zip(result.images, pictures, strict=True)
-    data = [_entry(visit, image, picture, asked=asked) for image, picture in both]
-    view = images_view(result, pictures, delivery=asked.delivery, data=data)
+    data = [_entry(visit, image, picture, delivery=delivery) for image, picture in both]
+    view = images_view(result, pictures, delivery=delivery, data=data)
     view["image_router"]["overhead_ms"] = end.overhead_ms
     return Response(orjson.dumps(view), headers=headers_of(result, end), media_type=JSON)
 
@@ -91,7 +104,9 @@ async def _check_delivery(visit: Visit, asked: Asked) -> None:
         raise refusals.malformed(words, param="response_format")
 
 
-async def _request(visit: Visit, asked: Asked, *, editing: bool) -> ImageRequest:
+async def request_of(visit: Visit, asked: Asked, *, editing: bool) -> ImageRequest:
+    """What the router is asked for. Raises Refusal for what it could make and nobody could deliver."""
+    await _check_delivery(visit, asked)
     references = await sources(visit, asked.references)
     fields = {**visit.terms(asked.scope), **asked.fields, "key": bodies.idempotency_key(visit.request)}
     _check_model(visit, fields.get("model"))
@@ -110,16 +125,16 @@ def _check_model(visit: Visit, name: str | None) -> None:
         raise refusals.no_model(f"{error}; {_NO_MODEL}") from None
 
 
-async def _delivered(result: ImageResult, asked: Asked) -> list[Picture]:
-    wanted, compression = asked.delivery.format, asked.delivery.compression
+async def _delivered(result: ImageResult, delivery: Delivery) -> list[Picture]:
+    wanted, compression = delivery.format, delivery.compression
     return await asyncio.gather(
         *(delivered(image, wanted, compression=compression) for image in result.images)
     )
 
 
-def _entry(visit: Visit, image: GeneratedImage, picture: Picture, *, asked: Asked) -> dict[str, Any]:
-    if not asked.delivery.as_url:
-        return {"b64_json": encoded(picture.data)}
+def _entry(visit: Visit, image: GeneratedImage, picture: Picture, *, delivery: Delivery) -> dict[str, Any]:
+    if not delivery.as_url:
+        return {"b64_json": spliced(picture.data)}
     path = visit.parts.links.path(asset_id(image.request_id, image.index), now=time.time())
     return {"url": visit.address(path)}
 

@@ -14,8 +14,10 @@ from image_router.gateway.app import Parts
 from image_router.gateway.callers import KeyedDoors, OpenDoors
 from image_router.gateway.links import Links
 from image_router.gateway.sessions import Sessions
+from image_router.storage.jobs import Jobs
 from image_router.storage.key_ring import KeyRing
 from image_router.storage.secrets import shared_secret
+from image_router.storage.webhooks import Outbox
 from image_router.telemetry.prometheus import PrometheusSink
 
 
@@ -44,6 +46,9 @@ async def opened(choices: Choices, settings: Mapping[str, Any]) -> AsyncIterator
             doorkeeper=OpenDoors(known.scope, url=choices.url) if choices.open else KeyedDoors(ring),
             ring=ring,
             metrics=metrics,
+            jobs=Jobs(books.db, books.assets.blobs),
+            outbox=Outbox(books.db),
+            private_hooks=known.webhooks_private,
             links=Links(secret=await shared_secret(books.db, "links")),
             sessions=Sessions(secret=await shared_secret(books.db, "sessions")),
             limits=known.limits,

@@ -84,9 +84,19 @@ def gone(words: str) -> Refusal:
     return _refusal(410, "gone", words)
 
 
+def conflict(code: str, words: str, *, wait: float | None = None) -> Refusal:
+    """A thing is not in the state that was taken for granted; `wait` seconds later it may be."""
+    return _refusal(409, code, words, wait=wait)
+
+
 def bad_link() -> Refusal:
     words = "this link has expired or was changed; ask for a new one, or send a router key"
     return _refusal(403, "link_refused", words)
+
+
+def no_file(name: str) -> Refusal:
+    words = f"You do not have permission to access the File {name} or it may not exist."
+    return _refusal(403, "file_forbidden", words, param="fileUri")
 
 
 def no_model(words: str) -> Refusal:
