@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from image_router.core.types import ImageRequest
-from image_router.gateway import bodies, gemini_bodies, gemini_targets, refusals
+from image_router.gateway import bodies, gemini_bodies, gemini_files, gemini_targets, refusals
 from image_router.gateway.app import Entry, Visit
+from image_router.gateway.gemini_errands import check_files, errand_of, passed
 from image_router.gateway.gemini_made import common, made
 from image_router.gateway.gemini_relay import parcel_of, passed_on
 from image_router.gateway.gemini_stream import streamed
-from image_router.gateway.gemini_targets import decided, target
+from image_router.gateway.gemini_targets import check_method, decided, target
 from image_router.gateway.surfaces import GOOGLE
 
 _QUERY: Final = frozenset({"alt", "key", "prettyPrint", "$prettyPrint"})
@@ -40,13 +42,14 @@ def _check_query(request: Request) -> None:
 
 async def _generated(visit: Visit, name: str, method: str) -> Response:
     body = await bodies.read(visit.request, limit=visit.parts.limits.json_body)
-    message = gemini_bodies.parsed(body)
+    message = bodies.document(body, most=visit.parts.limits.json_values)
     fields = decided(name)
     if fields is not None:
         return await made(visit, message, method=method, fields=fields)
     request = await _asked(visit, message)
     meant = target(visit, name, retired=request.retired)
-    parcel = await parcel_of(visit, request, meant, method=method, message=message, body=body)
+    files = await check_files(visit, gemini_bodies.files(message))
+    parcel = await parcel_of(visit, request, meant, method=method, message=message, body=body, files=files)
     if method == "streamGenerateContent":
         return await streamed(visit, parcel, meant)
     return await passed_on(visit, parcel, meant)
@@ -57,10 +60,25 @@ async def _asked(visit: Visit, message: gemini_bodies.Json) -> ImageRequest:
     return await visit.router.request(gemini_bodies.last_words(message), **common(visit))
 
 
+async def _counted(visit: Visit, name: str, method: str) -> Response:
+    """Free: goes to the model as it is."""
+    body = await bodies.read(visit.request, limit=visit.parts.limits.json_body)
+    message = bodies.document(body, most=visit.parts.limits.json_values)
+    if decided(name) is not None:
+        words = f"countTokens needs a model; who serves {name} is decided with each request"
+        raise refusals.malformed(words, param="model")
+    meant = target(visit, name, retired=(await _asked(visit, message)).retired)
+    check_method(meant.model, method)
+    files = await check_files(visit, gemini_bodies.files(message))
+    errand = errand_of(visit, f"v1beta/models/{quote(meant.path, safe='')}:countTokens", body)
+    return await passed(visit, errand, about=meant.model.id, resources=files)
+
+
 _HANDLERS: Final[Mapping[str, Callable[[Visit, str, str], Awaitable[Response]]]] = {
     "generateContent": _generated,
     "streamGenerateContent": _generated,
     "predict": _generated,
+    "countTokens": _counted,
 }
 
 
@@ -92,4 +110,4 @@ def _entries() -> list[Entry]:
     return entries
 
 
-ENTRIES: Final = tuple(_entries())
+ENTRIES: Final = (*_entries(), *gemini_files.ENTRIES)

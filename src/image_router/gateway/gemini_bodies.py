@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
-import orjson
-
 from image_router.core.catalog import Model
 from image_router.core.relaying import Written
 from image_router.gateway import refusals
@@ -23,19 +21,9 @@ DEFAULT_SAMPLES: Final = 4
 _SIGNATURES: Final = frozenset({"thoughtSignature", "thought_signature"})
 _BLOBS: Final = frozenset({"inlineData", "inline_data"})
 _FILE: Final = re.compile(r"(?:^|/)(files/[a-z0-9-]{1,64})(?::|\?|$)")
+_URIS: Final = ("fileUri", "file_uri", "fileName", "file_name")
 _SEARCHES: Final = ("googleSearch", "googleSearchRetrieval")
 _PLAIN_TIERS: Final = frozenset({"", "standard", "unspecified"})
-
-
-def parsed(body: bytes) -> Json:
-    """The message in a body. Raises Refusal."""
-    try:
-        message = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError as problem:
-        raise refusals.malformed(f"the body is no JSON: {problem}") from None
-    if not isinstance(message, dict):
-        raise refusals.malformed(f"the body is a JSON {type(message).__name__}; send an object")
-    return message
 
 
 def value(message: Any, name: str) -> Any:
@@ -156,10 +144,19 @@ def _words(found: Any) -> int:
 
 
 def files(message: Json) -> tuple[str, ...]:
-    """Names of the provider's files that the message uses, such as files/abc."""
-    uris = (word(value(part, "fileData"), "fileUri") or "" for part in parts(message))
-    named = (_FILE.search(uri) for uri in uris)
+    """Names of the provider's files that the message uses anywhere, such as files/abc."""
+    named = (_FILE.search(uri) for uri in _uris(message))
     return tuple(dict.fromkeys(match[1] for match in named if match))
+
+
+def _uris(found: Any) -> Iterator[str]:
+    if isinstance(found, list):
+        for item in found:
+            yield from _uris(item)
+    elif isinstance(found, dict):
+        yield from (uri for name in _URIS if isinstance(uri := found.get(name), str))
+        for item in found.values():
+            yield from _uris(item)
 
 
 def last_words(message: Json) -> str:

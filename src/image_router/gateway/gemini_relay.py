@@ -35,7 +35,14 @@ CARRIED: Final = (
 
 
 async def parcel_of(
-    visit: Visit, request: ImageRequest, target: Target, *, method: str, message: bodies.Json, body: bytes
+    visit: Visit,
+    request: ImageRequest,
+    target: Target,
+    *,
+    method: str,
+    message: bodies.Json,
+    body: bytes,
+    files: tuple[str, ...] = (),
 ) -> Parcel:
     """What is to be passed on, with all that deciding about its money needs. Raises Refusal."""
     check_method(target.model, method)
@@ -45,6 +52,7 @@ async def parcel_of(
         letter=Letter(path=_path(target, method, visit), body=body),
         request=await _known(visit, request, written=written),
         written=written,
+        resources=files,
         digest=await asyncio.to_thread(lambda: hashlib.sha256(body).hexdigest()),
     )
 

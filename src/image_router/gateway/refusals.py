@@ -99,6 +99,11 @@ def no_file(name: str) -> Refusal:
     return _refusal(403, "file_forbidden", words, param="fileUri")
 
 
+def no_file(name: str) -> Refusal:
+    words = f"You do not have permission to access the File {name} or it may not exist."
+    return _refusal(403, "file_forbidden", words, param="fileUri")
+
+
 def no_model(words: str) -> Refusal:
     return _refusal(404, "model_not_found", words, param="model")
 

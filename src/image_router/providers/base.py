@@ -5,7 +5,8 @@ A provider never raises for what the network or the API does: it returns a Reply
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -95,9 +96,37 @@ class Provider(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """A call that costs nothing, such as one about a file."""
+
+    method: str
+    path: str
+    """On the host, with version and query: v1beta/files/abc."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """An answer whose headers are there; its body comes piece by piece."""
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: AsyncIterator[bytes]
+
+
+class Unreachable(Exception):
+    """The provider could not be reached, or its answer broke off."""
+
+
 @runtime_checkable
 class Relays(Protocol):
     """A provider that can also pass on what somebody else wrote."""
+
+    def errand(self, errand: Errand) -> AbstractAsyncContextManager[Running]:
+        """Run an errand once, as it is. Raises Unreachable."""
+        ...
 
     async def relay(self, letter: Letter, model: Model, *, timeout: float) -> Reply:
         """Send the letter once, as it is, to one of its model's methods. Raises nothing the network does."""

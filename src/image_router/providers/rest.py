@@ -26,7 +26,16 @@ from image_router.core.text_calls import TextCall
 from image_router.core.tracing import headers_onward
 from image_router.providers import gemini_wire, json_text, text_wire
 from image_router.providers.aside import aside
-from image_router.providers.base import Call, Entitlement, Letter, ListedModel, ModelsUnavailable
+from image_router.providers.base import (
+    Call,
+    Entitlement,
+    Errand,
+    Letter,
+    ListedModel,
+    ModelsUnavailable,
+    Running,
+    Unreachable,
+)
 from image_router.providers.error_wire import parse_error
 from image_router.providers.gemini_wire import parse_models
 from image_router.providers.probing import entitlement_of
@@ -94,7 +103,8 @@ class RestProvider:
         self.real = real
         self._user_agent = user_agent
         self._api_key = api_key
-        self._root = f"{base_url.rstrip('/')}/{api_version}/"
+        self._host = base_url.rstrip("/")
+        self._root = f"{self._host}/{api_version}/"
         self._max_body = max_body
         self._session: aiohttp.ClientSession | None = None
 
@@ -118,6 +128,24 @@ class RestProvider:
         exchange = _Exchange(listener=letter.listener)
         parse = WIRES[model.dialect].parse_reply
         return await self._asked(letter.path, letter.body, parse=parse, timeout=timeout, exchange=exchange)
+
+    @asynccontextmanager
+    async def errand(self, errand: Errand) -> AsyncIterator[Running]:
+        """Run an errand once, as it is. Raises Unreachable."""
+        try:
+            async with self._pool().request(
+                errand.method,
+                URL(f"{self._host}/{errand.path}", encoded=True),
+                data=None if errand.body is None else BytesIO(errand.body),
+                headers={**headers_onward(), **errand.headers},
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=None, sock_read=LOOKUP_TIMEOUT),
+                trace_request_ctx=_Exchange(),
+            ) as response:
+                headers, pieces = dict(response.headers), response.content.iter_any()
+                yield Running(status=response.status, headers=headers, pieces=pieces)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unreachable(f"{type(error).__name__}: {error}") from None
 
     async def _asked(
         self,

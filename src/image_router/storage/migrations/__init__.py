@@ -22,6 +22,7 @@ from image_router.storage.migrations import (
     m0005_secrets,
     m0006_jobs,
     m0007_webhooks,
+    m0008_remote_files,
 )
 
 
@@ -44,6 +45,7 @@ ALL: Final = tuple(
         m0005_secrets,
         m0006_jobs,
         m0007_webhooks,
+        m0008_remote_files,
     )
 )
 
