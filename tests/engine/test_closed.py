@@ -78,7 +78,7 @@ async def test_what_no_model_can_do_is_still_said_so(router: ImageRouter, server
 async def test_a_pinned_model_that_the_provider_denied_is_not_called_retired(
     router: ImageRouter, server: Emulator, pin: dict[str, str]
 ) -> None:
-    """Where a 404 keeps calls from the only model of a pin, asking again says so, with the time until a look."""
+    """Where a 404 keeps calls from the only model of a pin, asking again says so, and until when."""
     server.faults.add("not_entitled", model="gemini-3.1-flash-lite-image")
     with pytest.raises(ModelUnavailable):
         await router.generate("a fox", **pin)
