@@ -74,7 +74,8 @@ def started(factory: Callable[[], Any], stack: ExitStack, limits: Limits | None 
 
 def _site(home: Path, choices: Choices, stack: ExitStack, **more: Any) -> Site:
     emulator = stack.enter_context(emulated(as_of=DAY))
-    where = {"base_url": emulator.url} if "api_key" in more else {"offline": True, "emulator_url": emulator.url}
+    offline = {"offline": True, "emulator_url": emulator.url}
+    where = {"base_url": emulator.url} if "api_key" in more else offline
     settings = {"home": home, "as_of": DAY, **where, **more}
     url = started(partial(gateway, choices, **settings), stack, more.get("limits"))
     return Site(url=url, emulator=emulator, home=home)
@@ -82,7 +83,7 @@ def _site(home: Path, choices: Choices, stack: ExitStack, **more: Any) -> Site:
 
 @pytest.fixture
 def site_of(tmp_path: Path) -> Iterator[Callable[..., Site]]:
-    """Makes a site with settings of the test's own, limits among them; with an `api_key` it is not offline."""
+    """Makes a site with settings of the test's own, limits among them; with an `api_key` not offline."""
     with ExitStack() as stack:
 
         def make(*, keys: bool = False, **settings: Any) -> Site:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from pictures import as_base64
+
 PATIENCE = 20.0
 JSON = "content-type: application/json"
 
@@ -69,3 +71,13 @@ def error(body: bytes) -> dict[str, Any]:
     """The error of a reply."""
     found: dict[str, Any] = json.loads(body)["error"]
     return found
+
+
+def edit(url: str, *pictures: object) -> tuple[int, dict[str, str], bytes]:
+    """The answer to an edit with these references, in JSON."""
+    body = json.dumps({"prompt": "make it rain", "images": list(pictures)})
+    return asked(url, post("/v1/images/edits", body.encode()))
+
+
+def data_uri(data: bytes, kind: str = "image/png") -> str:
+    return f"data:{kind};base64,{as_base64(data)}"

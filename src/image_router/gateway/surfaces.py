@@ -39,6 +39,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", clipped(self.message))
+        object.__setattr__(self, "param", clipped(self.param))
         if self.details:
             object.__setattr__(self, "details", clipped(self.details))
 
