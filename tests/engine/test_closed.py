@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,7 @@ async def test_what_no_model_can_do_is_still_said_so(router: ImageRouter, server
 
 @pytest.mark.parametrize("pin", [{"tier": "nano_banana"}, {"model": "gemini-3.1-flash-lite-image"}])
 async def test_a_pinned_model_that_the_provider_denied_is_not_called_retired(
-    router: ImageRouter, server: Emulator, pin: dict[str, str]
+    router: ImageRouter, server: Emulator, pin: dict[str, Any]
 ) -> None:
     """Where a 404 keeps calls from the only model of a pin, asking again says so, and until when."""
     server.faults.add("not_entitled", model="gemini-3.1-flash-lite-image")
