@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from image_router.core import ids
 from image_router.core.decision import Decision
 from image_router.core.storing import CacheMode
 from image_router.core.types import OnAmbiguous
@@ -54,7 +55,7 @@ class Parts(Facts):
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     dice: Callable[[], float] = lambda: secrets.randbelow(2**32) / 2**32
-    new_id: Callable[[], str] = lambda: f"req_{secrets.token_hex(12)}"
+    new_id: Callable[[], str] = lambda: ids.new_id("req_")
 
 
 class Staff:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 from image_router.books import Books
 from image_router.config import Limits
 from image_router.core.errors import ImageRouterError
+from image_router.core.ids import new_id
 from image_router.core.key_permits import allow_admin
 from image_router.core.tracing import TraceContext, traced
 from image_router.engine.fetching import holding
@@ -148,7 +148,7 @@ class Served:
         request = Request(scope, meter.receive)
         intake = Intake(room=self._room, limits=self._parts.limits)
         intake.put(scope)
-        visit_id = f"gw_{secrets.token_hex(12)}"
+        visit_id = new_id("gw_")
         self._duty.under_way += 1
         try:
             with traced(_trace(request)), holding(intake.hold):

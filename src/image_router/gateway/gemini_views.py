@@ -13,7 +13,7 @@ from starlette.responses import Response
 from image_router.core.catalog import Model
 from image_router.core.results import GeneratedImage, ImageResult
 from image_router.core.types import Dialect, TurnPart, Usage
-from image_router.gateway.openai_views import encoded
+from image_router.gateway.openai_views import spliced
 from image_router.gateway.surfaces import JSON
 
 Json = dict[str, Any]
@@ -72,13 +72,13 @@ def _part(part: TurnPart) -> Json:
 
 
 def _picture(data: bytes, media_type: str) -> Json:
-    return {"inlineData": {"mimeType": media_type, "data": encoded(data)}}
+    return {"inlineData": {"mimeType": media_type, "data": spliced(data)}}
 
 
 def predictions_view(result: ImageResult) -> Json:
     """A PredictResponse: every picture, then why others are missing."""
     shown = [
-        {"mimeType": image.media_type, "bytesBase64Encoded": encoded(data)}
+        {"mimeType": image.media_type, "bytesBase64Encoded": spliced(data)}
         for image in result.images
         for data in (image.data, *image.extras)
     ]

@@ -22,7 +22,7 @@ from image_router.gateway.converting import Picture, delivered
 from image_router.gateway.jobs_making import accepted
 from image_router.gateway.openai_asks import Asked, Delivery, asked_of, of_form
 from image_router.gateway.openai_stream import streamed
-from image_router.gateway.openai_views import Ending, spliced, headers_of, images_view
+from image_router.gateway.openai_views import Ending, headers_of, images_view, spliced
 from image_router.gateway.preferences import preferred
 from image_router.gateway.references import sources
 from image_router.gateway.surfaces import JSON, OPENAI

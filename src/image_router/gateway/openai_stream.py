@@ -18,7 +18,7 @@ from image_router.engine.views import image_view
 from image_router.gateway.app import Visit
 from image_router.gateway.converting import delivered
 from image_router.gateway.openai_asks import Asked
-from image_router.gateway.openai_views import encoded, own_view, usage_view
+from image_router.gateway.openai_views import own_view, spliced, usage_view
 from image_router.gateway.surfaces import OPENAI, problem_of
 
 HEARTBEAT: Final = 15.0
@@ -90,7 +90,7 @@ class _Stream:
         kind = f"{self._name}.completed"
         body = {
             **self._common(kind, image, picture.format),
-            "b64_json": encoded(picture.data),
+            "b64_json": spliced(picture.data),
             "usage": usage_view([image.usage]),
             "image_router": own or {"image": image_view(image)},
         }
@@ -99,7 +99,7 @@ class _Stream:
     def _partial(self, image: GeneratedImage, draft: bytes, *, index: int) -> bytes:
         kind = f"{self._name}.partial_image"
         common = self._common(kind, image, image.media_type.removeprefix("image/"))
-        body = {**common, "b64_json": encoded(draft), "partial_image_index": index}
+        body = {**common, "b64_json": spliced(draft), "partial_image_index": index}
         return _event(kind, body)
 
     def _common(self, kind: str, image: GeneratedImage, made: str) -> dict[str, Any]:

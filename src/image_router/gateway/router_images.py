@@ -14,7 +14,7 @@ from image_router.engine.views import result_view
 from image_router.gateway import bodies, refusals
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.fields import text
-from image_router.gateway.openai_views import Ending, encoded, headers_of
+from image_router.gateway.openai_views import Ending, headers_of, spliced
 from image_router.gateway.router_asks import as_links, ask_of, request_of
 from image_router.gateway.router_reading import answer
 from image_router.gateway.surfaces import ROUTER
@@ -54,7 +54,7 @@ def _view(visit: Visit, result: ImageResult, *, kept: StoreMode, links: bool) ->
         name = asset_id(image.request_id, image.index)
         del told["file"]
         told["asset_id"] = name if kept is not StoreMode.NONE else None
-        told["b64_json"] = None if links else encoded(image.data)
+        told["b64_json"] = None if links else spliced(image.data)
         told["url"] = visit.address(visit.parts.links.path(name, now=time.time())) if links else None
     return view
 

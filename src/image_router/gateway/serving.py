@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from uvicorn.supervisors import Multiprocess
 
 from image_router.config import Limits
 from image_router.gateway.guarding import GuardedConfig
+from image_router.gateway.memory import keep_freed_memory
 from image_router.telemetry.prometheus import shared_between_workers
 
 KEEP_ALIVE = 75
@@ -54,10 +56,16 @@ def config_of(factory: Callable[[], Any], bind: Bind) -> uvicorn.Config:
 
 def serve(factory: Callable[[], Any], bind: Bind) -> None:
     """Serve until a signal says stop; returns when everything under way has ended."""
-    config = config_of(factory, bind)
+    config = config_of(partial(_tuned, factory), bind)
     if bind.workers == 1:
         uvicorn.Server(config).run()
         return
     with shared_between_workers():
         listener = config.bind_socket()
         Multiprocess(config, sockets=[listener]).run()
+
+
+def _tuned(factory: Callable[[], Any]) -> Any:
+    """The application of one process, whose memory is set up for pictures."""
+    keep_freed_memory()
+    return factory()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from image_router.core.errors import (
     RequestError,
     StorageError,
 )
+from image_router.core.ids import new_id
 from image_router.core.money import Nanos
 from image_router.core.pacing import Charge, Resource
 from image_router.core.router_keys import RouterKey
@@ -71,7 +71,7 @@ class Turnstile:
     @asynccontextmanager
     async def admit(self, key: RouterKey, *, images: int, ceiling: Nanos) -> AsyncIterator[Admission]:
         """As KeyRing.admit."""
-        wish = Wish(key=key, flight=secrets.token_hex(12), images=images, ceiling=ceiling, lease=self._lease)
+        wish = Wish(key=key, flight=new_id(""), images=images, ceiling=ceiling, lease=self._lease)
         charges = await self._enter(wish)
         self._keep(wish)
         admission = Admission(ceiling=ceiling)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
@@ -32,6 +31,7 @@ from image_router.core.holds import (
     Settled,
     Settlement,
 )
+from image_router.core.ids import new_id
 from image_router.core.money import Nanos
 from image_router.core.pressure import Strain
 from image_router.core.reconcile import Call
@@ -39,6 +39,7 @@ from image_router.core.statement import By, Line, Period, Unknown
 from image_router.storage import statements
 from image_router.storage.budgets import strain
 from image_router.storage.database import Database, Together, Transaction
+from image_router.storage.glances import Glances
 from image_router.storage.steps import Step, closing, expire_some, id_of, renewing, settling, take_together
 from image_router.storage.verify import Report, verify
 
@@ -69,6 +70,7 @@ class Ledger:
         self._patience = patience
         self._dice = dice
         self._together: Together[Step, Any] = Together(take_together)
+        self._strains: Glances[Strain] = Glances(lambda scope: db.read(lambda tx: strain(tx, scope)))
         self._lines: dict[str, deque[asyncio.Event]] = {}
         """Who waits for which scope, in order of arrival."""
         self._returning: set[asyncio.Task[Any]] = set()
@@ -178,7 +180,7 @@ class Ledger:
 
     async def strain(self, scope: str) -> Strain:
         """How every cap stands that a hold of this scope must fit, and where the guard acts."""
-        return await self.db.read(lambda tx: strain(tx, scope))
+        return await self._strains.at(scope)
 
     async def unknowns(self, scope: str | None = None) -> list[Unknown]:
         """Calls of unknown outcome, oldest first; `adjust` resolves each."""
@@ -219,7 +221,7 @@ class Ledger:
             await asyncio.wait(self._returning)
 
     async def _hold(self, asked: HoldRequest) -> Hold:
-        hold_id = f"hold_{secrets.token_hex(10)}"
+        hold_id = new_id("hold_", digits=20)
         step = Step(act=lambda book: book.hold(asked, hold_id), hold_id=hold_id, scope=asked.scope)
         taking = asyncio.ensure_future(self._do(step))
         try:
