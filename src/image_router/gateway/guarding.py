@@ -143,7 +143,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _answer(self, refusal: Refusal) -> None:
         response = answered(OPENAI, refusal.problem)
-        head = b"".join(b"%b: %b\r\n" % header for header in response.raw_headers)
+        headers = [*self.server_state.default_headers, *response.raw_headers]
+        head = b"".join(b"%b: %b\r\n" % header for header in headers)
         status = STATUS_LINE[response.status_code]
         self.transport.write(status + head + b"connection: close\r\n\r\n" + bytes(response.body))
 
