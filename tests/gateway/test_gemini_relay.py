@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from gateway.conftest import Site
@@ -205,3 +208,104 @@ async def test_without_a_key_it_is_googles_401(tmp_path) -> None:
         error = json.loads(body)["error"]
         assert (status, error["status"]) == (401, "UNAUTHENTICATED")
         assert error["details"][0]["@type"].endswith("ErrorInfo")
+
+
+async def streamed(url: str) -> tuple[bytes, Any]:
+    async with aiohttp.ClientSession() as session, session.post(url, data=ASK) as reply:
+        return await reply.read(), reply
+
+
+@pytest.mark.parametrize("query", ["?alt=sse", ""])
+async def test_a_stream_passes_byte_for_byte(wired, query) -> None:
+    """Server-sent events and the JSON array alike; what is known early stands in the headers."""
+    site, tap = wired
+    body, reply = await streamed(f"{site.url}/v1beta/models/{PRO}:streamGenerateContent{query}")
+    assert body == tap.last.answered
+    assert tap.last.target.endswith(f":streamGenerateContent{query}")
+    assert reply.headers["content-type"].startswith("text/event-stream" if query else "application/json")
+    assert reply.headers["x-image-router-model"] == PRO
+    assert reply.headers["x-image-router-quote-usd"]
+    assert await spent(site) == site.emulator.bill().total > 0
+
+
+async def test_a_stream_refused_at_once_is_an_error(wired) -> None:
+    """Before the first byte there is still a status to say it with; overload was tried again."""
+    site, tap = wired
+    site.emulator.faults.add("overloaded", times=1)
+    _, reply = await streamed(f"{site.url}/v1beta/models/{PRO}:streamGenerateContent?alt=sse")
+    assert (reply.status, len(tap.exchanges)) == (200, 2)
+    site.emulator.faults.add("invalid_argument", times=1)
+    body, reply = await streamed(f"{site.url}/v1beta/models/{PRO}:streamGenerateContent?alt=sse")
+    assert (reply.status, body) == (400, tap.last.answered)
+
+
+@pytest.mark.parametrize("form", ["data", "bare"])
+async def test_an_error_under_way_passes_and_is_not_sent_again(wired, form) -> None:
+    """Bytes went out already: the provider's error is the end, whatever it says."""
+    site, tap = wired
+    site.emulator.faults.add(f"error_in_stream;code=503;form={form}")
+    body, reply = await streamed(f"{site.url}/v1beta/models/{PRO}:streamGenerateContent?alt=sse")
+    assert (reply.status, body, len(tap.exchanges)) == (200, tap.last.answered, 1)
+
+
+async def test_a_broken_tail_ends_with_an_explicit_error(site) -> None:
+    """The connection broke after the first bytes: an error event, one call, and an unknown in the books."""
+    site.emulator.faults.add("truncated_body;part=0.5")
+    body, reply = await streamed(f"{site.url}/v1beta/models/{PRO}:streamGenerateContent?alt=sse")
+    last = body.rstrip().rpartition(b"data: ")[2]
+    assert reply.status == 200
+    assert json.loads(last)["error"]["status"] == "DEADLINE_EXCEEDED"
+    assert len([row for row in site.emulator.requests() if row["method"] == "POST"]) == 1
+    async with open_books(home=site.home, offline=True) as books:
+        assert len(await books.unknowns()) == 1
+
+
+async def test_who_leaves_a_stream_has_it_paid_and_settled(site) -> None:
+    """The provider goes on drawing, so the books wait for its reply: nothing stays unknown."""
+    site.emulator.faults.add("slow_drip;seconds=1")
+    url = f"{site.url}/v1beta/models/{PRO}:streamGenerateContent?alt=sse"
+    async with aiohttp.ClientSession() as session, session.post(url, data=ASK) as reply:
+        await reply.content.readany()
+    for _ in range(100):
+        if await spent(site):
+            break
+        await asyncio.sleep(0.1)
+    assert await spent(site) == site.emulator.bill().total
+
+
+async def test_a_mixed_run_is_booked_as_it_is_billed(wired) -> None:
+    """Streams, refusals, searches, thinking, several pictures, retries: one sum, to the nano-dollar."""
+    site, _ = wired
+    root = f"{site.url}/v1beta/models"
+    search = {**json.loads(ASK), "tools": [{"google_search": {}}]}
+    think = {**json.loads(ASK), "generationConfig": {"thinkingConfig": {"thinkingLevel": "HIGH"}}}
+    for model, method, body, fault in (
+        (PRO, "generateContent", ASK, None),
+        (PRO, "streamGenerateContent", ASK, None),
+        (PRO, "generateContent", search, None),
+        ("gemini-nano-banana-2.1", "generateContent", think, None),
+        (PRO, "generateContent", ASK, "image_safety"),
+        (PRO, "generateContent", ASK, "several_images"),
+        (PRO, "streamGenerateContent", ASK, "text_instead"),
+        (PRO, "generateContent", ASK, "overloaded"),
+        ("auto", "generateContent", ASK, None),
+        ("auto:hero", "streamGenerateContent", ASK, None),
+    ):
+        if fault:
+            site.emulator.faults.add(fault, times=1)
+        status, _, _ = await posted(f"{root}/{model}:{method}", body)
+        assert status == 200
+    assert await spent(site) == site.emulator.bill().total > 500_000_000
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", f"models/{PRO}:batchGenerateContent"), ("GET", "batches")]
+)
+async def test_batches_say_that_they_are_not_served(wired, method, path) -> None:
+    """501 in Google's shape: no paid call goes around the budgets."""
+    site, tap = wired
+    url = f"{site.url}/v1beta/{path}"
+    async with aiohttp.ClientSession() as session, session.request(method, url, json={}) as reply:
+        error = (await reply.json())["error"]
+    assert (error["code"], error["status"]) == (501, "UNIMPLEMENTED")
+    assert tap.exchanges == []

@@ -74,11 +74,20 @@ async def _counted(visit: Visit, name: str, method: str) -> Response:
     return await passed(visit, errand, about=meant.model.id, resources=files)
 
 
+async def _not_served(visit: Visit, name: str = "", method: str = "") -> Response:
+    """A batch that went around the budgets would be a hole in them."""
+    raise refusals.not_served(
+        "batches are not passed on yet: nothing would hold and settle what their rows cost. Send the "
+        "requests one by one, or make them as jobs: /router/v1/jobs"
+    )
+
+
 _HANDLERS: Final[Mapping[str, Callable[[Visit, str, str], Awaitable[Response]]]] = {
     "generateContent": _generated,
     "streamGenerateContent": _generated,
     "predict": _generated,
     "countTokens": _counted,
+    "batchGenerateContent": _not_served,
 }
 
 
@@ -110,4 +119,13 @@ def _entries() -> list[Entry]:
     return entries
 
 
-ENTRIES: Final = (*_entries(), *gemini_files.ENTRIES)
+def _batches() -> list[Entry]:
+    paths = [f"/{version}/batches{name}" for version in ("v1beta", "v1") for name in ("", "/{name}")]
+    return [
+        Entry(method=method, path=path, endpoint=_not_served, surface=GOOGLE)
+        for path in paths
+        for method in ("GET", "POST", "DELETE")
+    ]
+
+
+ENTRIES: Final = (*_entries(), *gemini_files.ENTRIES, *_batches())
