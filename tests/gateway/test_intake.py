@@ -38,9 +38,10 @@ async def test_whoever_waits_is_served_in_order() -> None:
 
 async def test_who_waits_too_long_is_told_to_come_back() -> None:
     """503, and those behind it are served if they fit."""
-    room = Room(10, patience=0.01)
+    room = Room(10, patience=0.1)
     await room.take(5)
     large = asyncio.create_task(room.take(9))
+    await asyncio.sleep(0.05)
     small = asyncio.create_task(room.take(2))
     with pytest.raises(Refusal, match="no room for 9 bytes"):
         await large
