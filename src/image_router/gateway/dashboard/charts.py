@@ -1,0 +1,95 @@
+"""Charts as SVG from the server: widths in percent, so that words keep their size on a phone.
+
+Each has a title and a description for those who do not see it; the page shows the same numbers as a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from markupsafe import Markup, escape
+
+from image_router.core.economics import Projection, usd
+from image_router.core.palette import TITLE
+from image_router.core.types import Tier
+
+_ROW: Final = 46
+_STRIP: Final = 28
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One amount; `tone` is the CSS class of its colour."""
+
+    label: str
+    amount: Fraction
+    text: str
+    tone: str
+
+
+def volume_bars(plan: Projection) -> list[Bar]:
+    """The volume on each tier alone, and on the mix."""
+    tiers = [(TITLE[row.tier], row.price, f"tier-{row.tier}") for row in plan.tiers]
+    return [
+        Bar(label=label, amount=plan.total(price), text=usd(plan.total(price), decimals=2), tone=tone)
+        for label, price, tone in (*tiers, ("Your mix", plan.blend, "tone-ink"))
+    ]
+
+
+def mix_shares(plan: Projection) -> list[Bar]:
+    """How many of a hundred pictures each tier makes."""
+    whole = sum(plan.mix.values())
+    shares = [(tier, Fraction(100 * plan.mix.get(tier, 0), whole)) for tier in Tier]
+    return [
+        Bar(label=TITLE[tier], amount=share, text=f"{float(share):g} %", tone=f"tier-{tier}")
+        for tier, share in shares
+        if share
+    ]
+
+
+def bars(name: str, title: str, drawn: Sequence[Bar]) -> Markup:
+    """Horizontal bars in proportion to the largest; `name` makes the ids unique on the page."""
+    most = max((bar.amount for bar in drawn), default=Fraction(0)) or Fraction(1)
+    rows = Markup("").join(_row(bar, place, share=bar.amount / most) for place, bar in enumerate(drawn))
+    return _svg(name, title, drawn, height=_ROW * len(drawn), inside=rows, kind="bars")
+
+
+def strip(name: str, title: str, drawn: Sequence[Bar]) -> Markup:
+    """Parts of a whole, side by side."""
+    whole = sum((bar.amount for bar in drawn), Fraction(0)) or Fraction(1)
+    return _svg(name, title, drawn, height=_STRIP, inside=Markup("").join(_parts(drawn, whole)), kind="strip")
+
+
+def _row(bar: Bar, place: int, *, share: Fraction) -> Markup:
+    top = _ROW * place
+    return Markup(
+        '<g class="{}"><text x="0" y="{}">{}</text><text class="amount" x="100%" y="{}">{}</text>'
+        '<rect class="track" x="0" y="{}" width="100%" height="12" rx="6"/>'
+        '<rect class="bar" x="0" y="{}" width="{}%" height="12" rx="6"/></g>'
+    ).format(bar.tone, top + 15, bar.label, top + 15, bar.text, top + 23, top + 23, _percent(share))
+
+
+def _parts(drawn: Sequence[Bar], whole: Fraction) -> Iterator[Markup]:
+    before = Fraction(0)
+    for bar in drawn:
+        place, width = _percent(before / whole), _percent(bar.amount / whole)
+        yield Markup('<rect class="bar {}" x="{}%" y="0" width="{}%" height="100%"/>').format(
+            bar.tone, place, width
+        )
+        before += bar.amount
+
+
+def _svg(name: str, title: str, drawn: Sequence[Bar], *, height: int, inside: Markup, kind: str) -> Markup:
+    described = "; ".join(f"{bar.label} {bar.text}" for bar in drawn)
+    return Markup(
+        '<svg class="chart {}" width="100%" height="{}" role="img" aria-labelledby="{}-title {}-desc">'
+        '<title id="{}-title">{}</title><desc id="{}-desc">{}</desc>{}</svg>'
+    ).format(kind, height, name, name, name, escape(title), name, escape(described), inside)
+
+
+def _percent(share: Fraction) -> str:
+    """Of a width, to a hundredth; what is there at all stays visible."""
+    return f"{max(float(100 * share), 0.4 if share else 0.0):.2f}"

@@ -1,0 +1,134 @@
+"""Pages from templates: escaped by default, with headers under which a browser loads nothing foreign."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import Response
+
+from image_router.core.economics import usd
+from image_router.core.errors import ConfigError
+from image_router.core.money import show_usd
+from image_router.core.palette import TITLE
+from image_router.core.types import Tier
+from image_router.gateway.app import Visit
+from image_router.gateway.dashboard import charts
+from image_router.gateway.dashboard.statics import address
+from image_router.gateway.surfaces import Problem
+
+THEMES: Final = ("system", "light", "dark")
+THEME_COOKIE: Final = "image_router_theme"
+SESSION_COOKIE: Final = "image_router_session"
+
+HEADERS: Final[Mapping[str, str]] = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "cache-control": "private, no-store",
+    "vary": "cookie",
+}
+"""Of every page. Nothing inline runs: a prompt that got through escaping would still do nothing."""
+
+
+_HEADINGS: Final[Mapping[str, str]] = {
+    "no_eligible_tier": "Nobody can take this job",
+    "budget_exceeded": "The budget does not cover this",
+    "content_refused": "The provider refused this",
+    "form_refused": "This form is not believed",
+    "signed_out": "Your session has ended",
+    "stopping": "This server is stopping",
+}
+_HEADINGS_OF_STATUS: Final[Mapping[int, str]] = {
+    400: "This cannot be asked so",
+    401: "Sign in first",
+    403: "This is not allowed",
+    404: "There is nothing here",
+    405: "This page is not for that",
+    429: "Too much for now",
+    500: "The gateway failed here",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nav:
+    """One entry of the navigation."""
+
+    name: str
+    title: str
+    path: str
+
+
+NAV: Final = (
+    Nav(name="router", title="Live router", path="/dashboard/router"),
+    Nav(name="economics", title="Economics", path="/dashboard/economics"),
+)
+
+
+def page(visit: Visit, template: str, *, status: int = 200, **values: Any) -> Response:
+    """A whole page, or a part of one, for whoever asked."""
+    if isinstance(problem := values.get("problem"), Problem):
+        values["heading"] = heading(problem)
+    html = _environment().get_template(template).render(**_surroundings(visit), **values)
+    return Response(html, status, headers=HEADERS, media_type="text/html")
+
+
+def heading(problem: Problem) -> str:
+    """What happened, in a few words."""
+    return _HEADINGS.get(problem.code) or _HEADINGS_OF_STATUS.get(problem.status, "This did not work")
+
+
+def session_cookie(visit: Visit) -> str:
+    """The cookie as it came; empty in open mode, where there is none to come."""
+    return "" if visit.parts.doorkeeper.open else visit.request.cookies.get(SESSION_COOKIE, "")
+
+
+def _surroundings(visit: Visit) -> dict[str, Any]:
+    theme = visit.request.cookies.get(THEME_COOKIE, "system")
+    url = visit.request.url
+    return {
+        "theme": theme if theme in THEMES else "system",
+        "who": visit.caller,
+        "signed_in": visit.caller.key is not None or visit.caller.admin,
+        "open": visit.parts.doorkeeper.open,
+        "form_token": visit.parts.sessions.form_token(session_cookie(visit)),
+        "provider": provider_words(visit),
+        "here": url.path + (f"?{url.query}" if url.query and visit.request.method == "GET" else ""),
+        "here_name": url.path.removeprefix("/dashboard/").partition("/")[0],
+    }
+
+
+def provider_words(visit: Visit) -> str:
+    """emulator, real, or missing: what a paid request would meet."""
+    try:
+        return "real" if visit.router.provider.real else "emulator"
+    except ConfigError:
+        return "missing"
+
+
+@cache
+def _environment() -> Environment:
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters["money"] = show_usd
+    templates.filters["fraction_money"] = lambda amount, decimals: usd(amount, decimals=decimals)
+    templates.filters["tier_title"] = lambda tier: TITLE[Tier(tier)] if tier else "Pinned model"
+    templates.filters["words"] = lambda name: str(name).replace("_", " ")
+    templates.globals.update(static=address, nav=NAV, themes=THEMES, charts=charts)
+    return templates
