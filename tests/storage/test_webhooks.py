@@ -103,13 +103,13 @@ async def test_an_endpoint_that_is_gone_is_switched_off(outbox) -> None:
 async def test_two_secrets_sign_while_one_is_rotated(outbox) -> None:
     """The nearest scope's secrets count; the old one beside the new one only for its grace."""
     assert await outbox.secrets_of("acme/shop") == ()
-    first = await outbox.rotate("acme", who="ann", grace=60)
+    first = (await outbox.rotate("acme", who="ann", grace=60)).secret
     assert await outbox.secrets_of("acme/shop") == (first,)
-    second = await outbox.rotate("acme", who="ann", grace=60)
+    second = (await outbox.rotate("acme", who="ann", grace=60)).secret
     assert await outbox.secrets_of("acme/shop") == (second, first)
-    third = await outbox.rotate("acme", who="ann", grace=0)
+    third = (await outbox.rotate("acme", who="ann", grace=0)).secret
     assert await outbox.secrets_of("acme") == (third,)
-    own = await outbox.rotate("acme/shop", who="ann", grace=0)
+    own = (await outbox.rotate("acme/shop", who="ann", grace=0)).secret
     assert await outbox.secrets_of("acme/shop/key-1") == (own,)
     assert {len(secret) for secret in (first, second, third, own)} == {32}
 

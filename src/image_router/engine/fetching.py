@@ -68,7 +68,7 @@ def _words(error: Exception, url: str) -> str:
 
 async def _fetch(url: str, max_bytes: int, allow_private: bool) -> bytes:
     connector = aiohttp.TCPConnector(
-        resolver=_Resolver(allow_private=allow_private), use_dns_cache=False, force_close=True
+        resolver=CheckedResolver(allow_private=allow_private), use_dns_cache=False, force_close=True
     )
     headers = {"Accept": "image/*", "Accept-Encoding": "identity"}
     async with aiohttp.ClientSession(
@@ -123,27 +123,26 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-class _Resolver(AbstractResolver):
+class CheckedResolver(AbstractResolver):
     """Resolves names as the system does and refuses what is not public. What it returns is connected to as it
     stands, so a name that changes its address after the check gains nothing."""
 
-    def __init__(self, *, allow_private: bool) -> None:
+    def __init__(self, *, allow_private: bool, hint: str = _OUTWARD) -> None:
         self._inner = aiohttp.ThreadedResolver()
-        self._allow_private = allow_private
+        self._allow_private, self._hint = allow_private, hint
 
     async def resolve(  # type: ignore[override]  # aiohttp passes the family by name
         self, host: str, port: int = 0, *, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         found = await self._inner.resolve(host, port, family)
         if not self._allow_private:
-            _refuse_private(host, (result["host"] for result in found))
+            self._refuse_private(host, (result["host"] for result in found))
         return found
 
     async def close(self) -> None:
         await self._inner.close()
 
-
-def _refuse_private(host: str, addresses: Iterable[str]) -> None:
-    for address in addresses:
-        if not is_public(address):
-            raise InvalidRequest(f"{host} stands for {address}, which is not public; {_OUTWARD}")
+    def _refuse_private(self, host: str, addresses: Iterable[str]) -> None:
+        for address in addresses:
+            if not is_public(address):
+                raise InvalidRequest(f"{host} stands for {address}, which is not public; {self._hint}")

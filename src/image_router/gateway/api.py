@@ -6,11 +6,12 @@ from functools import partial
 from typing import Any, Final
 
 from image_router.config import load_settings
-from image_router.gateway import gemini_api, health, jobs_api, openai_api, router_api
+from image_router.gateway import gemini_api, health, jobs_api, openai_api, router_api, webhooks_api
 from image_router.gateway.app import Beside, Entry, Gateway
-from image_router.gateway.dashboard import pages
 from image_router.gateway.jobs_work import working
+from image_router.gateway.openapi_pages import entries_about
 from image_router.gateway.opening import Choices, opened
+from image_router.gateway.webhooks_sending import sending
 from image_router.wiring import start_logging
 
 _SERVED: Final[tuple[Entry, ...]] = (
@@ -18,12 +19,13 @@ _SERVED: Final[tuple[Entry, ...]] = (
     *gemini_api.ENTRIES,
     *router_api.ENTRIES,
     *jobs_api.ENTRIES,
+    *webhooks_api.ENTRIES,
     *health.ENTRIES,
 )
-ENTRIES: Final[tuple[Entry, ...]] = (*_SERVED, *entries_about(_SERVED), *pages.ENTRIES)
+ENTRIES: Final[tuple[Entry, ...]] = (*_SERVED, *entries_about(_SERVED))
 
 
-BESIDE: Final[tuple[Beside, ...]] = (working,)
+BESIDE: Final[tuple[Beside, ...]] = (working, sending)
 
 
 def worker(choices: Choices, **settings: Any) -> Gateway:

@@ -11,24 +11,24 @@ from image_router.engine.fetching import is_public
 from image_router.gateway import refusals
 
 _LONGEST: Final = 2048
-_ALLOW: Final = "the operator allows others with webhooks_private"
+ALLOW: Final = "the operator allows others with webhooks_private"
 
 
-def check_url(url: str, *, private: bool) -> None:
+def check_url(url: str, *, private: bool, param: str = "webhook") -> None:
     """Refuse an address that is never told. What its name stands for is checked at every delivery."""
     try:
         target = URL(url)
         host = target.host
     except ValueError:
-        raise refusals.malformed("webhook is no URL that can be read", param="webhook") from None
+        raise refusals.malformed(f"{param} is no URL that can be read", param=param) from None
     if len(url) > _LONGEST or not host or not url.isprintable():
-        raise refusals.malformed(f"webhook has no host, or over {_LONGEST} characters", param="webhook")
+        raise refusals.malformed(f"{param} has no host, or over {_LONGEST} characters", param=param)
     if target.user or target.password:
-        raise refusals.malformed("webhook holds a password; deliveries are signed instead", param="webhook")
+        raise refusals.malformed(f"{param} holds a password; deliveries are signed instead", param=param)
     if target.scheme != "https" and not (private and target.scheme == "http"):
-        raise refusals.malformed(f"webhook {host} is no https address; {_ALLOW}", param="webhook")
+        raise refusals.malformed(f"{param} {host} is no https address; {ALLOW}", param=param)
     if not private and not _may_be_public(host):
-        raise refusals.malformed(f"webhook {host} is not a public address; {_ALLOW}", param="webhook")
+        raise refusals.malformed(f"{param} {host} is not a public address; {ALLOW}", param=param)
 
 
 def _may_be_public(host: str) -> bool:

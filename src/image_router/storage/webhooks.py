@@ -22,6 +22,7 @@ from image_router.storage.webhooks_tables import (
     DeliveryState,
     Endpoint,
     HookEvent,
+    NewSecret,
     Notice,
     Told,
     deliveries,
@@ -72,11 +73,10 @@ class Outbox:
 
         return await self._db.write(remove)
 
-    async def rotate(self, scope: str, *, who: str, grace: float) -> bytes:
+    async def rotate(self, scope: str, *, who: str, grace: float) -> NewSecret:
         """A new secret of a scope and all below it; the one before signs too for `grace` seconds."""
         secret = secrets.token_bytes(SECRET_BYTES)
-        await self._db.write(lambda tx: _rotate(tx, scope, secret, who=who, grace=grace))
-        return secret
+        return await self._db.write(lambda tx: _rotate(tx, scope, secret, who=who, grace=grace))
 
     async def secrets_of(self, scope: str) -> tuple[bytes, ...]:
         """What signs for a scope now, the newest first: its own secrets, or of the nearest scope above."""
@@ -142,15 +142,17 @@ def forget_notices(tx: Transaction, scope: str, *, before: Micros) -> None:
     tx.connection.execute(delete(deliveries).where(mine))
 
 
-def _rotate(tx: Transaction, scope: str, secret: bytes, *, who: str, grace: float) -> None:
+def _rotate(tx: Transaction, scope: str, secret: bytes, *, who: str, grace: float) -> NewSecret:
     mine = hook_secrets.c.scope == scope
     old = tx.connection.execute(select(hook_secrets.c.secret).where(mine)).scalar_one_or_none()
     row: dict[str, Any] = {"secret": secret, "made_at": tx.now.wall, "made_by": who}
     if old is None:
         tx.connection.execute(insert(hook_secrets).values(scope=scope, **row))
-        return
-    row |= {"old_secret": old, "old_until": tx.now.wall + int(grace * SECOND)}
+        return NewSecret(secret=secret)
+    until = tx.now.wall + int(grace * SECOND) if grace else None
+    row |= {"old_secret": old if grace else None, "old_until": until}
     tx.connection.execute(update(hook_secrets).where(mine).values(row))
+    return NewSecret(secret=secret, old_until=until)
 
 
 def _secrets(tx: Transaction, scope: str) -> tuple[bytes, ...]:

@@ -88,6 +88,15 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewSecret:
+    """A signing secret, for the one time it is shown."""
+
+    secret: bytes = field(repr=False)
+    old_until: Micros | None = None
+    """Until then the one before signs too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """Something to be told. `payload` is the JSON text that is sent, byte for byte, at every try."""
 
