@@ -18,7 +18,7 @@ _DEEP: Final = 2
 def page(document: Json, style: str) -> str:
     """The whole page."""
     info = document["info"]
-    groups = list(_groups(document))
+    groups, shapes = list(_groups(document)), document["components"]["schemas"]
     words = "".join(f"<p>{_prose(part)}</p>" for part in info["description"].strip().split("\n\n"))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -30,8 +30,8 @@ def page(document: Json, style: str) -> str:
         f"</header>"
         f"{_start(document['servers'][0]['url'])}"
         f'<div class="sheet"><nav aria-label="Operations">{_contents(groups)}</nav>'
-        f'<main id="main">{"".join(_section(name, found) for name, found in groups)}'
-        f"{_shapes(document['components']['schemas'])}</main></div></body></html>"
+        f'<main id="main">{"".join(_section(name, found, shapes) for name, found in groups)}'
+        f"{_shapes(shapes)}</main></div></body></html>"
     )
 
 
@@ -51,6 +51,7 @@ def _start(address: str) -> str:
 
 
 Operations = list[tuple[str, str, Json]]
+Shapes = Mapping[str, Json]
 
 
 def _groups(document: Json) -> Iterator[tuple[str, Operations]]:
@@ -68,7 +69,7 @@ def _groups(document: Json) -> Iterator[tuple[str, Operations]]:
 
 def _contents(groups: Iterable[tuple[str, Operations]]) -> str:
     return "".join(
-        f"<h2>{escape(name)}</h2><ul>"
+        f'<h2><a href="#{_anchor(name)}">{escape(name)}</a></h2><ul>'
         + "".join(
             f'<li><a href="#{escape(each["operationId"])}">{escape(each["summary"])}</a></li>'
             for _, _, each in found
@@ -78,19 +79,23 @@ def _contents(groups: Iterable[tuple[str, Operations]]) -> str:
     )
 
 
-def _section(name: str, found: Operations) -> str:
-    shown = "".join(_operation(method, path, each) for method, path, each in found)
-    return f"<section><h2>{escape(name)}</h2>{shown}</section>"
+def _section(name: str, found: Operations, shapes: Shapes) -> str:
+    shown = "".join(_operation(method, path, told=told, shapes=shapes) for method, path, told in found)
+    return f'<section id="{_anchor(name)}"><h2>{escape(name)}</h2>{shown}</section>'
 
 
-def _operation(method: str, path: str, told: Json) -> str:
+def _anchor(name: str) -> str:
+    return f"group-{name.lower().replace(' ', '-')}"
+
+
+def _operation(method: str, path: str, *, told: Json, shapes: Shapes) -> str:
     about = f"<p>{_prose(told['description'])}</p>" if "description" in told else ""
     lock = '<p class="quiet">No key is needed.</p>' if told.get("security") == [] else ""
     return (
         f'<details class="operation" id="{escape(told["operationId"])}"><summary>'
         f'<span class="method {method}">{method.upper()}</span><code>{_breakable(path)}</code>'
         f"<span>{escape(told['summary'])}</span></summary>"
-        f'<div class="told">{about}{lock}{_params(told)}{_body(told)}{_answers(told)}</div></details>'
+        f'<div class="told">{about}{lock}{_params(told)}{_body(told, shapes)}{_answers(told)}</div></details>'
     )
 
 
@@ -109,12 +114,14 @@ def _about(param: Json) -> str:
     return _prose(param["description"]) + example
 
 
-def _body(told: Json) -> str:
+def _body(told: Json, shapes: Shapes) -> str:
     if "requestBody" not in told:
         return ""
     shown = []
     for kind, content in told["requestBody"]["content"].items():
-        shown.append(f"<h3>Body <small>{escape(kind)}</small></h3>{_fields(content['schema'])}")
+        shown.append(
+            f"<h3>Body <small>{escape(kind)}</small></h3>{_fields(_spelled(content['schema'], shapes))}"
+        )
         for name, example in content.get("examples", {}).items():
             shown.append(f"<h4>{escape(name)}</h4>{_code(example['value'])}")
     return "".join(shown)
@@ -139,6 +146,12 @@ def _shapes(schemas: Mapping[str, Json]) -> str:
         for name, schema in schemas.items()
     )
     return f"<section><h2>Shapes</h2>{shown}</section>"
+
+
+def _spelled(schema: Json, shapes: Shapes) -> Json:
+    """What a reference stands for, with what stands beside it."""
+    named = shapes.get(schema.get("$ref", "").removeprefix(_PREFIX), {})
+    return {**named, **{name: each for name, each in schema.items() if name != "$ref"}}
 
 
 def _fields(schema: Json) -> str:

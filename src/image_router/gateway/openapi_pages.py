@@ -17,7 +17,6 @@ from image_router.gateway.openapi import document
 from image_router.gateway.surfaces import JSON, ROUTER
 
 _SAFE: Final = {
-    "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-cache",
 }
