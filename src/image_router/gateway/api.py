@@ -8,6 +8,7 @@ from typing import Any, Final
 from image_router.config import load_settings
 from image_router.gateway import gemini_api, health, jobs_api, openai_api, router_api, webhooks_api
 from image_router.gateway.app import Beside, Entry, Gateway
+from image_router.gateway.dashboard import pages
 from image_router.gateway.jobs_work import working
 from image_router.gateway.openapi_pages import entries_about
 from image_router.gateway.opening import Choices, opened
@@ -22,7 +23,7 @@ _SERVED: Final[tuple[Entry, ...]] = (
     *webhooks_api.ENTRIES,
     *health.ENTRIES,
 )
-ENTRIES: Final[tuple[Entry, ...]] = (*_SERVED, *entries_about(_SERVED))
+ENTRIES: Final[tuple[Entry, ...]] = (*_SERVED, *entries_about(_SERVED), *pages.ENTRIES)
 
 
 BESIDE: Final[tuple[Beside, ...]] = (working, sending)
