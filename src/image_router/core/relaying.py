@@ -92,11 +92,11 @@ def quote_of(written: Written, parameters: Parameters, *, card: RateCard, lane: 
     tokens = rates.tokens.get(lane)
     if tokens is None:
         each, count = rates.per_image[lane][size], written.images
-        lines = (_line(LineKind.IMAGE_OUTPUT, each, count, count, unit="image"),)
+        lines = [_line(LineKind.IMAGE_OUTPUT, each, count, count, unit="image")]
     else:
-        lines = tuple(_token_lines(written, parameters, tokens))
+        lines = list(_token_lines(written, parameters, tokens))
     if written.searches:
-        lines += (_line(LineKind.GROUNDING, card.search, 1, max(1, model.search_ceiling), unit="search"),)
+        lines.append(_line(LineKind.GROUNDING, card.search, 1, max(1, model.search_ceiling), unit="search"))
     listed = written.images * rates.list_price[lane][size]
     return Quote(
         lines=tuple(one for one in lines if one.ceiling_units), images=1, list_price=listed, card=card.day
