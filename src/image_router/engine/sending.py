@@ -87,7 +87,7 @@ async def _called(run: Run, shot: Shot, call: Call, *, permit: Permit) -> Reply:
 
 async def _ended(run: Run, shot: Shot, call: Call, *, reply: Reply, passage: Passage) -> Taken:
     tools = run.tools
-    reply = await aside(sum(len(image.data) for image in reply.images), media.inspected, reply)
+    reply = await aside(media.weight_of(reply), media.inspected, reply)
     outcome = classify(reply, expected_of(call.model, call.parameters, request=call.request))
     if outcome.kind is Kind.IMAGE:
         tools.hedging.observe(shot.model, tools.clock() - shot.began)

@@ -22,7 +22,8 @@ from image_router.gateway.converting import Picture, delivered
 from image_router.gateway.jobs_making import accepted
 from image_router.gateway.openai_asks import Asked, Delivery, asked_of, of_form
 from image_router.gateway.openai_stream import streamed
-from image_router.gateway.openai_views import Ending, headers_of, images_view, spliced
+from image_router.gateway.openai_views import Ending, headers_of, images_view
+from image_router.gateway.pictured import Pictured
 from image_router.gateway.preferences import preferred
 from image_router.gateway.references import sources
 from image_router.gateway.surfaces import JSON, OPENAI
@@ -83,11 +84,14 @@ async def _answer(visit: Visit, asked: Asked, *, editing: bool = False) -> Respo
 async def shown(visit: Visit, result: ImageResult, *, delivery: Delivery, end: Ending) -> Response:
     """A result as the caller wants it delivered."""
     pictures = await _delivered(result, delivery)
-    both = zip(result.images, pictures, strict=True)
-    data = [_entry(visit, image, picture, delivery=delivery) for image, picture in both]
+    both, inside = zip(result.images, pictures, strict=True), Pictured()
+    data = [
+        _link(visit, image) if delivery.as_url else {"b64_json": inside.shown(picture.data)}
+        for image, picture in both
+    ]
     view = images_view(result, pictures, delivery=delivery, data=data)
     view["image_router"]["overhead_ms"] = end.overhead_ms
-    return Response(orjson.dumps(view), headers=headers_of(result, end), media_type=JSON)
+    return inside.response(view, headers=headers_of(result, end))
 
 
 async def _check_delivery(visit: Visit, asked: Asked) -> None:
@@ -132,9 +136,7 @@ async def _delivered(result: ImageResult, delivery: Delivery) -> list[Picture]:
     )
 
 
-def _entry(visit: Visit, image: GeneratedImage, picture: Picture, *, delivery: Delivery) -> dict[str, Any]:
-    if not delivery.as_url:
-        return {"b64_json": spliced(picture.data)}
+def _link(visit: Visit, image: GeneratedImage) -> dict[str, Any]:
     path = visit.parts.links.path(asset_id(image.request_id, image.index), now=time.time())
     return {"url": visit.address(path)}
 

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
-FEW: Final = 128 << 10
-"""Bytes that are parsed, hashed or encoded in less time than two threads take to hand them over."""
+FEW: Final = 3 << 20
+"""Bytes that are parsed, hashed or encoded within two milliseconds: handing less to a thread, and waiting for
+the interpreter twice, costs more than the work."""
 
 P = ParamSpec("P")
 T = TypeVar("T")

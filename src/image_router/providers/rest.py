@@ -44,12 +44,14 @@ from image_router.providers.wires import WIRES, ParseReply, encoded_body, weight
 BASE_URL = "https://generativelanguage.googleapis.com"
 MAX_BODY = 128 * 1024 * 1024
 """Bytes of one answer. A 4K picture with its signature takes about 40 MB."""
-CONNECTIONS = 256
+CONNECTIONS = 1024
 """Open at once; a call beyond them waits."""
 LOOKUP_TIMEOUT = 30.0
 """Seconds for a page of models or a probe."""
 _MAX_PAGES = 50
 _ERROR_BODY = 1024 * 1024
+_READ_AHEAD = 1024 * 1024
+"""Bytes that come in while nobody takes them: fewer would stop and start a large answer dozens of times."""
 _SHORTEST_SECRET = 8
 """Characters. A shorter key stands in ordinary words, by which an error is understood."""
 
@@ -61,7 +63,8 @@ class _Exchange:
     sent: bool = False
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytearray = field(default_factory=bytearray)
+    body: bytes = b""
+    """What came, once nothing more comes."""
     listener: Callable[[RawAnswer], None] | None = None
     """Hears each piece of an answer of status 200 when it comes."""
 
@@ -161,13 +164,13 @@ class RestProvider:
         exchange, fault = await self._send("POST", path, timeout=timeout, body=body, exchange=exchange)
         if exchange.status is not None and (fault is None or exchange.status >= 400):
             # The status of a failed answer counts even when its body was cut off.
-            body = bytes(exchange.body)
+            body = exchange.body
             reply = await aside(len(body), parse, exchange.status, exchange.headers, body=body)
         else:
             reply = Reply(http_status=exchange.status, fault=fault)
         # A body that was cut off is no answer; of a failed call its status is, whatever came of its body.
         whole = fault is None or (exchange.status or 0) >= 400
-        raw = exchange.answer(bytes(exchange.body)) if relayed and whole else None
+        raw = exchange.answer(exchange.body) if relayed and whole else None
         return replace(reply, elapsed=time.perf_counter() - started, raw=raw)
 
     async def models(self) -> tuple[ListedModel, ...]:
@@ -206,14 +209,14 @@ class RestProvider:
         if error is not None:
             raise ModelsUnavailable(f"the provider refused the list of models: {error.message}", error)
         try:
-            return parse_models(bytes(exchange.body))
+            return parse_models(exchange.body)
         except ValueError as problem:
             raise ModelsUnavailable(f"the list of models is not readable: {problem}") from None
 
     def _error_in(self, exchange: _Exchange) -> ApiError | None:
         if exchange.status is None or exchange.status == 200:
             return None
-        return parse_error(exchange.status, exchange.headers, body=bytes(exchange.body))
+        return parse_error(exchange.status, exchange.headers, body=exchange.body)
 
     async def _send(
         self,
@@ -257,14 +260,20 @@ class RestProvider:
 
     async def _read(self, response: aiohttp.ClientResponse, exchange: _Exchange) -> None:
         limit = self._max_body if response.status == 200 else _ERROR_BODY
-        async for piece in response.content.iter_any():
-            exchange.body += piece
-            if exchange.listener and response.status == 200 and (heard := exchange.answer(piece)):
-                exchange.listener(heard)
-            if len(exchange.body) > limit and response.status == 200:
-                raise _TooLarge(f"the answer has more than {limit:,} bytes; raise max_body to read it")
-            if len(exchange.body) > limit:
-                break
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            async for piece in response.content.iter_any():
+                pieces.append(piece)
+                size += len(piece)
+                if exchange.listener and response.status == 200 and (heard := exchange.answer(piece)):
+                    exchange.listener(heard)
+                if size > limit and response.status == 200:
+                    raise _TooLarge(f"the answer has more than {limit:,} bytes; raise max_body to read it")
+                if size > limit:
+                    break
+        finally:
+            exchange.body = b"".join(pieces)
         if response.status != 200 and len(self._api_key) >= _SHORTEST_SECRET:
             # Some errors quote the key.
             exchange.body = exchange.body.replace(self._api_key.encode(), b"[key]")
@@ -274,6 +283,7 @@ class RestProvider:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+                read_bufsize=_READ_AHEAD,
                 trust_env=self._root.startswith("https:"),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=[_sending()],
