@@ -39,7 +39,7 @@ class Written:
     """Pictures of one call."""
 
 
-def as_written(request: ImageRequest, written: Written, world: World) -> Decision:
+def as_written(request: ImageRequest, written: Written, *, world: World) -> Decision:
     """The only decision there is: the model that the body names. What it cannot do, the provider says.
 
     Raises ConfigError where the rate card has no price for the model.

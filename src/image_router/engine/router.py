@@ -178,7 +178,9 @@ class ImageRouter(Decider):
             async with self.shelf.turn(parcel.wish(watch.request_id, self._parts.wait_for_key)) as turn:
                 if turn.finished is not None:
                     return hand_out(turn.finished, announce, watch=watch)
-                watch.decision = self._customer.allowed(as_written(request, parcel.written, self.world()))
+                watch.decision = self._customer.allowed(
+                    as_written(request, parcel.written, world=self.world())
+                )
                 order = parcel.order(turn, watch.decision, plan=self._plan(request, None))
                 order = replace(order, wait_for_budget=self._parts.wait_for_budget)
                 self._parts.approve(order.decision)

@@ -14,7 +14,7 @@ from image_router.gateway import bodies, gemini_bodies, gemini_files, gemini_tar
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.gemini_errands import check_files, errand_of, passed
 from image_router.gateway.gemini_made import common, made
-from image_router.gateway.gemini_relay import parcel_of, passed_on
+from image_router.gateway.gemini_relay import Heard, parcel_of, passed_on
 from image_router.gateway.gemini_stream import streamed
 from image_router.gateway.gemini_targets import check_method, decided, target
 from image_router.gateway.surfaces import GOOGLE
@@ -49,10 +49,10 @@ async def _generated(visit: Visit, name: str, method: str) -> Response:
     request = await _asked(visit, message)
     meant = target(visit, name, retired=request.retired)
     files = await check_files(visit, gemini_bodies.files(message))
-    parcel = await parcel_of(visit, request, meant, method=method, message=message, body=body, files=files)
-    if method == "streamGenerateContent":
-        return await streamed(visit, parcel, meant)
-    return await passed_on(visit, parcel, meant)
+    heard = Heard(method=method, body=body, message=message, files=files)
+    parcel = await parcel_of(visit, request, meant=meant, heard=heard)
+    answer = streamed if method == "streamGenerateContent" else passed_on
+    return await answer(visit, parcel, meant=meant)
 
 
 async def _asked(visit: Visit, message: gemini_bodies.Json) -> ImageRequest:
@@ -70,7 +70,7 @@ async def _counted(visit: Visit, name: str, method: str) -> Response:
     meant = target(visit, name, retired=(await _asked(visit, message)).retired)
     check_method(meant.model, method)
     files = await check_files(visit, gemini_bodies.files(message))
-    errand = errand_of(visit, f"v1beta/models/{quote(meant.path, safe='')}:countTokens", body)
+    errand = errand_of(visit, f"v1beta/models/{quote(meant.path, safe='')}:countTokens", body=body)
     return await passed(visit, errand, about=meant.model.id, resources=files)
 
 

@@ -114,6 +114,9 @@ def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _checked(message: Json, known: Iterable[str], where: str = "") -> Iterator[tuple[str, str]]:
     """What of it has no effect, and why. Refuses names that mean nothing here."""
+    if not isinstance(message, dict):
+        field = where.removesuffix(".")
+        raise refusals.malformed(f"{field} is no object", param=field)
     names = {form: name for name in (*known, *_IGNORED) for form in (name, _snake(name))}
     for given, said in message.items():
         name = names.get(given)

@@ -23,7 +23,7 @@ _LENGTHS: Final = ("content-length", "content-range")
 _SENT: Final = ("content-type", "x-goog-upload-", "range", "x-server-timeout")
 
 
-def errand_of(visit: Visit, path: str, body: bytes | None = None) -> Errand:
+def errand_of(visit: Visit, path: str, *, body: bytes | None = None) -> Errand:
     """The caller's own call, to another address."""
     headers = {name: text for name, text in visit.request.headers.items() if name.startswith(_SENT)}
     return Errand(method=visit.request.method, path=path, headers=headers, body=body)

@@ -39,7 +39,7 @@ async def begun(visit: Visit) -> Response:
         raise refusals.malformed("X-Goog-Upload-Protocol: only resumable uploads are passed on")
     scope = visit.caller.paying(visit.request.headers.get("x-image-router-scope"))
     body = await bodies.read(visit.request, limit=visit.parts.limits.small_body)
-    answer, reply = await answered(visit, errand_of(visit, f"upload/{_version(visit)}/files", body))
+    answer, reply = await answered(visit, errand_of(visit, f"upload/{_version(visit)}/files", body=body))
     headers = _uploading(answer)
     if _URLS[0] not in headers:
         return as_it_came(answer, headers)
@@ -59,11 +59,11 @@ async def continued(visit: Visit) -> Response:
         raise refusals.absent("there is no such upload; begin it with X-Goog-Upload-Command: start")
     body = await bodies.read(visit.request, limit=visit.parts.limits.json_body)
     query = urlencode({"upload_id": upload_id, "upload_protocol": "resumable"})
-    errand = errand_of(visit, f"upload/{_version(visit)}/files?{query}", body)
+    errand = errand_of(visit, f"upload/{_version(visit)}/files?{query}", body=body)
     answer, reply = await answered(visit, errand, resources=(f"uploads/{upload_id}",))
     if name := _made(answer):
         await reply.bind(name, until=time.time() + LIFE / 10**6)
-        await remember_file(visit.parts.books.db, name, scope)
+        await remember_file(visit.parts.books.db, name, scope=scope)
     return as_it_came(answer, _uploading(answer))
 
 

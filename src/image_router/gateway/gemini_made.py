@@ -40,7 +40,7 @@ async def made(visit: Visit, message: Json, *, method: str, fields: Mapping[str,
     )
     headers = {**headers_of(result, end), **_notes(result, asked.ignored)}
     view = predictions_view(result) if predicts else content_view(result)
-    return shown(view, headers, Stream.of(visit.request))
+    return shown(view, headers, stream=Stream.of(visit.request))
 
 
 async def _request(visit: Visit, asked: Asked, fields: Mapping[str, Any]) -> ImageRequest:

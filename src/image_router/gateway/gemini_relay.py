@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -34,30 +35,32 @@ CARRIED: Final = (
 """Headers of an answer that belong to it; the others are of the connection to the provider."""
 
 
-async def parcel_of(
-    visit: Visit,
-    request: ImageRequest,
-    target: Target,
-    *,
-    method: str,
-    message: bodies.Json,
-    body: bytes,
-    files: tuple[str, ...] = (),
-) -> Parcel:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A body as it came, and as it was read."""
+
+    method: str
+    body: bytes = field(repr=False)
+    message: bodies.Json = field(repr=False)
+    files: tuple[str, ...] = ()
+    """The caller's own files at the provider that it names."""
+
+
+async def parcel_of(visit: Visit, request: ImageRequest, *, meant: Target, heard: Heard) -> Parcel:
     """What is to be passed on, with all that deciding about its money needs. Raises Refusal."""
-    check_method(target.model, method)
-    read = bodies.written_predict if method == "predict" else bodies.written
-    written = read(message, target.model)
+    check_method(meant.model, heard.method)
+    read = bodies.written_predict if heard.method == "predict" else bodies.written
+    written = read(heard.message, meant.model)
     return Parcel(
-        letter=Letter(path=_path(target, method, visit), body=body),
+        letter=Letter(path=_path(visit, meant, method=heard.method), body=heard.body),
         request=await _known(visit, request, written=written),
         written=written,
-        resources=files,
-        digest=await asyncio.to_thread(lambda: hashlib.sha256(body).hexdigest()),
+        resources=heard.files,
+        digest=await asyncio.to_thread(lambda: hashlib.sha256(heard.body).hexdigest()),
     )
 
 
-def _path(target: Target, method: str, visit: Visit) -> str:
+def _path(visit: Visit, target: Target, *, method: str) -> str:
     query = "?alt=sse" if Stream.of(visit.request) is Stream.SSE else ""
     return f"models/{quote(target.path, safe='')}:{method}{query}"
 
@@ -104,7 +107,7 @@ class Watching(Ending):
 
 
 async def passed_on(
-    visit: Visit, parcel: Parcel, meant: Target, *, stream: Stream = Stream.NONE, seen: Watching | None = None
+    visit: Visit, parcel: Parcel, *, meant: Target, stream: Stream = Stream.NONE, seen: Watching | None = None
 ) -> Response:
     """The provider's answer, byte for byte; or the stored one of the same key, in Google's shape again."""
     end = seen or Watching()
@@ -117,7 +120,7 @@ async def passed_on(
     headers = {**meant.headers, **headers_of(result, end), "x-image-router-cache": "bypass"}
     if parcel.answer is None:
         view = rebuilt(result, model=meant.model)
-        return shown(view, {**headers, "x-image-router-replayed": "rebuilt"}, stream)
+        return shown(view, {**headers, "x-image-router-replayed": "rebuilt"}, stream=stream)
     return as_it_came(parcel.answer, headers)
 
 

@@ -23,12 +23,12 @@ _UNDER_WAY: Final[set[asyncio.Task[Any]]] = set()
 """Calls whose client may have left: they end by themselves, since they are paid and must be settled."""
 
 
-async def streamed(visit: Visit, parcel: Parcel, meant: Target) -> Response:
+async def streamed(visit: Visit, parcel: Parcel, *, meant: Target) -> Response:
     """The stream from its first byte on; before it, whatever there is to answer as a whole."""
     news: asyncio.Queue[RawAnswer | None] = asyncio.Queue()
     parcel.letter = replace(parcel.letter, listener=news.put_nowait)
     kind, seen = Stream.of(visit.request), Watching()
-    work = asyncio.create_task(passed_on(visit, parcel, meant, stream=kind, seen=seen))
+    work = asyncio.create_task(passed_on(visit, parcel, meant=meant, stream=kind, seen=seen))
     _UNDER_WAY.add(work)
     work.add_done_callback(lambda _: news.put_nowait(None))
     work.add_done_callback(_UNDER_WAY.discard)

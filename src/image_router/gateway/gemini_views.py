@@ -34,7 +34,7 @@ class Stream(StrEnum):
         return cls.SSE if request.query_params.get("alt") == "sse" else cls.ARRAY
 
 
-def shown(view: Json, headers: Mapping[str, str], stream: Stream) -> Response:
+def shown(view: Json, headers: Mapping[str, str], *, stream: Stream) -> Response:
     """A view that is there as a whole: as it is, or as a stream of one event."""
     body = orjson.dumps(view)
     if stream is Stream.SSE:

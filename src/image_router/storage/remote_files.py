@@ -22,7 +22,7 @@ remote_files = Table(
 _columns = remote_files.c
 
 
-async def remember_file(db: Database, name: str, scope: str) -> None:
+async def remember_file(db: Database, name: str, *, scope: str) -> None:
     """A file was made for a scope; those that the provider has dropped are forgotten."""
 
     def write(tx: Transaction) -> None:
