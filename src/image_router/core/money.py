@@ -24,6 +24,8 @@ def parse_usd(value: str | int | Decimal, *, name: str = "amount") -> Nanos:
     """
     if isinstance(value, (bool, float)):
         raise InvalidRequest(f"{name} must be exact: pass text or Decimal, such as '0.134', not {value!r}")
+    if not isinstance(value, (str, int, Decimal)):
+        raise InvalidRequest(f"{name} {value!r} is not an amount in dollars; write it like '0.134'")
     try:
         dollars = Decimal(_bare(value) if isinstance(value, str) else value)
     except InvalidOperation:

@@ -19,7 +19,7 @@ from image_router.gateway import (
     openapi_webhooks,
 )
 from image_router.gateway.app import Entry
-from image_router.gateway.openapi_words import Answer, Group, Json, Operation
+from image_router.gateway.openapi_words import Answer, Group, Json, Operation, Risk
 
 Key = tuple[str, str]
 _ABOUT: Final = """\
@@ -47,6 +47,7 @@ _SECURITY: Final[Json] = {
     "google": {"type": "apiKey", "in": "header", "name": "x-goog-api-key", "description": "A router key."},
     "header": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "A router key."},
 }
+_ANY_KEY: Final[list[Json]] = [{name: []} for name in _SECURITY]
 _ID: Final = {"description": "Id of this request, for the log.", "schema": {"type": "string"}}
 
 
@@ -78,7 +79,7 @@ def document(entries: Iterable[Entry], *, address: str) -> Json:
         },
         "servers": [{"url": address}],
         "tags": [{"name": str(group)} for group in Group],
-        "security": [{name: []} for name in _SECURITY],
+        "security": _ANY_KEY,
         "paths": paths,
         "components": {"securitySchemes": _SECURITY, "schemas": _schemas()},
     }
@@ -95,13 +96,12 @@ def _by_operation(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
 
 def _operation(told: Operation, group: list[Entry]) -> Json:
     public = all(entry.public for entry in group)
-    surfaces = tuple(entry.surface.name for entry in group)
     good = {str(status): _answered(answer) for status, answer in sorted(told.answers.items())}
     view: Json = {
         "operationId": told.id,
         "tags": [str(told.group)],
         "summary": told.summary,
-        "responses": {**good, **openapi_errors.errors_of(told, public=public, surfaces=surfaces)},
+        "responses": {**good, **openapi_errors.errors_of(told, group)},
     }
     if told.about:
         view["description"] = told.about
@@ -110,7 +110,7 @@ def _operation(told: Operation, group: list[Entry]) -> Json:
     if told.body:
         view["requestBody"] = told.body.view()
     if public:
-        view["security"] = []
+        view["security"] = [*_ANY_KEY, {}] if Risk.LINKED in told.risks else []
     return view
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from image_router.gateway.app import Entry
 from image_router.gateway.openapi_words import JSON, Json, Operation, Risk, many, maybe, obj, ref, text, whole
 
 SCHEMAS: Final[Json] = {
@@ -37,8 +38,9 @@ _SHAPES: Final = {"router": "Error", "openai": "OpenAIError", "gemini": "GoogleE
 _MEANINGS: Final[Mapping[int, str]] = {
     400: "Something is wrong with the request; the message names it.",
     401: "No key, or none that opens anything.",
-    403: "The key does not allow it.",
+    403: "The key does not allow it; or a link has expired or was changed.",
     404: "There is no such thing, or it is not yours; or the model is retired.",
+    405: "The address is meant for another method.",
     408: "The body came too slowly.",
     409: "Somebody else is at the same key or thing.",
     410: "It was there, and its bytes cannot be had any more.",
@@ -59,16 +61,19 @@ _OF_RISK: Final[Mapping[Risk, frozenset[int]]] = {
     Risk.BYTES: frozenset({404, 410}),
     Risk.DECIDING: frozenset({404, 410, 429}),
     Risk.SPENDING: frozenset({404, 409, 410, 422, 429, 502, 504}),
+    Risk.LINKED: _KEYED,
     Risk.CHANGING: frozenset({409}),
 }
 
 
-def errors_of(operation: Operation, *, public: bool, surfaces: tuple[str, ...]) -> Json:
+def errors_of(operation: Operation, entries: Sequence[Entry]) -> Json:
     """Status → response, in the words of the surfaces that answer there."""
-    found = set(_EVERY) if public else {*_EVERY, *_KEYED}
+    found = set(_EVERY) if all(entry.public for entry in entries) else {*_EVERY, *_KEYED}
+    if all(entry.asked for entry in entries):
+        found.add(405)
     for risk in operation.risks:
         found |= _OF_RISK[risk]
-    shapes = [ref(_SHAPES[name]) for name in dict.fromkeys(surfaces)]
+    shapes = [ref(_SHAPES[name]) for name in dict.fromkeys(entry.surface.name for entry in entries)]
     schema = shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
     return {
         str(status): {"description": _MEANINGS[status], "content": {JSON: {"schema": schema}}}

@@ -62,7 +62,7 @@ _ABOUT: Final = (
 def _method(root: str, method: str) -> Operation:
     predicting, streaming = method == "predict", method == "streamGenerateContent"
     example = {"instances": [{"prompt": "a red fox"}], "parameters": {"sampleCount": 1}}
-    answers = {JSON: many(_ANSWER), "text/event-stream": text()} if streaming else {JSON: _ANSWER}
+    answers = {JSON: many(_ANSWER), "text/event-stream": {}} if streaming else {JSON: _ANSWER}
     return Operation(
         id=f"gemini{root[1].upper()}{root[2:]}{method[0].upper()}{method[1:]}",
         group=Group.GEMINI,

@@ -7,7 +7,14 @@ from typing import Final
 
 from image_router.gateway.openapi_fields import MOMENT, USD
 from image_router.gateway.openapi_openai import OPENAI_FIELDS, PICTURES
-from image_router.gateway.openapi_params import A_THING, IDEMPOTENCY, IMAGE_HEADERS, OF_SCOPE, PREFER
+from image_router.gateway.openapi_params import (
+    A_THING,
+    IDEMPOTENCY,
+    IMAGE_HEADERS,
+    OF_SCOPE,
+    PREFER,
+    SPENDING,
+)
 from image_router.gateway.openapi_words import (
     JSON,
     Answer,
@@ -84,7 +91,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
                 },
             )
         },
-        risks=frozenset({Risk.BODY, Risk.DECIDING, Risk.SPENDING}),
+        risks=SPENDING,
     ),
     ("GET", "/router/v1/jobs"): Operation(
         id="listJobs",
@@ -118,7 +125,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         answers={
             200: Answer(about="The pictures.", content={JSON: ref("OpenAIImages")}, headers=IMAGE_HEADERS)
         },
-        risks=frozenset({*Risk} - {Risk.BODY}),
+        risks=SPENDING - {Risk.BODY},
     ),
     ("POST", "/router/v1/jobs/{id}/cancel"): Operation(
         id="cancelJob",

@@ -135,7 +135,7 @@ _FOX: Final[dict[str, Any]] = {"prompt": "a red fox", "model": "auto", "size": "
 _ANSWERS: Final = {
     200: Answer(
         about="The pictures; with stream=true events named image_generation.* or image_edit.*",
-        content={JSON: ref("OpenAIImages"), "text/event-stream": text()},
+        content={JSON: ref("OpenAIImages"), "text/event-stream": {}},
         headers=IMAGE_HEADERS,
     ),
     202: Answer(

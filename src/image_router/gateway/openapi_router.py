@@ -25,6 +25,7 @@ from image_router.gateway.openapi_words import (
     Group,
     Operation,
     Param,
+    Risk,
     many,
     obj,
     ok,
@@ -175,7 +176,7 @@ _PICTURES: Final[Mapping[tuple[str, str], Operation]] = {
             ),
             304: _UNCHANGED,
         },
-        risks=ITS_BYTES,
+        risks=ITS_BYTES | {Risk.LINKED},
     ),
     ("GET", "/router/v1/assets/{id}/thumbnail"): Operation(
         id="assetThumbnail",

@@ -38,6 +38,8 @@ class Risk(StrEnum):
     """A key, a budget or the catalog may forbid all there is."""
     SPENDING = "spending"
     """Limits, budgets, and the provider."""
+    LINKED = "linked"
+    """A signed link opens it as well as a key."""
     CHANGING = "changing"
     """Somebody else may be at the same thing."""
 

@@ -150,7 +150,7 @@ def _events(body: dict[str, Any]) -> tuple[HookEvent, ...]:
     given = body.get("events")
     if given is None:
         return tuple(HookEvent)
-    if not isinstance(given, list) or not given:
+    if not isinstance(given, list) or not given or not all(isinstance(name, str) for name in given):
         raise refusals.malformed("events is no list of names; leave it out for all", param="events")
     for name in given:
         one_of({"events": name}, "events", words=tuple(HookEvent))
