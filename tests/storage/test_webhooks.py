@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
+from image_router.core.router_keys import KeyRules
+from image_router.storage.budgets import Budgets
 from image_router.storage.database import Database
+from image_router.storage.ledger import Ledger
+from image_router.storage.router_keys import RouterKeys
 from image_router.storage.webhooks import Outbox, post
 from image_router.storage.webhooks_tables import (
     DeliveryQuery,
@@ -15,6 +20,7 @@ from image_router.storage.webhooks_tables import (
     Notice,
     Told,
 )
+from storage.ledgers import asked
 
 URL = "https://shop.example/hook"
 DONE = Told(state=DeliveryState.DELIVERED, status=204)
@@ -124,3 +130,28 @@ async def test_old_deliveries_are_deleted(outbox) -> None:
     assert len(await outbox.listed(DeliveryQuery())) == 2
     await outbox.expire(keep=-1)
     assert [one.scope for one in await outbox.listed(DeliveryQuery())] == ["acme/other"]
+
+
+async def test_a_revoked_key_is_told_once(database, outbox) -> None:
+    """In the transaction that revokes it; revoking again tells nothing."""
+    await outbox.add_endpoint("acme", URL, [HookEvent.KEY_REVOKED], who="ann")
+    keys = RouterKeys(database)
+    made = await keys.create(KeyRules(name="ci", scope="acme/shop"), who="ann")
+    for _ in range(2):
+        await keys.revoke(made.key.id, who="bob")
+    (delivery,) = await outbox.listed(DeliveryQuery())
+    told = json.loads(delivery.payload)
+    assert (told["type"], told["data"]["revoked_by"]) == ("key.revoked", "bob")
+    assert made.secret.text not in delivery.payload
+
+
+async def test_a_budget_that_passes_a_threshold_is_told(database, outbox) -> None:
+    """With the hold that passed it, once in a window."""
+    await outbox.add_endpoint("acme", URL, [HookEvent.BUDGET_ALERT], who="ann")
+    await Budgets(database).set("acme", who="ann", day=1_000, alerts=(50,))
+    ledger = Ledger(database)
+    for amount in (600, 100):
+        await ledger.hold(asked(amount))
+    (delivery,) = await outbox.listed(DeliveryQuery())
+    told = json.loads(delivery.payload)["data"]
+    assert (told["scope"], told["percent"], told["held_usd"]) == ("acme", 50, "0.0000006")

@@ -24,7 +24,7 @@ from image_router.gateway.jobs_views import Terms, notice_of
 from image_router.gateway.surfaces import Problem, problem_of
 from image_router.storage.blobs import BlobFault
 from image_router.storage.database import Transaction
-from image_router.storage.jobs import LOST_AT_MOST
+from image_router.storage.jobs import LEASE, LOST_AT_MOST
 from image_router.storage.jobs_tables import Job, JobClaim, JobEnd, JobState
 from image_router.storage.objects import now_micros
 from image_router.storage.records import REQUEST, RESULT, Record
@@ -32,8 +32,8 @@ from image_router.storage.webhooks import post
 
 POLL: Final = 0.5
 """Seconds between looks for jobs, and at who cancelled one."""
-_BEATS: Final = 10.0
-"""Seconds between renewals of the leases: a third of their length."""
+_BEATS: Final = LEASE / 3
+"""Seconds between renewals of the leases."""
 _SWEEPS: Final = 600.0
 """Seconds between looks for jobs that are old enough to be deleted."""
 _PATIENCE: Final = 86_400

@@ -14,6 +14,7 @@ from typing import Final
 
 from sqlalchemy import select
 
+from image_router.core import holds
 from image_router.core.budget import SECOND
 from image_router.storage import jobs_rows as rows
 from image_router.storage.blobs import Blobs
@@ -21,8 +22,9 @@ from image_router.storage.database import Database, Transaction
 from image_router.storage.jobs_tables import Holder, Job, JobClaim, JobEnd, JobQuery, NewJob, jobs
 from image_router.storage.records import Record
 
-LEASE: Final = 30.0
-"""Seconds after which a job whose holder is silent may be taken by another."""
+LEASE: Final = holds.LEASE / 3
+"""Seconds after which a job whose holder is silent may be taken by another: before its money and its key are
+free, so that whoever takes over waits for these alone."""
 LOST_AT_MOST: Final = 3
 """Holders that may die at a job before it is given up: it may be what kills them."""
 

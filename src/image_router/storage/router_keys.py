@@ -41,6 +41,7 @@ from image_router.storage.key_tables import (
     rules_view,
     stored_of,
 )
+from image_router.storage.webhooks_notices import tell_revoked
 
 LONGEST_GRACE: Final = 90 * 86_400.0
 """Seconds the secret before a rotation may go on working: three months."""
@@ -241,6 +242,7 @@ def _revoke(tx: Transaction, key_id: str, *, who: str) -> RouterKey:
         ended = {"revoked_at": tx.now.wall, "revoked_by": who}
         tx.connection.execute(update(keys).where(keys.c.id == key.id).values(**ended))
         _note(tx, key.id, what="revoked", who=who)
+        tell_revoked(tx, key, who=who)
     return _known(tx, key.id).key
 
 

@@ -15,6 +15,7 @@ from image_router.core.holds import AttemptKey, Hold, HoldState, Settlement
 from image_router.storage import schema
 from image_router.storage.book_rows import StoredBook
 from image_router.storage.database import Transaction
+from image_router.storage.webhooks_notices import tell_alerts
 
 _AT_A_TIME: Final = 200
 
@@ -62,6 +63,7 @@ def take_steps(tx: Transaction, steps: Sequence[Step]) -> tuple[list[Any], list[
             if step.row is not None:
                 step.row(tx)
     stored.store()
+    tell_alerts(tx, stored.book.alerts)
     return results, stored.book.alerts
 
 
