@@ -21,7 +21,7 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable . --group dev
 	@touch $@
 
-.PHONY: help setup demo test test-long check lint types contracts format bench bench-gateway harness docs clean
+.PHONY: help setup browser demo test test-long check lint types contracts format bench bench-gateway harness docs clean
 
 help: ## Show this list
 	@echo "make …"
@@ -32,13 +32,16 @@ setup: $(READY) ## Make .venv with everything in it; nothing to do when pyprojec
 demo: $(READY) ## One picture per tier and a character chain against the emulator, with a contact sheet in demo/
 	@$(BIN)/image-router demo demo
 
-test: $(READY) ## Run the tests
+browser: $(READY) ## See that there is a Chromium for the tests of the dashboard; installs one where there is none
+	@scripts/browser.sh $(BIN)/python
+
+test: $(READY) browser ## Run the tests
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not long"
 
 test-long: $(READY) ## Run the soak and chaos tests
 	@$(BIN)/python -m pytest -m long
 
-check: lint types contracts ## All of it: lint, types, import contracts, tests with coverage
+check: lint types contracts browser ## All of it: lint, types, import contracts, tests with coverage
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not long and not tools" --cov --cov-report=term
 
 lint: $(READY) ## Check style and formatting with ruff

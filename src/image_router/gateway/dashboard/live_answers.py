@@ -9,7 +9,7 @@ from typing import Any
 
 from image_router.core.chain import combined, reference_item, variant_item
 from image_router.core.decision import Candidate, Decision, Dropped
-from image_router.core.errors import NoEligibleTier
+from image_router.core.errors import ImageRouterError
 from image_router.core.policy import Policy, Rule
 from image_router.core.rates import Quote
 from image_router.core.types import ImageRequest, Lane, ReferenceRole, Tier
@@ -109,7 +109,7 @@ def hindrance(visit: Visit, ask: LiveAsk) -> str:
 
 
 async def tier_of(visit: Visit, ask: LiveAsk, job: Job) -> Tier | None:
-    """Who would take a ready job in the world of these controls; None: nobody, or it is a chain."""
+    """Who would take a ready job in the world of these controls; None: nobody."""
     decider = visit.router.dated(ask.day)
     plain = replace(
         ask,
@@ -124,7 +124,7 @@ async def tier_of(visit: Visit, ask: LiveAsk, job: Job) -> Tier | None:
     try:
         request = await request_of(visit, decider, plain)
         decision = await decider.decide(request, profile=ask.profile, pressure=ask.pressure)
-    except NoEligibleTier:
+    except ImageRouterError:
         return None
     return decision.head.tier
 

@@ -1,0 +1,243 @@
+"""The pages in a real browser: their main jobs, by mouse and by keyboard, in every theme and width."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, expect
+
+from gateway.dashboard.browser import started
+from gateway.dashboard.people import key_for
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PAGES = {
+    "live router": "/dashboard/router",
+    "chain": "/dashboard/router?job=chain",
+    "april": "/dashboard/router?job=final&world=april",
+    "nobody can": "/dashboard/router?job=final&references=16&size=4K&aspect=1:8",
+    "economics": "/dashboard/economics",
+    "error": "/dashboard/economics?nano_banana=50",
+    "not there": "/dashboard/nowhere",
+}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+VERDICT = "#verdict-title"
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """One browser for all tests of this file."""
+    async with started() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser, site) -> AsyncIterator[Page]:
+    """A page that fails its test for every error on the console, every dialog and every foreign request."""
+    context = await browser.new_context(base_url=site.url, viewport={"width": 1280, "height": 900})
+    page = await context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda told: wrong.append(told.text) if told.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda sent: wrong.append(sent.url) if not _ours(sent.url, site.url) else None)
+    page.on("dialog", lambda dialog: wrong.append(dialog.message))
+    yield page
+    await context.close()
+    # What a test breaks on purpose is logged by the browser too.
+    assert [words for words in wrong if not words.startswith("Failed to load resource")] == []
+
+
+def _ours(url: str, home: str) -> bool:
+    return url.startswith("data:") or urlsplit(url).netloc == urlsplit(home).netloc
+
+
+async def test_the_answer_follows_the_controls(page: Page) -> None:
+    """Another purpose, another winner, without loading the page; and the address is that of the answer."""
+    await page.goto("/dashboard/router?job=hero")
+    await page.evaluate("window.stayed = true")
+    await expect(page.locator(VERDICT)).to_have_text("Imagen 4 Standard")
+    await page.get_by_label("Purpose").select_option("character_lock")
+    await expect(page.locator(VERDICT)).to_have_text("Nano Banana Pro")
+    await expect(page.locator("#said")).to_have_text(re.compile(r"Nano Banana Pro, \$0\.1"))
+    assert await page.evaluate("window.stayed")
+    assert "purpose=character_lock" in page.url
+    await page.reload()
+    await expect(page.locator(VERDICT)).to_have_text("Nano Banana Pro")
+
+
+async def test_the_world_switch_replays_april(page: Page) -> None:
+    """One click, and the article's ids answer."""
+    await page.goto("/dashboard/router?job=final")
+    await page.get_by_text("April 2026", exact=True).click()
+    await expect(page.locator(".verdict .model")).to_have_text("imagen-4.0-ultra-generate-001")
+
+
+async def test_generate_shows_the_picture(page: Page, site) -> None:
+    """The price on the button is the bill; the picture is there, in its own pixels."""
+    await page.goto("/dashboard/router?job=draft")
+    await page.get_by_role("button", name=re.compile("Generate for")).click()
+    picture = page.locator(".made img")
+    await expect(picture).to_be_visible()
+    assert await picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 500
+    assert site.emulator.bill().total > 0
+    assert urlsplit(page.url).path == "/dashboard/router"
+
+
+async def test_the_keyboard_is_enough(page: Page) -> None:
+    """Choose a job, change a control, generate: with Tab, arrows and Enter, and the focus can be seen."""
+    await page.goto("/dashboard/router?job=hero")
+    await _tab_to(page, "a.job[href*='job=economy']")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(VERDICT)).to_have_text("Nano Banana")
+    await _tab_to(page, "#purpose")
+    await page.keyboard.press("d")
+    await expect(page.locator(VERDICT)).to_have_text("Imagen 4 Fast")
+    await _tab_to(page, "[data-make] button")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".made img")).to_be_visible()
+
+
+async def _tab_to(page: Page, selector: str) -> None:
+    for _ in range(80):
+        await page.keyboard.press("Tab")
+        found = await page.evaluate(
+            "selector => document.activeElement.matches(selector) && "
+            "getComputedStyle(document.activeElement).outlineStyle",
+            selector,
+        )
+        if found:
+            assert found == "solid"
+            return
+    raise AssertionError(f"Tab never comes to {selector}")
+
+
+async def test_a_hostile_prompt_stays_words(page: Page) -> None:
+    """In the field, in the payload, in the picture's words: nothing runs, nothing is drawn from it."""
+    hostile = "</textarea><img src=x onerror=alert(1)><script>alert(2)</script>{{ 7*7 }}"
+    await page.goto("/dashboard/router?job=own")
+    await page.get_by_label("Prompt").fill(hostile)
+    await expect(page.locator("#payload-1")).to_contain_text("onerror=alert(1)")
+    await page.reload()
+    await expect(page.get_by_label("Prompt")).to_have_value(hostile)
+    await page.get_by_role("button", name=re.compile("Generate for")).click()
+    await expect(page.locator(".made img")).to_have_attribute("alt", re.compile("onerror"))
+    assert await page.locator("img[src=x]").count() == 0
+
+
+async def test_volume_and_mix_follow_the_sliders(page: Page) -> None:
+    """Arrow keys move the volume; a share that grows takes from the others, and a hundred stay a hundred."""
+    await page.goto("/dashboard/economics")
+    await expect(page.locator("#expected")).to_have_text("$406.28")
+    volume = page.locator("#volume")
+    await volume.focus()
+    await page.keyboard.press("End")
+    await expect(page.locator("#expected")).to_have_text("$406,280.00")
+    assert await volume.get_attribute("aria-valuetext") == "10,000,000 pictures"
+    await page.locator("[data-share=imagen_4_ultra]").fill("37")
+    shares = await page.locator(".share input[type=number]").evaluate_all(
+        "all => all.map(one => Number(one.value))"
+    )
+    assert sum(shares) == 100
+    assert shares[3] == 37
+    await expect(page.locator("#expected")).not_to_have_text("$406,280.00")
+    assert "imagen_4_ultra=37" in page.url
+
+
+async def test_a_theme_is_chosen_and_kept(page: Page) -> None:
+    """At once, and after a reload."""
+    await page.goto("/dashboard/economics")
+    paper = "() => getComputedStyle(document.body).backgroundColor"
+    light = await page.evaluate(paper)
+    async with page.expect_response("**/dashboard/theme"):
+        await page.get_by_role("button", name="Dark").click()
+    dark = await page.evaluate(paper)
+    assert dark != light
+    await page.reload()
+    assert await page.evaluate(paper) == dark
+
+
+async def test_the_payload_is_copied(page: Page) -> None:
+    """What the clipboard gets is what the page shows."""
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.goto("/dashboard/router?job=hero")
+    await page.get_by_role("button", name="Copy: Payload").click()
+    await expect(page.get_by_role("button", name="Copy: Payload")).to_have_text("Copied")
+    assert (
+        await page.evaluate("navigator.clipboard.readText()") == await page.locator("#payload-1").inner_text()
+    )
+
+
+async def test_a_gateway_that_is_away_is_told(page: Page) -> None:
+    """The old answer stays, marked as not of these controls; the next change is answered again."""
+    await page.goto("/dashboard/router?job=hero")
+    await page.route("**/dashboard/router/answer*", lambda route: route.abort(), times=1)
+    await page.get_by_label("Size").select_option("2K")
+    await expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    await page.get_by_label("Size").select_option("1K")
+    await expect(page.get_by_role("alert")).to_have_count(0)
+
+
+async def test_everything_works_without_scripts(browser: Browser, site) -> None:
+    """A form to ask, a form to make, a page with the picture."""
+    context = await browser.new_context(base_url=site.url, java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto("/dashboard/router?job=economy")
+    await page.get_by_label("Purpose").select_option("draft")
+    await page.get_by_role("button", name="Ask the router").click()
+    await expect(page.locator(VERDICT)).to_have_text("Imagen 4 Fast")
+    await page.get_by_role("button", name=re.compile("Generate for")).click()
+    await expect(page.locator(".made img")).to_be_visible()
+    await page.goto("/dashboard/economics")
+    await page.get_by_label("Pictures a month", exact=True).fill("1000")
+    await page.get_by_role("button", name="Compute").click()
+    await expect(page.locator("#expected")).to_have_text("$40.63")
+    await context.close()
+
+
+async def test_signing_in_and_out(browser: Browser, locked) -> None:
+    """A key opens the page one wanted; out again, and the form is back."""
+    secret = await key_for(locked.home)
+    context = await browser.new_context(base_url=locked.url)
+    page = await context.new_page()
+    await page.goto("/dashboard/economics?images=500")
+    await page.get_by_label("Router key").fill("ir_wrong")
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("alert")).to_contain_text("damaged")
+    assert (await _violations(page)) == []
+    await page.get_by_label("Router key").fill(secret)
+    await page.get_by_role("button", name="Sign in").click()
+    assert page.url.endswith("/dashboard/economics?images=500")
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    await context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+async def test_nobody_is_shut_out(browser: Browser, site, name: str, scheme: Any) -> None:
+    """axe finds nothing in either theme, on a screen and on a phone, and nothing runs over its edge."""
+    context = await browser.new_context(base_url=site.url, color_scheme=scheme, reduced_motion="reduce")
+    page = await context.new_page()
+    for width in (1440, 360):
+        await page.set_viewport_size({"width": width, "height": 900})
+        await page.goto(PAGES[name])
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        for each in await page.locator("details").all():
+            await each.evaluate("details => { details.open = true }")
+        assert await _violations(page) == []
+    await context.close()
+
+
+async def _violations(page: Page) -> list[str]:
+    found = await Axe().run(page, options={"runOnly": RULES})
+    return [
+        f"{rule['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+        for rule in found.response["violations"]
+        for node in rule["nodes"]
+    ]
