@@ -44,12 +44,27 @@ def test_a_removed_picture_is_not_paid_again(run: Run, here: Path, emulator: Emu
 
 
 def test_a_refused_key_stays_refused(run: Run, emulator: Emulator) -> None:
-    """A refusal is remembered under its key: no second call."""
+    """A refusal is remembered under its key: no second call, no second cost, and that is said."""
     emulator.faults.load([{"fault": "prompt_blocked", "times": 1}])
-    assert run("generate", "a fox", "--key", "k1").status == 27
+    assert "the failed attempts cost $" in run("generate", "a fox", "--key", "k1").err
     calls = len(emulator.requests())
-    assert run("generate", "a fox", "--key", "k1").status == 27
+    again = run("generate", "a fox", "--key", "k1")
+    assert (again.status, "cost $" in again.err) == (27, False)
+    assert "answered before under this key; nothing was sent, nothing was paid" in again.err
+    told = run("generate", "a fox", "--key", "k1", "--json").json["error"]
+    assert (told["replayed"], told["cost_usd"], told["attempts"]) == (True, "0", [])
     assert len(emulator.requests()) == calls
+
+
+def test_a_refused_variant_is_asked_for_anew(run: Run, here: Path, emulator: Emulator) -> None:
+    """Running a chain's folder again asks for the refused variant anew, and pays for nothing else."""
+    emulator.faults.load([{"script": ["ok", "prompt_blocked"]}])
+    asked = ("chain", "Mira", "--variant", "asleep", "-o", "mira/")
+    assert run(*asked).status == 8
+    before = emulator.bill().total
+    again = run(*asked, "--json").json
+    assert set(again["files"]) == {"reference", "variant-001"}
+    assert usd_text(emulator.bill().total - before) == again["cost_usd"]
 
 
 def test_a_failure_without_cost_frees_its_key(run: Run, emulator: Emulator) -> None:

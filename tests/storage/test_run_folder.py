@@ -73,6 +73,18 @@ def test_every_picture_has_a_key(tmp_path: Path) -> None:
         assert run.key_of(ITEM) != keys[0]
 
 
+def test_a_refused_picture_gets_another_key(tmp_path: Path) -> None:
+    """Each refusal changes the picture's key for good, and no other picture's."""
+    other = ChainItem(key="variant-001", request=ITEM.request)
+    keys = []
+    for _ in range(3):
+        with RunFolder(tmp_path) as run:
+            run.finished([ITEM])
+            keys.append((run.key_of(ITEM), run.key_of(other)))
+            run.refused(ITEM)
+    assert (len({key for key, _ in keys}), len({key for _, key in keys})) == (3, 1)
+
+
 class Killed(BaseException):
     """The process ends here."""
 

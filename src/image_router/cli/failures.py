@@ -89,7 +89,7 @@ def error_view(error: errors.ImageRouterError) -> dict[str, Any]:
         case errors.CostLimitExceeded(limit=limit, asked=asked):
             view |= {"limit_usd": usd_text(limit), "asked_usd": usd_text(asked)}
         case errors.ProviderError():
-            view |= {"model": error.model, "retry_after": error.retry_after}
+            view |= {"model": error.model, "retry_after": error.retry_after, "replayed": error.replayed}
     return view
 
 
@@ -99,7 +99,9 @@ def report(error: errors.ImageRouterError, *, as_json: bool) -> int:
         click.echo(json.dumps({"error": error_view(error)}, indent=2, ensure_ascii=False))
         return exit_of(error).status
     click.echo(f"{ink('error', colour='red', bold=True)} ({error.code}): {error}", err=True)
-    if isinstance(error, errors.ProviderError) and (error.cost or error.at_risk):
+    if isinstance(error, errors.ProviderError) and error.replayed:
+        click.echo("so it was answered before under this key; nothing was sent, nothing was paid", err=True)
+    elif isinstance(error, errors.ProviderError) and (error.cost or error.at_risk):
         risk = f", at risk on top {show_usd(error.at_risk)}" if error.at_risk else ""
         click.echo(f"the failed attempts cost {show_usd(error.cost)}{risk}", err=True)
     return exit_of(error).status

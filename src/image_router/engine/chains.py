@@ -23,6 +23,7 @@ from image_router.core.chain import (
 from image_router.core.decision import Decision
 from image_router.core.errors import (
     AssetError,
+    ContentRefused,
     CostLimitExceeded,
     ImageRouterError,
     InvalidRequest,
@@ -222,6 +223,8 @@ class _Run:
                 )
             except ImageRouterError as error:
                 self.attempts += error.attempts if isinstance(error, ProviderError) else ()
+                if isinstance(error, ContentRefused):
+                    self._refused(item)
                 return error
             self.attempts += result.attempts
             self.warnings += (word for word in _told(item, result) if word not in self.warnings)
@@ -238,6 +241,13 @@ class _Run:
             self.warnings.append(str(trouble))
             return replace(image, warnings=(*image.warnings, str(trouble)))
         return image
+
+    def _refused(self, item: ChainItem) -> None:
+        try:
+            if self._kept is not None:
+                self._kept.refused(item)
+        except AssetError as trouble:
+            self.warnings.append(str(trouble))
 
     def _named(self, key: str) -> Sink | None:
         """The caller's sink, told which item a picture belongs to."""

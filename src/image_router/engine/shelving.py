@@ -76,7 +76,7 @@ class DurableShelf:
             case Finished(result=result):
                 yield Turn(request_id=result.request_id, finished=result)
             case Refused(error=error):
-                error.replayed = True
+                error.replayed, error.attempts = True, ()
                 raise error
             case Running(owner=owner, since=since):
                 raise KeyBusy(

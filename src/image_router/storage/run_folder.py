@@ -38,6 +38,7 @@ class RunFolder:
         self.folder = folder
         self.manifest = folder / MANIFEST
         self._items: dict[str, dict[str, Any]] = {}
+        self._refusals: dict[str, int] = {}
         self._run = secrets.token_hex(8)
 
     def __enter__(self) -> Self:
@@ -72,6 +73,7 @@ class RunFolder:
                     f"{self.manifest} has format {record['format']}; this program reads {_FORMAT}"
                 )
             self._run = str(record.get("run", self._run))
+            self._refusals = {key: int(times) for key, times in record.get("refusals", {}).items()}
             return {key: _checked(entry) for key, entry in record["items"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidRequest) as problem:
             raise ChainError(
@@ -102,10 +104,25 @@ class RunFolder:
         return found
 
     def key_of(self, item: ChainItem) -> str:
-        """One picture's key: of this run, of what is asked for, and of a picture that was taken away."""
-        before = self._items.get(item.key)
-        names = (f"run-{self._run}", item.key, fingerprint(item.request)[:16])
-        return "/".join((*names, before["sha256"][:16]) if before else names)
+        """One picture's key: of this run, of what is asked for, of a picture that was taken away, and of how
+        often the provider refused it."""
+        names = [f"run-{self._run}", item.key, fingerprint(item.request)[:16]]
+        if before := self._items.get(item.key):
+            names.append(before["sha256"][:16])
+        if times := self._refusals.get(item.key):
+            names.append(f"refused-{times}")
+        return "/".join(names)
+
+    def refused(self, item: ChainItem) -> None:
+        """A key remembers a refusal for ever; who runs the folder again wants the picture asked for anew.
+
+        Raises AssetError when the disk does not take it: the next run then tells the same refusal once more.
+        """
+        self._refusals[item.key] = self._refusals.get(item.key, 0) + 1
+        try:
+            self._write_manifest()
+        except OSError as problem:
+            raise AssetError(f"{self.manifest} could not be written: {problem}") from problem
 
     def _begin(self) -> None:
         """The run's name is on disk before anything is paid under it."""
@@ -169,6 +186,8 @@ class RunFolder:
 
     def _write_manifest(self) -> None:
         record = {"format": _FORMAT, "kind": "character_chain", "run": self._run, "items": self._items}
+        if self._refusals:
+            record["refusals"] = self._refusals
         write_whole(self.manifest, json.dumps(record, indent=2, ensure_ascii=False).encode())
 
 
