@@ -91,6 +91,7 @@ CASES = {
     "output exists": (["a fox", "-o", "taken.jpg"], 42, "taken.jpg exists"),
     "output a device": (["a fox", "-o", "/dev/full", "--overwrite"], 42, "is a device or pipe, not a file"),
     "two pictures to stdout": (["a fox", "-o", "-", "-n", "2"], 2, "ask for -n 1"),
+    "output where no file can be": (["a fox", "-o", "/proc/fox.jpg"], 42, "cannot be written"),
     "output below a file": (["a fox", "-o", "text.txt/fox.jpg"], 42, "cannot be made"),
     "unknown option": (["a fox", "--colour", "red"], 2, "--colour"),
 }

@@ -55,8 +55,14 @@ class Shelf:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise AssetError(f"folder {self.folder} cannot be made: {error.strerror}") from error
-        if not os.access(self.folder, os.W_OK | os.X_OK):
-            raise AssetError(f"folder {self.folder} cannot be written; choose another with -o")
+        try:
+            # Permissions alone say too much: of root, and of file systems that take no files.
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise AssetError(
+                f"folder {self.folder} cannot be written ({error.strerror}); choose another with -o"
+            ) from error
         if new:
             self.notes.append(f"made folder {self.folder}/")
 
