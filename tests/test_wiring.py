@@ -21,12 +21,13 @@ from image_router.core.errors import ConfigError, InvalidCredentials, InvalidReq
 from image_router.core.money import usd_text
 from image_router.core.types import OnAmbiguous, Tier
 from image_router.engine.deciding import Decider
-from image_router.engine.pool import Pool
+from image_router.engine.pool import Pool, key_name
 from image_router.providers.rest import RestProvider
 from image_router.providers.sdk import SdkProvider
 from image_router.testing import ScriptedProvider, emulated
 from image_router.wiring import (
     GOOGLE,
+    _pool_of,
     facts_for_one,
     facts_of,
     offline_emulator,
@@ -129,6 +130,15 @@ async def test_the_enterprise_endpoint(tmp_path: Path, fields: dict[str, Any], r
     host = transport._http_options.base_url.rstrip("/")
     path = f"projects/{transport.project}/locations/{transport.location}"
     assert f"{host}/{transport._http_options.api_version}/{path}" == root
+
+
+def test_the_enterprise_endpoint_leaves_keys_alone(tmp_path: Path) -> None:
+    """What ails a project's sign-in is kept apart from the API key that another mode uses."""
+    keyed = settings(tmp_path, api_key=Secret(KEY))
+    modes = (keyed, replace(keyed, vertex=True, project="p"), replace(keyed, vertex=True, project="q"))
+    names = [_pool_of(mode, ScriptedProvider()).members[0].name for mode in modes]
+    assert len(set(names)) == 3
+    assert names[0] == key_name(KEY)
 
 
 def test_no_enterprise_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -268,8 +268,14 @@ def _pool_of(settings: Settings, provider: Provider) -> Pool:
 
     if isinstance(provider, Pool):
         return provider
-    secret = settings.api_key.reveal() if settings.api_key and not settings.offline else provider.name
-    return Pool([Member(name=key_name(secret), provider=provider)])
+    return Pool([Member(name=key_name(_signing_in(settings, provider)), provider=provider)])
+
+
+def _signing_in(settings: Settings, provider: Provider) -> str:
+    """What stands for the account: the enterprise endpoint's ills must not shut a key it never sees."""
+    if settings.vertex and not settings.offline:
+        return f"{provider.name}/{settings.project}"
+    return settings.api_key.reveal() if settings.api_key and not settings.offline else provider.name
 
 
 def _offline(settings: Settings) -> Settings:
