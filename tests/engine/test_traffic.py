@@ -174,7 +174,7 @@ async def test_refuses_honestly_what_cannot_go_in_time() -> None:
         await s.permit()
     refusal = await s.refusal(patience=30)
     assert refusal.wait == pytest.approx(61, abs=1)
-    assert "20 requests per minute are used up for 61.0 s; 30.0 s are left" in refusal.detail
+    assert "20 requests per minute are used up for 61.0 s; 30.0 s are left to wait" in refusal.detail
     assert s.clock.now == 0
 
 

@@ -63,6 +63,7 @@ async def told(result: ImageResult, problem: StorageProblem) -> None:
     assert result.image.data
     assert result.cost > 0
     assert "its cost could not be written down" in result.image.warnings[-1]
+    assert ".." not in result.image.warnings[-1]
     words = {
         StorageProblem.FULL: "no room left",
         StorageProblem.READ_ONLY: "cannot be written",

@@ -430,6 +430,7 @@ class TestPostgresqlServer:
             with pytest.raises(StorageError) as refusal:
                 await database.write(lambda tx: note(tx, "no"))
         assert refusal.value.problem is StorageProblem.READ_ONLY
+        assert "those of the role, and that it is no standby" in str(refusal.value)
 
 
 def _until_gone(server: int) -> None:

@@ -143,9 +143,9 @@ def short(shortage: Shortage, patience: float) -> Refusal:
     if shortage.wait is None:
         why = f"this call alone is above the limit of {_units(shortage)}"
     elif shortage.allowed is None:
-        why = f"the provider asked to wait, {shortage.wait:.1f} s more; {patience:.1f} s are left"
+        why = f"the provider asked to wait, {shortage.wait:.1f} s more; {patience:.1f} s are left to wait"
     else:
-        why = f"{_units(shortage)} are used up for {shortage.wait:.1f} s; {patience:.1f} s are left"
+        why = f"{_units(shortage)} are used up for {shortage.wait:.1f} s; {patience:.1f} s are left to wait"
     return Refusal(cause=cause, detail=f"not sent: {why}", wait=shortage.wait)
 
 

@@ -167,8 +167,8 @@ async def _booked(run: Run, answer: _Answer) -> _Answer:
 def _unsettled(problem: ImageRouterError) -> str:
     """A paid picture is returned, whatever becomes of the books."""
     words = (
-        f"the picture is paid, and its cost could not be written down: {problem}. Until the books can be "
-        f"written it counts as unknown (image-router ledger unknowns)"
+        f"the picture is paid, and its cost could not be written down: {str(problem).rstrip('.')}. Until the "
+        f"books can be written it counts as unknown (image-router ledger unknowns)"
     )
     _log.error("%s", words)
     return words

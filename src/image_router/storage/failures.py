@@ -9,7 +9,8 @@ from image_router.core.errors import StorageError, StorageProblem
 _ADVICE = {
     StorageProblem.LOCKED: "is locked by another process; find out which one holds it, or try again",
     StorageProblem.GONE: "cannot be reached; check that it exists and that its server runs",
-    StorageProblem.READ_ONLY: "cannot be written; check the permissions of the file and its folder",
+    StorageProblem.READ_ONLY: "cannot be written; check the permissions of the file and its folder, or on a "
+    "server those of the role, and that it is no standby",
     StorageProblem.FULL: "has no room left; free some space on its disk",
     StorageProblem.CORRUPT: "is damaged; keep the file, restore a backup, and run `ledger verify` on it",
     StorageProblem.OTHER: "reports an error",
