@@ -112,3 +112,36 @@ async def test_secrets_and_pictures_stay_out_of_logs_and_errors(site_of, caplog)
     for word in (secret, secret[12:55], PROVIDER_KEY, uri[30:90]):
         assert word not in told
     assert canary not in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/xhtml+xml"])
+def test_a_strangers_file_runs_nothing_here(site, kind) -> None:
+    """A file comes back as it was sent; to a browser it is a page without scripts and without our origin."""
+    begun = raw.head(
+        "POST /upload/v1beta/files",
+        "x-goog-upload-protocol: resumable",
+        "x-goog-upload-command: start",
+        "x-goog-upload-header-content-length: 25",
+        f"x-goog-upload-header-content-type: {kind}",
+        raw.JSON,
+        "content-length: 2",
+    )
+    _, headers, _ = raw.asked(site.url, begun + b"{}")
+    path = headers["x-goog-upload-url"].removeprefix("http://127.0.0.1")
+    sent = raw.head(
+        f"POST {path}",
+        "x-goog-upload-command: upload, finalize",
+        "x-goog-upload-offset: 0",
+        "content-length: 25",
+    )
+    _, _, made = raw.asked(site.url, sent + b"<script>alert(1)</script>")
+    name = json.loads(made)["file"]["name"]
+    _, headers, _ = raw.asked(site.url, raw.head(f"GET /v1beta/{name}:download?alt=media"))
+    assert "sandbox" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_an_upgrade_is_not_taken(site) -> None:
+    """There are no websockets: the request is answered as if it had not asked."""
+    request = raw.head("GET /healthz", "connection: upgrade", "upgrade: websocket")
+    assert raw.asked(site.url, request)[0] == 200

@@ -37,6 +37,7 @@ from image_router.gateway.preferences import preferred
 from image_router.gateway.sessions import Sessions
 from image_router.gateway.surfaces import (
     GOOGLE,
+    JSON,
     OPENAI,
     ROUTER,
     Problem,
@@ -53,6 +54,8 @@ from image_router.telemetry.prometheus import PrometheusSink
 log = logging.getLogger("image_router.gateway")
 
 REQUEST_ID: Final = "x-request-id"
+INERT: Final = "default-src 'none'; frame-ancestors 'none'; sandbox"
+"""What is no page of ours may be a stranger's file: no browser runs it under this address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,8 @@ class Entry:
     surface: Surface
     public: bool = False
     """Answered without a key, also while the server stops: health and help."""
+    vital: bool = False
+    """Answered however busy the process is."""
     admin: bool = False
     asked: Callable[[Request], bool] | None = None
     """Whether a request means this entry, where several share method and path; None: whatever is left."""
@@ -154,6 +159,8 @@ class Served:
             with traced(_trace(request)), holding(intake.hold):
                 response = await self._answer(request, visit_id)
                 response.headers[REQUEST_ID] = visit_id
+                if response.media_type != JSON:
+                    response.headers.setdefault("content-security-policy", INERT)
                 await response(scope, meter.receive, meter.send)
         finally:
             self._duty.under_way -= 1
@@ -191,12 +198,12 @@ class Served:
         )
 
     async def _caller(self, request: Request, entry: Entry) -> Caller:
+        if self._duty.under_way > self._parts.limits.in_flight and not entry.vital:
+            raise refusals.busy(self._parts.limits.in_flight)
         if entry.public:
             return Caller(scope="")
         if self._duty.stopping:
             raise refusals.stopping(self._parts.limits.drain)
-        if self._duty.under_way > self._parts.limits.in_flight:
-            raise refusals.busy(self._parts.limits.in_flight)
         caller = await self._parts.doorkeeper.known(request)
         if entry.admin and caller.key is not None:
             allow_admin(caller.key)

@@ -59,7 +59,7 @@ async def metrics(visit: Visit) -> Response:
 
 
 ENTRIES: Final = (
-    Entry(method="GET", path="/healthz", endpoint=alive, surface=ROUTER, public=True),
-    Entry(method="GET", path="/readyz", endpoint=ready, surface=ROUTER, public=True),
+    Entry(method="GET", path="/healthz", endpoint=alive, surface=ROUTER, public=True, vital=True),
+    Entry(method="GET", path="/readyz", endpoint=ready, surface=ROUTER, public=True, vital=True),
     Entry(method="GET", path="/metrics", endpoint=metrics, surface=ROUTER, admin=True),
 )
