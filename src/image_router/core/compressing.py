@@ -48,6 +48,11 @@ def decide_briefly(request: ImageRequest, world: World, *, snapshot: Snapshot = 
     return replace(decision, compression=planned)
 
 
+def may_shorten(request: ImageRequest, world: World) -> bool:
+    """Whether the words of the prompt themselves count."""
+    return _wish(request, world) is not None
+
+
 def _wish(request: ImageRequest, world: World) -> Compress | None:
     said = request.compress
     if said is None and Adaptation.COMPRESS_PROMPT in request.allow | world.policy.adapt:
@@ -98,7 +103,7 @@ def _weighed(
     saving = 0 if essential else less
     step = replace(step, quote=price, saving=saving, needed_by=needed, otherwise=asked)
     why = _not_worth(request, step, short, price=price, essential=essential)
-    if not why and asked and less < price.total and _guarded(world, snapshot):
+    if not why and asked and less < price.total and is_guarded(world, snapshot):
         why = f"the budget guard acts, and with {show_usd(price.total)} for it the request becomes dearer"
     if why:
         return replace(step, skipped=why, otherwise=())
@@ -154,7 +159,8 @@ def _not_worth(
     return ""
 
 
-def _guarded(world: World, snapshot: Snapshot) -> bool:
+def is_guarded(world: World, snapshot: Snapshot) -> bool:
+    """Whether a budget is so full that the guard acts."""
     line = snapshot.strain.line
     return snapshot.highest_pressure >= (line.percent if line else world.policy.guard.at_percent)
 

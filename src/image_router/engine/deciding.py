@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from image_router.core.brevity import Compress
-from image_router.core.catalog import Catalog
+from image_router.core.catalog import Catalog, ModelState
 from image_router.core.compressing import decide_briefly
 from image_router.core.decision import Decision, Snapshot
 from image_router.core.errors import InvalidRequest
 from image_router.core.policy import Policy
 from image_router.core.pressure import NO_STRAIN, Strain
 from image_router.core.rates import Quote, RateCard, card_on
+from image_router.core.remembered import Decisions
 from image_router.core.routing import World
 from image_router.core.types import ImageRequest, RetiredPolicy
 from image_router.engine.customers import Anybody, Customer
@@ -44,12 +45,17 @@ class Facts:
     """No host but the provider's is contacted: references by URL are refused."""
 
 
+_MOST_WORLDS: Final = 64
+
+
 class Decider:
     """Answers what would happen, and what it would cost."""
 
     def __init__(self, known: Facts) -> None:
         self._facts = known
         self._customer: Customer = Anybody()
+        self._worlds: dict[Hashable, World] = {}
+        self._decisions = Decisions()
 
     def on_behalf_of(self, customer: Customer) -> Self:
         """The same, working for somebody with rights and limits; close the one it was made from."""
@@ -78,13 +84,24 @@ class Decider:
         other._customer = self._customer
         return other
 
-    def world(self, profile: str | None = None) -> World:
-        """Catalog, rate card and policy of the day. Raises InvalidRequest for an unknown profile."""
-        known, name = self._facts, profile or self._facts.profile
+    def world(self, profile: str | None = None, *, gone: frozenset[str] = frozenset()) -> World:
+        """Catalog, rate card and policy of the day, without models that are `gone`; the same object while
+        nothing of it changes. Raises InvalidRequest for an unknown profile."""
+        known, name, day = self._facts, profile or self._facts.profile, self.day
         if not isinstance(name, str) or name not in known.policies:
             raise InvalidRequest(f"profile {name!r} is not one of {', '.join(sorted(known.policies))}")
-        card = card_on(self.day, known.cards)
-        return World(catalog=known.catalog, card=card, policy=known.policies[name], day=self.day)
+        found = self._worlds.get((name, day, gone))
+        if found is None:
+            if len(self._worlds) >= _MOST_WORLDS:
+                self._worlds.clear()
+            overrides = {**known.catalog.overrides, **dict.fromkeys(gone, ModelState.RETIRED)}
+            found = self._worlds[name, day, gone] = World(
+                catalog=replace(known.catalog, overrides=overrides),
+                card=card_on(day, known.cards),
+                policy=known.policies[name],
+                day=day,
+            )
+        return found
 
     async def request(self, prompt: str | ImageRequest, **asked: Any) -> ImageRequest:
         """The validated request that loose arguments stand for."""

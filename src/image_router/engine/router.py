@@ -14,8 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from image_router.core.catalog import ModelState
-from image_router.core.compressing import decide_briefly
 from image_router.core.decision import Decision
 from image_router.core.errors import (
     AssetError,
@@ -238,12 +236,9 @@ class ImageRouter(Decider):
         seen = await door.snapshot()
         real = await self.accounts.strain(request.scope)
         snapshot = replace(assumed(pressure, real), open_circuits=seen.open_circuits)
-        known = self.world(profile)
-        gone = dict.fromkeys(seen.gone, ModelState.RETIRED)
-        catalog = replace(known.catalog, overrides={**known.catalog.overrides, **gone})
-        world = replace(known, catalog=catalog)
+        known, world = self.world(profile), self.world(profile, gone=seen.gone)
         try:
-            return self._customer.allowed(decide_briefly(request, world, snapshot=snapshot))
+            return self._customer.allowed(self._decisions.decide(request, world, snapshot=snapshot))
         except (NoEligibleTier, ModelRetired):
             if shut := all_shut(request, known, snapshot=snapshot, why=door.why):
                 raise shut from None
@@ -359,6 +354,10 @@ class ImageRouter(Decider):
                 "the batch lane is decided and quoted, but batch jobs cannot be run yet: use the interactive "
                 "lane"
             )
+        self.check_day()
+
+    def check_day(self) -> None:
+        """Raises ConfigError where a real host would be paid by the prices of another day."""
         today = self._parts.today()
         if self.provider.real and self.day != today:
             raise ConfigError(

@@ -1,0 +1,57 @@
+"""Decisions remembered: requests that differ in nothing that deciding looks at are decided once.
+
+What deciding sees of a prompt is its length and its script; nearly all requests of a day are alike in that
+and in their fields. Where more counts (references, a conversation, a full budget, a prompt that may be
+shortened) each request is decided anew. Pure but for what it remembers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import fields, replace
+from operator import attrgetter
+from typing import Final
+
+from image_router.core.compressing import decide_briefly, is_guarded, may_shorten
+from image_router.core.decision import Decision, Snapshot
+from image_router.core.eligibility import foreign_script
+from image_router.core.prompting import final_prompt, prompt_bytes
+from image_router.core.routing import World
+from image_router.core.types import ImageRequest
+
+MOST: Final = 4096
+_UNSEEN: Final = {"prompt", "scope", "key", "deadline", "references", "conversation"}
+_SEEN: Final = attrgetter(*(field.name for field in fields(ImageRequest) if field.name not in _UNSEEN))
+Decide = Callable[[ImageRequest, World, Snapshot], Decision]
+
+
+def _fresh(request: ImageRequest, world: World, snapshot: Snapshot) -> Decision:
+    return decide_briefly(request, world, snapshot=snapshot)
+
+
+class Decisions:
+    """What was decided for worlds that still are the same objects."""
+
+    def __init__(self, fresh: Decide = _fresh, *, most: int = MOST) -> None:
+        self._fresh, self._most = fresh, most
+        self._known: dict[Hashable, tuple[World, Decision]] = {}
+
+    def decide(self, request: ImageRequest, world: World, *, snapshot: Snapshot) -> Decision:
+        """As decide_briefly. Refusals are never remembered."""
+        if request.references or request.conversation or may_shorten(request, world):
+            return self._fresh(request, world, snapshot)
+        if is_guarded(world, snapshot):
+            return self._fresh(request, world, snapshot)
+        shape = (_SEEN(request), *_prompt_shape(request), snapshot.open_circuits, id(world))
+        found = self._known.get(shape)
+        if found is None:
+            if len(self._known) >= self._most:
+                self._known.clear()
+            # The world is kept too: its id is only its own for as long as it lives.
+            found = self._known[shape] = (world, self._fresh(request, world, snapshot))
+        return replace(found[1], request=request)
+
+
+def _prompt_shape(request: ImageRequest) -> tuple[int, str | None]:
+    words = final_prompt(request)
+    return prompt_bytes(request), None if words.isascii() else foreign_script(words)
