@@ -20,10 +20,12 @@ import pybase64
 from image_router.core.errors import AssetError, InvalidRequest
 from image_router.core.reply import ImageFacts, Reply, ReplyImage
 from image_router.core.types import Pixels, Reference, ReferenceRole
-from image_router.engine.outline import outline
+from image_router.engine.outline import outline, whole_webp
 
 MAX_PIXELS = 64_000_000
 """More is refused before it is decoded. The largest picture a model makes has 19 million (12288x1536)."""
+_DECODED = 4_000_000
+"""Pixels up to which a WebP is decoded: one of 3 KB can have MAX_PIXELS, a gigabyte and seconds of work."""
 MAX_REFERENCE_BYTES = 50_000_000
 """One reference file."""
 MAX_INLINE_BYTES = 100_000_000
@@ -70,8 +72,9 @@ class Defect(Exception):
 def inspect(data: bytes) -> ImageFacts:
     """Read format and pixels from the bytes, and see that they are whole. Raises Defect.
 
-    A PNG is whole when the checksums of all its pieces hold, a JPEG when it reaches its end mark, a WebP when
-    it decodes: decoding a PNG as well would take thirty times as long and find nothing more.
+    A PNG is whole when the checksums of all its pieces hold, a JPEG when it reaches its end mark, a small
+    WebP when it decodes, a large one when its pieces reach its end. Decoding a PNG as well would take thirty
+    times as long and find nothing more.
     """
     from PIL import Image, UnidentifiedImageError  # heavy: loaded with the first picture
 
@@ -83,8 +86,10 @@ def inspect(data: bytes) -> ImageFacts:
             media_type = _MEDIA_TYPES[picture.format or ""]
             if media_type == "image/png":
                 picture.verify()
-            elif media_type == "image/webp":
+            elif media_type == "image/webp" and width * height <= _DECODED:
                 picture.load()
+            elif media_type == "image/webp" and not whole_webp(data):
+                raise Defect("the picture is damaged or cut off: its pieces do not reach its end")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Defect(f"more than the {MAX_PIXELS:,} pixels that are decoded: {error}") from None
     except UnidentifiedImageError:

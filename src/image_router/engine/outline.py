@@ -18,6 +18,7 @@ _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 """Baseline, extended and progressive: the JPEG frames that everybody decodes."""
 _SCAN, _END = 0xDA, b"\xff\xd9"
+_WEBP_PICTURES: Final = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 
 
 def outline(data: bytes) -> tuple[str, Pixels] | None:
@@ -60,6 +61,21 @@ def _jpeg_pixels(data: bytes) -> Pixels | None:
             pixels = _pixels(width, height)
         at += 2 + length
     return None
+
+
+def whole_webp(data: bytes) -> bool:
+    """Whether the pieces of a WebP follow each other to its end, and one of them is a picture.
+
+    Format: https://developers.google.com/speed/webp/docs/riff_container, read 2026-11-22.
+    """
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+        return False
+    end, at, drawn = 8 + int.from_bytes(data[4:8], "little"), 12, False
+    while at + 8 <= min(end, len(data)):
+        name, length = struct.unpack_from("<4sI", data, at)
+        drawn = drawn or (name in _WEBP_PICTURES and length > 0)
+        at += 8 + length + length % 2
+    return drawn and at == end + end % 2 and end <= len(data)
 
 
 def _pixels(width: int, height: int) -> Pixels | None:
