@@ -18,6 +18,7 @@ from image_router.storage.blobs import BLOBS, Blobs
 from image_router.storage.cache import Cache
 from image_router.storage.cache_rows import Bounds
 from image_router.storage.database import Database, Transaction
+from image_router.storage.keeping import Keeper
 from image_router.storage.landing import insert_asset
 from image_router.storage.memory import Memory, weight
 from image_router.storage.objects import Folder, now_micros
@@ -101,6 +102,24 @@ async def test_a_newer_picture_takes_the_place_of_the_older(cache: Cache, assets
     assert hit is not None
     assert hit.image.data == made.png(2)
     assert (await cache.stats()).entries == 1
+
+
+@pytest.mark.parametrize("what", ["clear", "forget", "refresh"])
+async def test_what_another_process_changed_counts_at_once(
+    database: Database, assets: Assets, what: str
+) -> None:
+    """A picture in memory is served only while the database still points to it."""
+    cache, other = Cache(database, assets), Cache(database, assets)
+    await keep(cache, assets, one_picture(1))
+    assert await cache.get(SCOPE, KEY) is not None
+    if what == "clear":
+        await other.clear()
+    elif what == "forget":
+        await Keeper(assets).forget(SCOPE)
+    else:
+        await keep(other, assets, one_picture(2))
+    hit = await cache.get(SCOPE, KEY)
+    assert (hit.image.data if hit else None) == (made.png(2) if what == "refresh" else None)
 
 
 @pytest.mark.parametrize("mode", [StoreMode.METADATA, StoreMode.NONE])
@@ -224,8 +243,8 @@ def test_memory_keeps_its_bounds() -> None:
 
     for place in range(3):
         room.put(("s", str(place)), Kept(place))
-        room.get(("s", "0"), 0)
-    assert [room.get(("s", str(place)), 0) is not None for place in range(3)] == [True, False, True]
+        room.get(("s", "0"), 5)
+    assert [room.get(("s", str(place)), 5) is not None for place in range(3)] == [True, False, True]
     assert room.bytes == sum(weight(images[place]) for place in (0, 2))
     assert room.get(("s", "0"), 6) is None
     small = Memory(10, 10)

@@ -96,7 +96,11 @@ class Cache:
             return None
         oldest = self._clock() - int(self._bounds.max_age * SECOND)
         place = (scope, key)
-        found = self._memory.get(place, oldest) or await self._durable(place, oldest)
+        entry = await self._db.read(lambda tx: cache_rows.find(tx, place, oldest=oldest))
+        # The row decides, since another process may have forgotten, cleared or refreshed it.
+        found = self._memory.get(place, entry.made_at if entry else None)
+        if found is None and entry is not None:
+            found = await self._durable(place, entry)
         if found is None:
             self._misses += 1
             return None
@@ -161,10 +165,7 @@ class Cache:
         """Write down which entries were used."""
         await self._flush()
 
-    async def _durable(self, place: Place, oldest: Micros) -> Kept | None:
-        entry = await self._db.read(lambda tx: cache_rows.find(tx, place, oldest=oldest))
-        if entry is None:
-            return None
+    async def _durable(self, place: Place, entry: Entry) -> Kept | None:
         try:
             image = await self._assets.load(entry.asset_id)
         except AssetError as problem:

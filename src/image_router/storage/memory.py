@@ -36,12 +36,12 @@ class Memory:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, place: Place, oldest: Micros) -> Kept | None:
-        """What is kept there, unless it was made before `oldest`."""
+    def get(self, place: Place, made_at: Micros | None) -> Kept | None:
+        """The picture of that moment, if it is kept there; any other is dropped."""
         kept = self._kept.get(place)
         if kept is None:
             return None
-        if kept.made_at < oldest:
+        if kept.made_at != made_at:
             self._drop(place)
             return None
         self._kept.move_to_end(place)
