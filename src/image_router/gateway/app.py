@@ -46,6 +46,7 @@ from image_router.gateway.surfaces import (
     answered,
     problem_of,
 )
+from image_router.storage.chains import Chains
 from image_router.storage.jobs import Jobs
 from image_router.storage.key_ring import KeyRing
 from image_router.storage.webhooks import Outbox
@@ -70,6 +71,7 @@ class Parts:
     ring: KeyRing
     metrics: PrometheusSink
     jobs: Jobs
+    chains: Chains
     outbox: Outbox
     private_hooks: bool = False
     """Webhooks may go to private addresses, and over http."""

@@ -9,6 +9,7 @@ from typing import Final
 from image_router._version import __version__
 from image_router.gateway import (
     openapi_admin,
+    openapi_chains,
     openapi_errors,
     openapi_gemini,
     openapi_health,
@@ -35,6 +36,7 @@ _OPERATIONS: Final[Mapping[Key, Operation | tuple[Operation, ...]]] = {
     **openapi_openai.OPERATIONS,
     **openapi_gemini.OPERATIONS,
     **openapi_jobs.OPERATIONS,
+    **openapi_chains.OPERATIONS,
     **openapi_webhooks.OPERATIONS,
     **openapi_health.OPERATIONS,
 }
@@ -120,5 +122,12 @@ def _answered(answer: Answer) -> Json:
 
 
 def _schemas() -> Json:
-    parts = (openapi_schemas, openapi_openai, openapi_jobs, openapi_webhooks, openapi_errors)
+    parts = (
+        openapi_schemas,
+        openapi_openai,
+        openapi_jobs,
+        openapi_chains,
+        openapi_webhooks,
+        openapi_errors,
+    )
     return {name: schema for part in parts for name, schema in part.SCHEMAS.items()}

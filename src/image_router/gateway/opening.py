@@ -14,6 +14,7 @@ from image_router.gateway.app import Parts
 from image_router.gateway.callers import KeyedDoors, OpenDoors
 from image_router.gateway.links import Links
 from image_router.gateway.sessions import Sessions
+from image_router.storage.chains import Chains
 from image_router.storage.jobs import Jobs
 from image_router.storage.key_ring import KeyRing
 from image_router.storage.secrets import shared_secret
@@ -47,6 +48,7 @@ async def opened(choices: Choices, settings: Mapping[str, Any]) -> AsyncIterator
             ring=ring,
             metrics=metrics,
             jobs=Jobs(books.db, books.assets.blobs),
+            chains=Chains(books.db, books.assets.blobs),
             outbox=Outbox(books.db),
             private_hooks=known.webhooks_private,
             links=Links(secret=await shared_secret(books.db, "links")),

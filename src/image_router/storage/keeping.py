@@ -20,6 +20,7 @@ from image_router.storage import removing
 from image_router.storage.asset_tables import asset_blobs
 from image_router.storage.assets import Assets
 from image_router.storage.blobs import BLOBS, LANDING, TRASH, BlobFault, Fault
+from image_router.storage.chains import forget_chains
 from image_router.storage.database import Transaction
 from image_router.storage.jobs_rows import forget_jobs
 from image_router.storage.landing import NOTE
@@ -124,6 +125,7 @@ class Keeper:
             digests |= found.digests
         works = await self._db.write(lambda tx: removing.forget_work(tx, scope, before=before))
         digests |= await self._db.write(lambda tx: forget_jobs(tx, scope, before=before))
+        digests |= await self._db.write(lambda tx: forget_chains(tx, scope, before=before))
         await self._db.write(lambda tx: forget_notices(tx, scope, before=before))
         deleted = [await self._delete(page) for page in _slices(digests)]
         return Forgotten(assets=count, works=works, blobs=sum(len(page) for page in deleted))
