@@ -296,16 +296,3 @@ async def test_a_mixed_run_is_booked_as_it_is_billed(wired) -> None:
         status, _, _ = await posted(f"{root}/{model}:{method}", body)
         assert status == 200
     assert await spent(site) == site.emulator.bill().total > 500_000_000
-
-
-@pytest.mark.parametrize(
-    ("method", "path"), [("POST", f"models/{PRO}:batchGenerateContent"), ("GET", "batches")]
-)
-async def test_batches_say_that_they_are_not_served(wired, method, path) -> None:
-    """501 in Google's shape: no paid call goes around the budgets."""
-    site, tap = wired
-    url = f"{site.url}/v1beta/{path}"
-    async with aiohttp.ClientSession() as session, session.request(method, url, json={}) as reply:
-        error = (await reply.json())["error"]
-    assert (error["code"], error["status"]) == (501, "UNIMPLEMENTED")
-    assert tap.exchanges == []

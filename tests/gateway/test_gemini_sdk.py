@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from google import genai
@@ -25,6 +26,14 @@ pytestmark = [
 def client(site) -> Iterator[genai.Client]:
     with genai.Client(api_key="anything", http_options={"base_url": site.url}) as client:
         yield client
+
+
+@pytest.fixture
+async def aio(site) -> AsyncIterator[genai.client.AsyncClient]:
+    client = genai.Client(api_key="anything", http_options={"base_url": site.url}).aio
+    yield client
+    await client.aclose()
+    await asyncio.sleep(0)  # aiohttp closes its sockets in the loop's next turn
 
 
 def opened(response: types.GenerateContentResponse) -> Image.Image:
@@ -57,9 +66,9 @@ def test_generate_answers_a_picture(client, site, model) -> None:
     )
 
 
-async def test_generate_works_async(client) -> None:
+async def test_generate_works_async(aio) -> None:
     """The same through client.aio."""
-    answer = await client.aio.models.generate_content(model="auto", contents=["a fox", reference()])
+    answer = await aio.models.generate_content(model="auto", contents=["a fox", reference()])
     assert opened(answer).size
 
 
@@ -85,9 +94,9 @@ def test_a_stream_brings_the_picture(client, model) -> None:
     assert chunks[-1].usage_metadata.candidates_token_count > 1000
 
 
-async def test_a_stream_works_async(client) -> None:
+async def test_a_stream_works_async(aio) -> None:
     """The same through client.aio."""
-    stream = await client.aio.models.generate_content_stream(model=PRO, contents="a fox")
+    stream = await aio.models.generate_content_stream(model=PRO, contents="a fox")
     chunks = [chunk async for chunk in stream]
     assert any(part.inline_data for chunk in chunks for part in chunk.parts or ())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,9 +25,9 @@ class Reply:
     permit: Permit
     door: Door
 
-    async def bind(self, resource: str, *, until: float) -> None:
-        """What was made stays with the key that made it. `until`: epoch seconds."""
-        await self.door.bind(resource, self.permit, until=until)
+    async def bind_for(self, resource: str, seconds: float) -> None:
+        """What was made stays with the key that made it, for so long."""
+        await self.door.bind(resource, self.permit, until=time.time() + seconds)
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from image_router.core.types import ImageRequest
-from image_router.gateway import bodies, gemini_bodies, gemini_files, gemini_targets, refusals
+from image_router.gateway import bodies, gemini_batches, gemini_bodies, gemini_files, gemini_targets, refusals
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.gemini_errands import check_files, errand_of, passed
 from image_router.gateway.gemini_made import common, made
@@ -74,12 +74,8 @@ async def _counted(visit: Visit, name: str, method: str) -> Response:
     return await passed(visit, errand, about=meant.model.id, resources=files)
 
 
-async def _not_served(visit: Visit, name: str = "", method: str = "") -> Response:
-    """A batch that went around the budgets would be a hole in them."""
-    raise refusals.not_served(
-        "batches are not passed on yet: nothing would hold and settle what their rows cost. Send the "
-        "requests one by one, or make them as jobs: /router/v1/jobs"
-    )
+async def _batched(visit: Visit, name: str, method: str) -> Response:
+    return await gemini_batches.created(visit, name, method=method)
 
 
 _HANDLERS: Final[Mapping[str, Callable[[Visit, str, str], Awaitable[Response]]]] = {
@@ -87,7 +83,7 @@ _HANDLERS: Final[Mapping[str, Callable[[Visit, str, str], Awaitable[Response]]]]
     "streamGenerateContent": _generated,
     "predict": _generated,
     "countTokens": _counted,
-    "batchGenerateContent": _not_served,
+    "batchGenerateContent": _batched,
 }
 
 
@@ -119,13 +115,15 @@ def _entries() -> list[Entry]:
     return entries
 
 
-def _batches() -> list[Entry]:
-    paths = [f"/{version}/batches{name}" for version in ("v1beta", "v1") for name in ("", "/{name}")]
-    return [
-        Entry(method=method, path=path, endpoint=_not_served, surface=GOOGLE)
-        for path in paths
-        for method in ("GET", "POST", "DELETE")
-    ]
+def _batches(version: str) -> tuple[Entry, ...]:
+    path = f"/{version}/batches"
+    return (
+        Entry(method="GET", path=path, endpoint=gemini_batches.listed, surface=GOOGLE),
+        *(
+            Entry(method=method, path=f"{path}/{{name}}", endpoint=gemini_batches.one, surface=GOOGLE)
+            for method in ("GET", "POST", "DELETE")
+        ),
+    )
 
 
-ENTRIES: Final = (*_entries(), *gemini_files.ENTRIES, *_batches())
+ENTRIES: Final = (*_entries(), *gemini_files.ENTRIES, *_batches("v1beta"), *_batches("v1"))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -44,7 +43,7 @@ async def begun(visit: Visit) -> Response:
     if _URLS[0] not in headers:
         return as_it_came(answer, headers)
     upload_id = parse_qs(urlsplit(headers[_URLS[0]]).query)["upload_id"][0]
-    await reply.bind(f"uploads/{upload_id}", until=time.time() + LIFE / 10**6)
+    await reply.bind_for(f"uploads/{upload_id}", LIFE / 10**6)
     query = {"upload_id": upload_id, "upload_protocol": "resumable", "scope": scope}
     url = f"{visit.request.url.path}?{urlencode({**query, 'signature': _signature(visit, upload_id, scope)})}"
     return as_it_came(answer, {**headers, **dict.fromkeys(_URLS, visit.address(url))})
@@ -62,7 +61,7 @@ async def continued(visit: Visit) -> Response:
     errand = errand_of(visit, f"upload/{_version(visit)}/files?{query}", body=body)
     answer, reply = await answered(visit, errand, resources=(f"uploads/{upload_id}",))
     if name := _made(answer):
-        await reply.bind(name, until=time.time() + LIFE / 10**6)
+        await reply.bind_for(name, LIFE / 10**6)
         await remember_file(visit.parts.books.db, name, scope=scope)
     return as_it_came(answer, _uploading(answer))
 

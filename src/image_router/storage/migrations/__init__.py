@@ -23,6 +23,7 @@ from image_router.storage.migrations import (
     m0006_jobs,
     m0007_webhooks,
     m0008_remote_files,
+    m0009_remote_batches,
 )
 
 
@@ -46,6 +47,7 @@ ALL: Final = tuple(
         m0006_jobs,
         m0007_webhooks,
         m0008_remote_files,
+        m0009_remote_batches,
     )
 )
 
