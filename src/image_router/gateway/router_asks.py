@@ -19,8 +19,6 @@ FIELDS: Final = frozenset(field.name for field in fields(ImageRequest)) - _SPECI
 """The fields of an ImageRequest that pass to the router as they are."""
 _MONEY: Final = ("max_cost", "max_total")
 MANNER: Final = frozenset({"prompt", "references", "previous", "scope", "profile"})
-SMALL: Final = 1 << 20
-"""Bytes of a body without pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

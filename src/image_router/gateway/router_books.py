@@ -24,7 +24,7 @@ from image_router.engine.statement_views import (
 from image_router.gateway import bodies, refusals
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.fields import day, one_of, text
-from image_router.gateway.router_asks import SMALL, check_names
+from image_router.gateway.router_asks import check_names
 from image_router.gateway.router_reading import answer, query
 from image_router.gateway.router_scopes import bound_by, owns, seen_scope, who
 from image_router.gateway.surfaces import ROUTER, Refusal
@@ -173,7 +173,7 @@ def _scope(visit: Visit) -> str:
 
 
 async def _body(visit: Visit) -> dict[str, Any]:
-    return await bodies.read_json(visit.request, limit=SMALL)
+    return await bodies.read_json(visit.request, limit=visit.parts.limits.small_body)
 
 
 def _changes(body: Mapping[str, Any]) -> dict[str, Any]:

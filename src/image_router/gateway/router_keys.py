@@ -19,7 +19,7 @@ from image_router.engine.key_views import change_view, key_view, use_view
 from image_router.gateway import bodies, refusals
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.fields import flag, one_of, text, whole
-from image_router.gateway.router_asks import SMALL, check_names
+from image_router.gateway.router_asks import check_names
 from image_router.gateway.router_reading import answer, query
 from image_router.gateway.router_scopes import who
 from image_router.gateway.surfaces import ROUTER
@@ -114,7 +114,7 @@ async def _known(visit: Visit) -> RouterKey:
 
 
 async def _body(visit: Visit) -> dict[str, Any]:
-    return await bodies.read_json(visit.request, limit=SMALL)
+    return await bodies.read_json(visit.request, limit=visit.parts.limits.small_body)
 
 
 def _rules(body: Mapping[str, Any]) -> dict[str, Any]:
