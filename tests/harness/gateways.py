@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -139,7 +140,7 @@ def together(*, durable: bool = False, latency: float = 0.05) -> Iterator[Togeth
 
 
 def _started(name: str, folder: Path, settings: Mapping[str, str], stack: ExitStack) -> Gateway:
-    port, log = _free_port(), folder / f"{name}.log"
+    port, log = free_port(), folder / f"{name}.log"
     program = "from image_router.cli.app import run; run()"
     command = [sys.executable, "-c", program, "serve", "--port", str(port), "--workers", str(WORKERS)]
     process = subprocess.Popen(
@@ -172,6 +173,19 @@ def _wait_until_ready(gateway: Gateway) -> None:
         time.sleep(0.05)
 
 
+def wait_until_served(url: str, process: subprocess.Popen[bytes]) -> str:
+    """The address, once a gateway answers under it."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=PATIENCE):
+                return url
+        except OSError as error:
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"{url} does not serve: {error}") from None
+        time.sleep(0.05)
+
+
 def _command_line(pid: str) -> bytes:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -179,7 +193,8 @@ def _command_line(pid: str) -> bytes:
         return b""
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listened on a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
