@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from image_router.core.causes import Kind
 from image_router.core.decision import Decision
 from image_router.core.errors import StorageError
 from image_router.core.events import Held, HoldClosed, Overrun, Sink
@@ -31,6 +32,9 @@ class _Held:
     hold: Hold
     announce: Sink
     request_id: str
+    alone: bool = False
+    """It is for one picture: whose settlement also closes it."""
+    closed: bool = False
     overruns: list[Settled] = field(default_factory=list)
     failing: bool = False
     """The books did not take a settlement."""
@@ -45,13 +49,14 @@ class _Held:
     async def settled(
         self, attempt: Attempt, *, index: int, size: Size | None, row: Row | None = None
     ) -> None:
+        last = self.alone and attempt.kind is Kind.IMAGE
+        settle = self.ledger.settle_and_close if last else self.ledger.settle
         try:
-            done = await self.ledger.settle(
-                self.hold, settlement_of(attempt, index=index, size=size), row=row
-            )
+            done = await settle(self.hold, settlement_of(attempt, index=index, size=size), row=row)
         except StorageError:
             self.failing = True
             raise
+        self.closed = self.closed or last
         if done.overrun:
             self.overruns.append(done)
             self.announce(Overrun(request_id=self.request_id, attempt=attempt, amount=done.overrun))
@@ -62,6 +67,8 @@ class _Held:
 
     async def close(self) -> None:
         """Give back what is left. Books that fail must not cost the picture: the lease ends by itself."""
+        if self.closed:
+            return
         try:
             await self.ledger.close(self.hold, patience=0.0 if self.failing else None)
         except StorageError as problem:
@@ -132,14 +139,12 @@ class LedgerAccounts:
         asked = self._asked(decision, request_id, deadline)
         hold = await ledger.hold(asked, wait=wait)
         self._announce(Held(request_id=request_id, scope=asked.scope, amount=asked.amount))
-        held = _Held(ledger, hold, self._announce, request_id)
-        beat = asyncio.create_task(_heartbeat(ledger, hold))
+        held = _Held(ledger, hold, self._announce, request_id, alone=decision.request.n == 1)
+        beat = _Beat(ledger, hold)
         try:
             yield held
         finally:
-            beat.cancel()
-            with suppress(asyncio.CancelledError):
-                await beat
+            await beat.end()
             self._announce(HoldClosed(request_id=request_id, scope=asked.scope, amount=asked.amount))
             await held.close()
 
@@ -159,10 +164,28 @@ class LedgerAccounts:
         )
 
 
-async def _heartbeat(ledger: Ledger, hold: Hold) -> None:
-    while True:
-        await asyncio.sleep(HEARTBEAT)
-        try:
-            await ledger.heartbeat([hold])
-        except StorageError as problem:
-            _log.warning("the lease of hold %s could not be renewed: %s", hold.id, problem)
+class _Beat:
+    """Renews the lease of a hold until it ends; most holds are closed before the first beat."""
+
+    def __init__(self, ledger: Ledger, hold: Hold) -> None:
+        self._ledger, self._hold = ledger, hold
+        self._task: asyncio.Task[None] | None = None
+        self._first = asyncio.get_running_loop().call_later(HEARTBEAT, self._begin)
+
+    def _begin(self) -> None:
+        self._task = asyncio.create_task(self._go_on())
+
+    async def _go_on(self) -> None:
+        while True:
+            try:
+                await self._ledger.heartbeat([self._hold])
+            except StorageError as problem:
+                _log.warning("the lease of hold %s could not be renewed: %s", self._hold.id, problem)
+            await asyncio.sleep(HEARTBEAT)
+
+    async def end(self) -> None:
+        self._first.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task

@@ -203,13 +203,15 @@ async def _tidied(parts: _Opened, landed: Landed, image: GeneratedImage) -> None
 
 
 def _made(paid: Paid) -> Made:
-    key = _cache_key(paid.decision, paid.candidate, allowed=paid.allowed, index=paid.image.index)
+    key = None
+    if paid.cache is not CacheMode.BYPASS:
+        key = _cache_key(paid.decision, paid.candidate, allowed=paid.allowed, index=paid.image.index)
     return Made(
         image=paid.image,
         decision=paid.decision,
         attempt=paid.attempt,
         hold_id=paid.hold_id,
-        cache_key=None if paid.cache is CacheMode.BYPASS else key,
+        cache_key=key,
     )
 
 

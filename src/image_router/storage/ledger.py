@@ -109,7 +109,9 @@ class Ledger:
         self._wake()
         return settled
 
-    async def settle_and_close(self, hold: Hold | str, done: Settlement) -> Settled:
+    async def settle_and_close(
+        self, hold: Hold | str, done: Settlement, *, row: Callable[[Transaction], None] | None = None
+    ) -> Settled:
         """The last settlement of a hold, in one step with closing it."""
         hold_id = id_of(hold)
 
@@ -118,7 +120,7 @@ class Ledger:
             book.close(hold_id)
             return settled
 
-        settled = cast(Settled, await self._surely(Step(act=act, hold_id=hold_id, key=done.attempt)))
+        settled = cast(Settled, await self._surely(Step(act=act, hold_id=hold_id, key=done.attempt, row=row)))
         self._wake()
         return settled
 
