@@ -8,6 +8,7 @@ from typing import Any, Final
 from image_router.config import load_settings
 from image_router.gateway import gemini_api, health, jobs_api, openai_api, router_api, webhooks_api
 from image_router.gateway.app import Beside, Entry, Gateway
+from image_router.gateway.chains_work import chaining
 from image_router.gateway.dashboard import pages
 from image_router.gateway.gemini_batches import settling
 from image_router.gateway.jobs_work import working
@@ -27,7 +28,7 @@ _SERVED: Final[tuple[Entry, ...]] = (
 ENTRIES: Final[tuple[Entry, ...]] = (*_SERVED, *entries_about(_SERVED), *pages.ENTRIES)
 
 
-BESIDE: Final[tuple[Beside, ...]] = (working, sending, settling)
+BESIDE: Final[tuple[Beside, ...]] = (working, chaining, sending, settling)
 
 
 def worker(choices: Choices, **settings: Any) -> Gateway:

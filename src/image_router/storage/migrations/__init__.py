@@ -24,6 +24,7 @@ from image_router.storage.migrations import (
     m0007_webhooks,
     m0008_remote_files,
     m0009_remote_batches,
+    m0010_chains,
 )
 
 
@@ -48,6 +49,7 @@ ALL: Final = tuple(
         m0007_webhooks,
         m0008_remote_files,
         m0009_remote_batches,
+        m0010_chains,
     )
 )
 
