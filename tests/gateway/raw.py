@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pictures import as_base64
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 JSON = "content-type: application/json"
 
 

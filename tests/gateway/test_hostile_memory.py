@@ -20,8 +20,8 @@ from harness.gateways import free_port, wait_until_served
 from image_router.testing import emulated
 
 MIB = 1 << 20
-BODY, ROOM = 24 * MIB, 72 * MIB
-CALLERS = 24
+BODY, ROOM = 16 * MIB, 48 * MIB
+CALLERS = 16
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def alone(tmp_path: Path) -> Iterator[Alone]:
 
 
 def test_memory_has_an_end_however_many_send(alone) -> None:
-    """Eight times what there is room for, all at once: everybody is answered, and the process stays small."""
+    """Five times what there is room for, all at once: everybody is answered, and the process stays small."""
     junk = "A" * (BODY - 1000)
     body = json.dumps({"prompt": "a fox", "images": [f"data:image/png;base64,{junk}"]}).encode()
     before = alone.peak()
