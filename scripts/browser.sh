@@ -14,9 +14,9 @@ if [ -n "$own" ] && [ -x "$own" ]; then exit 0; fi
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   echo "No browser for the dashboard's tests: installing chromium with apt-get …"
-  apt-get install --yes --no-install-recommends chromium >/dev/null 2>&1 && exit 0
+  timeout 300 apt-get install --yes --no-install-recommends chromium >/dev/null 2>&1 && exit 0
 fi
 echo "No browser for the dashboard's tests: fetching playwright's Chromium …"
-"$python" -m playwright install chromium >/dev/null 2>&1 && exit 0
+timeout 180 "$python" -m playwright install chromium >/dev/null 2>&1 && exit 0
 echo "None could be had: tests in a real browser will be skipped. Install chromium, or set IMAGE_ROUTER_BROWSER."
 exit 0
