@@ -80,6 +80,16 @@ def test_open_doors_are_for_loopback_alone() -> None:
     assert "spend your money" in str(result.exception)
 
 
+def test_a_taken_port_is_told_before_it_serves(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where somebody listens already, one error says so, and no address is announced."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert outcome_of(["serve", "--offline", "--open", "--port", str(port)]) == 50
+    said = capsys.readouterr().err
+    assert f"127.0.0.1:{port} cannot be listened on (Address already in use)" in said
+    assert "serving" not in said
+
+
 def test_half_of_tls_is_refused(tmp_path: Path) -> None:
     """A certificate without its key serves nobody."""
     certificate = tmp_path / "cert.pem"

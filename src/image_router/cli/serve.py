@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -63,6 +64,7 @@ def serve(host: str, port: int, *, workers: int, open_doors: bool, url: str | No
         raise ConfigError(
             f"the gateway needs the package {problem.name}: pip install 'image-router[gateway]'"
         ) from None
+    _try_to_listen(host, port)
     with ExitStack() as stack:
         if settings.offline and not settings.emulator_url:
             arguments["emulator_url"] = _emulator(settings, stack)
@@ -74,6 +76,18 @@ def serve(host: str, port: int, *, workers: int, open_doors: bool, url: str | No
         )
         _say(f"{'https' if tls_cert else 'http'}://{host}:{port}", settings, open_doors=open_doors)
         serve(partial(worker, choices, **arguments), bind)
+
+
+def _try_to_listen(host: str, port: int) -> None:
+    """Before anything is said or opened. Raises ConfigError where the address is taken, or no one's."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
+    except OSError as problem:
+        raise ConfigError(
+            f"{host}:{port} cannot be listened on ({problem.strerror}); name another --port or --host"
+        ) from problem
 
 
 def _emulator(settings: Settings, stack: ExitStack) -> str:
