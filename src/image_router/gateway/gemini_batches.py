@@ -26,6 +26,7 @@ from image_router.engine.errands import running
 from image_router.gateway import batch_money, bodies, refusals
 from image_router.gateway import gemini_bodies as read
 from image_router.gateway.app import Duty, Parts, Visit
+from image_router.gateway.fields import whole
 from image_router.gateway.gemini_errands import answered, errand_of, passed
 from image_router.gateway.gemini_made import common
 from image_router.gateway.gemini_relay import as_it_came
@@ -49,6 +50,7 @@ EVERY = 30.0
 """Seconds between looks at an open batch."""
 MOST_ROWS: Final = 1000
 _PAGE: Final = 20
+_FAR: Final = 10**6
 _KEPT: Final = 7 * 86_400.0
 """Seconds the key that made a batch is remembered."""
 
@@ -119,7 +121,7 @@ async def _decided(visit: Visit, row: Any, *, request: Any, model: Any) -> Decis
 
 async def listed(visit: Visit) -> Response:
     """GET /v1beta/batches: the caller's own, the newest first, without their rows."""
-    skip = int(visit.request.query_params.get("pageToken") or 0)
+    skip = whole(visit.request.query_params, "pageToken", default=0, low=0, high=_FAR)
     mine = await batches_of(visit.parts.books.db, visit.caller.scope, limit=_PAGE + 1, skip=skip)
     found = []
     for batch in mine[:_PAGE]:

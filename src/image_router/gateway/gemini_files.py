@@ -20,6 +20,7 @@ from starlette.responses import Response
 from image_router.core.reply import RawAnswer
 from image_router.gateway import bodies, refusals
 from image_router.gateway.app import Entry, Visit
+from image_router.gateway.fields import whole
 from image_router.gateway.gemini_errands import answered, check_files, errand_of, flowing, passed
 from image_router.gateway.gemini_relay import as_it_came
 from image_router.gateway.surfaces import GOOGLE, JSON
@@ -29,6 +30,7 @@ from image_router.storage.remote_files import LIFE, files_of, forget_file, remem
 _URLS: Final = ("x-goog-upload-url", "x-goog-upload-control-url")
 _UPLOADING: Final = "x-goog-upload-"
 _PAGE: Final = 100
+_FAR: Final = 10**6
 _AT_ONCE: Final = 8
 
 
@@ -90,7 +92,8 @@ def _signature(visit: Visit, upload_id: str, scope: str) -> str:
 async def listed(visit: Visit) -> Response:
     """GET /v1beta/files: the caller's own that the provider still has."""
     asked = visit.request.query_params
-    size, skip = min(_whole(asked.get("pageSize"), 10), _PAGE), _whole(asked.get("pageToken"), 0)
+    size = whole(asked, "pageSize", default=10, low=0, high=_FAR) or 10
+    size, skip = min(size, _PAGE), whole(asked, "pageToken", default=0, low=0, high=_FAR)
     names = await files_of(visit.parts.books.db, visit.caller.scope, limit=size + 1, skip=skip)
     gate = asyncio.Semaphore(_AT_ONCE)
 
@@ -105,14 +108,6 @@ async def listed(visit: Visit) -> Response:
     if len(names) > size:
         page["nextPageToken"] = str(skip + size)
     return Response(orjson.dumps(page), media_type=JSON)
-
-
-def _whole(said: str | None, default: int) -> int:
-    if not said:
-        return default
-    if not (said.isascii() and said.isdigit() and len(said) < 7):
-        raise refusals.malformed(f"{said!r} is no whole number", param="pageSize")
-    return int(said) or default
 
 
 async def one(visit: Visit) -> Response:

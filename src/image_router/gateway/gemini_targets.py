@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from starlette.requests import Request
 from starlette.responses import Response
 
 from image_router.core.catalog import Model
@@ -15,6 +14,7 @@ from image_router.core.routing import living
 from image_router.core.types import Dialect, Purpose, RetiredPolicy, Tier
 from image_router.gateway import refusals
 from image_router.gateway.app import Visit
+from image_router.gateway.fields import whole
 from image_router.gateway.surfaces import JSON
 
 METHODS: Final[Mapping[Dialect, tuple[str, ...]]] = {
@@ -80,8 +80,9 @@ def check_method(model: Model, method: str) -> None:
 
 async def listed(visit: Visit) -> Response:
     """GET /v1beta/models: what is decided here, then every living model."""
-    entries, size = _listed(visit), _whole(visit.request, "pageSize", 50)
-    start = _whole(visit.request, "pageToken", 0)
+    entries, asked = _listed(visit), visit.request.query_params
+    size = whole(asked, "pageSize", default=50, low=0, high=10**6) or 50
+    start = whole(asked, "pageToken", default=0, low=0, high=10**6)
     page: dict[str, Any] = {"models": entries[start : start + size]}
     if start + size < len(entries):
         page["nextPageToken"] = str(start + size)
@@ -95,13 +96,6 @@ async def shown(visit: Visit) -> Response:
         if entry["name"] == f"models/{name}":
             return Response(orjson.dumps(entry), media_type=JSON)
     raise refusals.no_model(f"models/{name} is not served here; {_SERVED}")
-
-
-def _whole(request: Request, name: str, default: int) -> int:
-    said = request.query_params.get(name) or str(default)
-    if not (said.isascii() and said.isdigit() and len(said) < 10):
-        raise refusals.malformed(f"{name} {said!r} is no whole number", param=name)
-    return min(int(said), 1000) if name == "pageSize" and int(said) else int(said) or default
 
 
 def _listed(visit: Visit) -> list[dict[str, Any]]:

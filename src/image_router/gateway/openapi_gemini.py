@@ -59,9 +59,23 @@ _ABOUT: Final = (
 )
 
 
+_WRITTEN: Final = (_ASKED, {"fox": _FOX, "shaped": _SHAPED})
+_PREDICTED: Final = {"instances": [{"prompt": "a red fox"}], "parameters": {"sampleCount": 1}}
+_SHAPES: Final[Mapping[str, tuple[dict[str, Any], dict[str, Any]]]] = {
+    "generateContent": _WRITTEN,
+    "streamGenerateContent": _WRITTEN,
+    "predict": (_PREDICT, {"fox": _PREDICTED}),
+    "countTokens": _WRITTEN,
+}
+_BATCH: Final = {**obj(need=("batch",), batch=_OPEN), "additionalProperties": True}
+_FOXES: Final = {
+    "batch": {"inputConfig": {"requests": {"requests": [{"request": _FOX, "metadata": {"key": "1"}}]}}}
+}
+
+
 def _method(root: str, method: str) -> Operation:
-    predicting, streaming = method == "predict", method == "streamGenerateContent"
-    example = {"instances": [{"prompt": "a red fox"}], "parameters": {"sampleCount": 1}}
+    streaming = method == "streamGenerateContent"
+    schema, examples = _SHAPES.get(method, (_BATCH, {"foxes": _FOXES}))
     answers = {JSON: many(_ANSWER), "text/event-stream": {}} if streaming else {JSON: _ANSWER}
     return Operation(
         id=f"gemini{root[1].upper()}{root[2:]}{method[0].upper()}{method[1:]}",
@@ -70,8 +84,8 @@ def _method(root: str, method: str) -> Operation:
         about=_ABOUT,
         params=(_MODEL, IDEMPOTENCY, PREFER, *((_ALT,) if streaming else ())),
         body=Body(
-            content={JSON: _PREDICT if predicting else _ASKED},
-            examples={"fox": example} if predicting else {"fox": _FOX, "shaped": _SHAPED},
+            content={JSON: schema},
+            examples=examples,
         ),
         answers={200: Answer(about="Google's answer.", content=answers)},
         risks=SPENDING,
@@ -80,7 +94,7 @@ def _method(root: str, method: str) -> Operation:
 
 
 _ROOTS: Final = ("/v1beta", "/v1")
-_METHODS: Final = ("generateContent", "streamGenerateContent", "predict", "countTokens")
+_METHODS: Final = (*_SHAPES, "batchGenerateContent")
 _LISTED: Final = Operation(
     id="geminiModels",
     group=Group.GEMINI,
@@ -146,25 +160,31 @@ def _files(root: str) -> dict[tuple[str, str], Operation]:
     }
 
 
-_NOT_YET: Final = Answer(
-    about="Batches are not passed on yet: nothing would hold and settle what their rows cost.",
-    content={JSON: ref("GoogleError")},
+_BATCHED: Final = (
+    "Inline rows are held before, and booked by the gateway when the batch is over, whoever fetches it. Each "
+    "caller sees its own scope's batches."
 )
 
 
 def _batches(root: str) -> dict[tuple[str, str], Operation]:
-    name = Param(name="name", where="path", about="As Google named it, without batches/.")
-    return {
-        (method, f"{root}/batches{tail}"): Operation(
+    name = Param(name="name", where="path", about="As Google named it, without batches/; :cancel behind it.")
+    page = Param(name="pageToken", about="`nextPageToken` of the page before.")
+
+    def told(method: str, tail: str) -> Operation:
+        return Operation(
             id=f"gemini{root[1].upper()}{root[2:]}{method.capitalize()}Batch{'One' if tail else ''}",
             group=Group.GEMINI,
             summary=f"{method} batches, {root[1:]}",
-            params=(name,) if tail else (),
-            answers={501: _NOT_YET},
+            about=_BATCHED,
+            params=(name,) if tail else (page,),
+            answers={200: Answer(about="Google's answer.", content={JSON: _OPEN})},
+            risks=SPENDING,
         )
-        for method in ("GET", "POST", "DELETE")
-        for tail in ("", "/{name}")
+
+    one = {
+        (method, f"{root}/batches/{{name}}"): told(method, "/{name}") for method in ("GET", "POST", "DELETE")
     }
+    return {("GET", f"{root}/batches"): told("GET", ""), **one}
 
 
 OPERATIONS: Final[Mapping[tuple[str, str], Operation | tuple[Operation, ...]]] = {
