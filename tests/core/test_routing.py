@@ -455,6 +455,9 @@ def test_locked_identity_that_moves_is_told() -> None:
         "compare the looks",
     )
     assert decide(ask(purpose="character_lock"), world()).warnings == ()
+    dead = decide(ask(purpose="character_lock"), world(states={PRO: "retired"}))
+    assert dead.head.tier is not Tier.NANO_BANANA_PRO
+    assert "serves, not a model of nano_banana_pro, of which none lives: compare" in dead.warnings[0]
 
 
 @pytest.mark.parametrize(

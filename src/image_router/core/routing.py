@@ -222,11 +222,10 @@ def _identity_at_risk(request: ImageRequest, shortlist: _Shortlist, head: Candid
     """A locked identity never leaves its first choice without a word."""
     first = shortlist.first
     if request.locks_identity and first is not None and head.tier is not first:
-        living = (option.model.id for option in shortlist.options if option.tier is first)
-        yield (
-            f"the identity is locked, and {head.model.id} ({head.tier}) serves, not "
-            f"{next(living, 'no living model')} ({first}): compare the looks"
-        )
+        living = (f"{option.model.id} ({first})" for option in shortlist.options if option.tier is first)
+        other = next(living, f"a model of {first}, of which none lives")
+        here = f"{head.model.id} ({head.tier})"
+        yield f"the identity is locked, and {here} serves, not {other}: compare the looks"
 
 
 def _able(
