@@ -7,17 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Final
 
 from markupsafe import Markup, escape
 
 from image_router.core.economics import Projection, usd
+from image_router.core.money import show_usd
 from image_router.core.palette import TITLE
+from image_router.core.spending import Share
+from image_router.core.statement import Line
 from image_router.core.types import Tier
 
 _ROW: Final = 46
 _STRIP: Final = 28
+_MOST_DAYS: Final = 92
+_TALL: Final = 150
+_FEWEST: Final = 10
+"""Places for upright bars: one day alone is no wall."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +69,52 @@ def strip(name: str, title: str, drawn: Sequence[Bar]) -> Markup:
     """Parts of a whole, side by side."""
     whole = sum((bar.amount for bar in drawn), Fraction(0)) or Fraction(1)
     return _svg(name, title, drawn, height=_STRIP, inside=Markup("").join(_parts(drawn, whole)), kind="strip")
+
+
+def day_bars(days: Sequence[Line], first: date, last: date) -> list[Bar]:
+    """What each day of a period cost; days without spend are left out of a long one."""
+    spent = {line.of[0]: line.spent for line in days}
+    long = (last - first).days >= _MOST_DAYS
+    every = [(first + timedelta(days=place)).isoformat() for place in range((last - first).days + 1)]
+    return [
+        Bar(label=day, amount=Fraction(spent.get(day, 0)), text=show_usd(spent.get(day, 0)), tone="tone-ink")
+        for day in (sorted(spent) if long else every)
+    ]
+
+
+def traffic(shares: Sequence[Share], *, wished: bool = False) -> list[Bar]:
+    """The mix as it was, or as it should be."""
+    parts = [(share, share.wished if wished else share.share) for share in shares if share.tier]
+    return [
+        Bar(
+            label=TITLE[Tier(share.tier)],
+            amount=part,
+            text=f"{float(100 * part):.1f} %",
+            tone=f"tier-{share.tier}",
+        )
+        for share, part in parts
+        if part
+    ]
+
+
+def columns(name: str, title: str, drawn: Sequence[Bar]) -> Markup:
+    """Upright bars from left to right in proportion to the highest; the first and the last are named."""
+    most = max((bar.amount for bar in drawn), default=Fraction(0)) or Fraction(1)
+    step = Fraction(1, max(len(drawn), _FEWEST))
+    parts = [_column(bar, step * place, step, share=bar.amount / most) for place, bar in enumerate(drawn)]
+    if drawn:
+        parts.append(Markup('<text x="0" y="{}">{}</text>').format(_TALL + 18, drawn[0].label))
+    if len(drawn) > 1:
+        last = Markup('<text class="end" x="{}%" y="{}">{}</text>')
+        parts.append(last.format(_percent(step * len(drawn)), _TALL + 18, drawn[-1].label))
+    return _svg(name, title, drawn, height=_TALL + 24, inside=Markup("").join(parts), kind="columns")
+
+
+def _column(bar: Bar, left: Fraction, step: Fraction, *, share: Fraction) -> Markup:
+    height = max(round(_TALL * share), 2 if share else 0)
+    return Markup(
+        '<rect class="bar {}" x="{}%" y="{}" width="{}%" height="{}" rx="3"><title>{} {}</title></rect>'
+    ).format(bar.tone, _percent(left), _TALL - height, _percent(step * 8 / 10), height, bar.label, bar.text)
 
 
 def _row(bar: Bar, place: int, *, share: Fraction) -> Markup:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from image_router.gateway import refusals
 from image_router.gateway.app import Entry, Visit
-from image_router.gateway.dashboard import economics, live_router, pictures
+from image_router.gateway.dashboard import economics, gallery, live_router, pictures, spend
 from image_router.gateway.dashboard.doors import SIGN_IN, public
 from image_router.gateway.dashboard.signing_in import ask, choose_theme, sign_in, sign_out
 from image_router.gateway.dashboard.statics import PREFIX, static
@@ -23,6 +23,8 @@ async def nothing_here(visit: Visit) -> Response:
 ENTRIES: Final = (
     *live_router.ENTRIES,
     *economics.ENTRIES,
+    *gallery.ENTRIES,
+    *spend.ENTRIES,
     *pictures.ENTRIES,
     Entry(method="GET", path=SIGN_IN, endpoint=public(ask), surface=ROUTER, public=True),
     Entry(method="POST", path=SIGN_IN, endpoint=public(sign_in), surface=ROUTER, public=True),

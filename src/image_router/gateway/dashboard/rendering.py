@@ -73,6 +73,8 @@ class Nav:
 NAV: Final = (
     Nav(name="router", title="Live router", path="/dashboard/router"),
     Nav(name="economics", title="Economics", path="/dashboard/economics"),
+    Nav(name="gallery", title="Gallery", path="/dashboard/gallery"),
+    Nav(name="spend", title="Spend", path="/dashboard/spend"),
 )
 
 
@@ -87,6 +89,11 @@ def page(visit: Visit, template: str, *, status: int = 200, **values: Any) -> Re
 def heading(problem: Problem) -> str:
     """What happened, in a few words."""
     return _HEADINGS.get(problem.code) or _HEADINGS_OF_STATUS.get(problem.status, "This did not work")
+
+
+def counted(number: int, what: str) -> str:
+    """1 picture, 1,200 pictures."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def session_cookie(visit: Visit) -> str:
@@ -105,7 +112,7 @@ def _surroundings(visit: Visit) -> dict[str, Any]:
         "form_token": visit.parts.sessions.form_token(session_cookie(visit)),
         "provider": provider_words(visit),
         "here": url.path + (f"?{url.query}" if url.query and visit.request.method == "GET" else ""),
-        "here_name": url.path.removeprefix("/dashboard/").partition("/")[0],
+        "here_name": url.path.removeprefix("/dashboard/").partition("/")[0].replace("pictures", "gallery"),
     }
 
 
@@ -129,6 +136,7 @@ def _environment() -> Environment:
     templates.filters["money"] = show_usd
     templates.filters["fraction_money"] = lambda amount, decimals: usd(amount, decimals=decimals)
     templates.filters["tier_title"] = lambda tier: TITLE[Tier(tier)] if tier else "Pinned model"
+    templates.filters["counted"] = counted
     templates.filters["words"] = lambda name: str(name).replace("_", " ")
     templates.globals.update(static=address, nav=NAV, themes=THEMES, charts=charts)
     return templates

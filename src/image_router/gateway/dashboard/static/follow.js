@@ -22,6 +22,7 @@ export function follow(form, summary) {
       const answer = await fetch(`${form.dataset.live}?${query}`, {
         headers: { "x-part": "fragment" }, signal: asking.signal,
       });
+      if (!answer.headers.get("content-type")?.startsWith("text/html")) throw new Error("no page");
       target.innerHTML = await answer.text();
       if (answer.ok) history.replaceState(null, "", `${form.getAttribute("action")}?${query}`);
       enliven(target);

@@ -1,0 +1,74 @@
+"""Spend: where the money went, beside the target mix, and how the budgets stand."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from image_router.core.money import Nanos
+from image_router.core.pressure import Standing
+from image_router.core.statement import By, Period, period_of
+from image_router.gateway.app import Entry, Visit
+from image_router.gateway.dashboard.charts import day_bars
+from image_router.gateway.dashboard.doors import shown
+from image_router.gateway.dashboard.rendering import page
+from image_router.gateway.fields import day, one_of
+from image_router.gateway.router_scopes import bound_by, seen_scope
+from image_router.gateway.surfaces import ROUTER
+
+PATH: Final = "/dashboard/spend"
+_BY: Final = (By.PURPOSE, By.TIER, By.MODEL, By.SCOPE, By.SIZE, By.LANE, By.OUTCOME)
+
+
+async def spend(visit: Visit) -> Response:
+    """GET /dashboard/spend: this month, or the days that are asked for."""
+    given = {name: value for name, value in visit.request.query_params.items() if value}
+    today = datetime.now(UTC).date()
+    first, last = day(given, "from") or today.replace(day=1), day(given, "to") or today
+    period = period_of(first, last, scope=seen_scope(visit, given.get("scope")))
+    by = By(one_of(given, "by", words=_BY) or By.PURPOSE)
+    read = await _read(visit, period, by)
+    return page(
+        visit,
+        "spend.html",
+        given=given,
+        first=first,
+        last=last,
+        by=by,
+        columns=_BY,
+        **read,
+        forecast=month_end(read["report"].total.spent, first, last),
+        days=day_bars(read["report"].days, first, last),
+        gauges=await _gauges(visit),
+    )
+
+
+async def _read(visit: Visit, period: Period, by: By) -> dict[str, Any]:
+    report = await visit.parts.books.usage(period)
+    return {
+        "report": report,
+        "lines": sorted(
+            await visit.parts.books.statement([by], period), key=lambda line: line.spent, reverse=True
+        ),
+    }
+
+
+async def _gauges(visit: Visit) -> list[Standing]:
+    """Every cap that is the viewer's concern, each once."""
+    budgets = visit.parts.books.budgets
+    scopes = [one.scope for one in await budgets.all() if bound_by(visit, one.scope)]
+    return [one for scope in scopes for one in await budgets.standing(scope) if one.scope == scope]
+
+
+def month_end(spent: Nanos, first: date, last: date) -> Nanos | None:
+    """What the month comes to at the pace of its days so far; None for a period that is no month begun."""
+    whole = monthrange(first.year, first.month)[1]
+    if first.day != 1 or (first.year, first.month) != (last.year, last.month) or last.day == whole:
+        return None
+    return spent * whole // last.day
+
+
+ENTRIES: Final = (Entry(method="GET", path=PATH, endpoint=shown(spend), surface=ROUTER, public=True),)

@@ -1,0 +1,93 @@
+"""Spend: the ledger's sums, the same as those of the API."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from gateway.dashboard.people import Person, key_for
+from image_router.books import open_books
+from image_router.core.money import USD, show_usd
+from image_router.gateway.dashboard.spend import month_end
+
+
+async def _make(person: Person, *purposes: str, key: str = "") -> None:
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    for place, purpose in enumerate(purposes):
+        body = {"prompt": f"a fox {place}", "purpose": purpose}
+        async with person.session.post(f"{person.url}/router/v1/images", json=body, headers=headers) as reply:
+            assert reply.status == 200
+
+
+async def test_nothing_spent_is_a_page(ann: Person) -> None:
+    """It says so, and how to begin."""
+    page = await ann.get("/dashboard/spend")
+    assert "Nothing was spent" in page.words
+    assert "No budget is set" in page.words
+
+
+async def test_page_api_and_bill_say_the_same(site, ann: Person) -> None:
+    """Total, mix and lines, to the nano-dollar."""
+    await _make(ann, "hero", "draft", "economy", "economy")
+    async with ann.session.get(f"{site.url}/router/v1/usage") as reply:
+        usage = await reply.json()
+    async with ann.session.get(f"{site.url}/router/v1/statement?by=purpose") as reply:
+        lines = (await reply.json())["lines"]
+    page = await ann.get("/dashboard/spend")
+    total = show_usd(site.emulator.bill().total)
+    assert total in page.words
+    assert "4 pictures, 4 calls" in page.words
+    for line in lines:
+        assert show_usd(round(float(line["spent_usd"]) * USD)) in page.words
+    assert usage["mix"]
+    assert "50.0 %" in page.words
+
+
+@pytest.mark.parametrize("by", ["purpose", "tier", "model", "scope", "size", "lane", "outcome"])
+async def test_lines_are_by_what_is_asked(ann: Person, by: str) -> None:
+    """Each column of a statement can be looked at."""
+    await _make(ann, "economy")
+    assert f"By {by}" in (await ann.get(f"/dashboard/spend?by={by}")).words
+
+
+async def test_budgets_have_gauges(site, ann: Person) -> None:
+    """Each cap with what is spent, held and left."""
+    await _make(ann, "economy")
+    async with open_books(home=site.home, offline=True) as books:
+        await books.budgets.set("default", who="ann", day=USD, total=10 * USD)
+    page = await ann.get("/dashboard/spend")
+    assert page.html.count("<meter") == 2
+    assert f"{show_usd(site.emulator.bill().total)} spent" in page.words
+    assert "of $10.00 left" in page.words
+
+
+async def test_everybody_sees_their_own_money(locked, bob: Person) -> None:
+    """A key's holder sees its scope, its caps and those above it; an admin everything."""
+    ours, theirs = await key_for(locked.home, scope="acme"), await key_for(locked.home, scope="other")
+    await _make(bob, "economy", key=theirs)
+    async with open_books(home=locked.home, offline=True) as books:
+        await books.budgets.set("other", who="ann", day=USD)
+    await bob.sign_in(ours)
+    page = await bob.get("/dashboard/spend")
+    assert "Nothing was spent" in page.words
+    assert "No budget is set" in page.words
+    await bob.sign_in(await key_for(locked.home, scope="ops", admin=True))
+    page = await bob.get("/dashboard/spend?by=scope")
+    assert "1 picture, 1 call," in page.words
+    assert "other" in page.words
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        (date(2026, 11, 1), date(2026, 11, 10), 30),
+        (date(2026, 2, 1), date(2026, 2, 14), 20),
+        (date(2026, 11, 1), date(2026, 11, 30), None),
+        (date(2026, 11, 2), date(2026, 11, 10), None),
+        (date(2026, 10, 1), date(2026, 11, 10), None),
+    ],
+)
+def test_a_month_is_forecast_from_its_days(first: date, last: date, expected: int | None) -> None:
+    """Ten nano-dollars so far, at the pace of the days; only for a month that has begun and not ended."""
+    assert month_end(10, first, last) == expected
