@@ -209,6 +209,7 @@ def ours(
         GEMINI_API_KEY="bench",
         GOOGLE_GEMINI_BASE_URL=f"http://127.0.0.1:{upstream}",
         IMAGE_ROUTER_STORE=store.value,
+        IMAGE_ROUTER_LOG_LEVEL="WARNING",
     )
 
 

