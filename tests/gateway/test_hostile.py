@@ -175,3 +175,48 @@ def test_temporary_files_end_with_their_request(site, monkeypatch) -> None:
         raw.rest(connection)
     assert len(made) == 3
     assert wait_for(lambda: all(file.closed for file in made))
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/models/%00", "/router/v1/assets/a%00b", "/router/v1/statements?scope=a%00b"]
+)
+def test_addresses_have_no_nul(site, path) -> None:
+    """400 before any database is asked for it."""
+    status, _, answer = raw.asked(site.url, raw.head(f"GET {path}"))
+    assert (status, "NUL" in raw.error(answer)["message"]) == (400, True)
+
+
+ODD = [
+    2**63,
+    2**64 - 1,
+    -(2**63),
+    1e308,
+    -0.0,
+    "9" * 5000,
+    "",
+    [],
+    [[]],
+    {},
+    {"a": 1},
+    True,
+    "\u202e",
+    "🦊" * 999,
+]
+FIELDS = [
+    "purpose", "text", "lane", "tier", "max_cost", "max_total", "quality_floor", "identity_locked",
+    "thinking", "seed", "safety", "grounding", "language", "allow", "deadline", "retired", "n",
+    "size", "aspect_ratio", "resolution", "profile", "cache", "scope", "references", "model",
+    "quality", "output_compression", "stream",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_no_value_breaks_the_server(site, name) -> None:
+    """Numbers beyond every column, texts beyond every name, shapes beyond every schema: 4xx or a picture."""
+    with raw.connected(site.url) as connection:
+        for value in ODD:
+            body = json.dumps({"prompt": "a fox", "explain": True, name: value}).encode()
+            connection.sendall(raw.post(IMAGES, body))
+            status, _, answer = raw.answer(connection)
+            assert status < 500, (value, answer[:500])
+            assert len(answer) < 100_000

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -105,6 +106,9 @@ def _say(address: str, settings: Settings, *, open_doors: bool) -> None:
     click.echo(f"  OpenAI clients:  OPENAI_BASE_URL={address}/v1", err=True)
     click.echo(f"  Google clients:  GOOGLE_GEMINI_BASE_URL={address}", err=True)
     click.echo(f"  documentation:   {address}/docs", err=True)
+    parts = urlsplit(address)
+    if parts.scheme == "http" and not _loopback(parts.hostname or ""):
+        click.echo("  no TLS: keys travel in the clear unless a proxy in front encrypts them", err=True)
 
 
 def _say_first_key(settings: Settings) -> None:

@@ -122,6 +122,8 @@ class GuardedProtocol(HttpToolsProtocol):
                 f"the request has {len(self.headers):,} headers; at most {self._limits.headers:,} are taken"
             )
             return refusals.head_too_large(words)
+        if b"%00" in self.url:
+            return refusals.malformed("the address has a NUL character in it; leave it out")
         return None
 
     def _too_long(self, size: int) -> Refusal:
