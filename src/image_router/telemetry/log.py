@@ -35,6 +35,8 @@ from image_router.telemetry.words import word_of
 log: Final = logging.getLogger("image_router")
 FIELDS: Final = "event_fields"
 """Name of the record's attribute that holds the fields."""
+_ROUTINE: Final = frozenset({Decided, AttemptEnded, FlightJoined, PromptShortened, HttpAnswered})
+"""Never more than INFO: where that is not wanted, their lines are not even made."""
 
 
 class LogSink:
@@ -47,6 +49,8 @@ class LogSink:
         self._prompts = prompts
 
     def __call__(self, event: Event) -> None:
+        if type(event) in _ROUTINE and not log.isEnabledFor(logging.INFO):
+            return
         match event:
             case Decided():
                 _decided(event)
@@ -184,6 +188,9 @@ def _attempt_fields(request_id: str, index: int, *, number: int, model: str) -> 
 
 
 def _ended(event: RequestEnded, *, prompts: bool) -> None:
+    level = logging.WARNING if event.error else logging.INFO
+    if not log.isEnabledFor(level):
+        return
     word = word_of(event.error)
     why = f", {word}" if event.error else ""
     risk = f", {show_usd(event.at_risk)} at risk" if event.at_risk else ""
@@ -208,7 +215,7 @@ def _ended(event: RequestEnded, *, prompts: bool) -> None:
     if prompts and event.request:
         fields["prompt"] = event.request.prompt
     _say(
-        logging.WARNING if event.error else logging.INFO,
+        level,
         "request_ended",
         f"{event.request_id} ended{again}: {event.images} made, {event.failures} failed, "
         f"{show_usd(event.cost)}{risk}{why}",
