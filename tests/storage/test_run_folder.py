@@ -207,6 +207,13 @@ def test_a_place_that_is_no_folder(tmp_path: Path) -> None:
         found(tmp_path / "file")
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc, a folder that takes no files")
+def test_a_folder_that_takes_no_files() -> None:
+    """A folder in which no lock can be made is not said to be in use by another run."""
+    with pytest.raises(AssetError, match="the run folder /proc takes no files"):
+        found(Path("/proc"))
+
+
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that does not take the picture is an AssetError that says it is paid."""
 

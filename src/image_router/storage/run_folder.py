@@ -42,11 +42,14 @@ class RunFolder:
         self._run = secrets.token_hex(8)
 
     def __enter__(self) -> Self:
+        lock = self.folder / ".lock"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self.folder / ".lock")
+            self._lock = FileLock(lock)
             self._lock.acquire(timeout=0)
         except Timeout:
+            if not lock.exists():  # filelock takes a lock that cannot be made for one that is held
+                raise AssetError(f"the run folder {self.folder} takes no files; use another") from None
             raise ChainError(
                 f"another run is using {self.folder}; wait for it, or use another folder"
             ) from None
