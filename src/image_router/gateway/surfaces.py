@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -69,12 +70,23 @@ class Surface(Protocol):
     name: str
     """Also the label of metrics."""
 
-    def problem(self, problem: Problem) -> dict[str, Any]:
-        """The JSON body of an error."""
+    def encoded(self, problem: Problem) -> tuple[bytes, str]:
+        """The body of an error's answer, and its media type."""
         ...
 
 
-class OpenAISurface:
+class JsonSurface(ABC):
+    """For programs."""
+
+    def encoded(self, problem: Problem) -> tuple[bytes, str]:
+        return orjson.dumps(self.problem(problem)), JSON
+
+    @abstractmethod
+    def problem(self, problem: Problem) -> dict[str, Any]:
+        """The JSON body of an error."""
+
+
+class OpenAISurface(JsonSurface):
     """`{"error": {message, type, param, code}}`, with our own view beside it."""
 
     name = "openai"
@@ -93,7 +105,7 @@ class OpenAISurface:
         return body
 
 
-class GoogleSurface:
+class GoogleSurface(JsonSurface):
     """`{"error": {code, message, status, details}}` with an ErrorInfo, and a RetryInfo where one is known."""
 
     name = "gemini"
@@ -124,7 +136,7 @@ class GoogleSurface:
         }
 
 
-class RouterSurface:
+class RouterSurface(JsonSurface):
     """Our own API: `{"error": {code, message, …numbers}}`."""
 
     name = "router"
@@ -165,4 +177,5 @@ def answered(surface: Surface, problem: Problem) -> Response:
     # is for the router to repeat, and under a key that is busy nothing is paid twice.
     again = "true" if problem.status in (409, 429) and problem.wait is not None else "false"
     headers.setdefault("x-should-retry", again)
-    return Response(orjson.dumps(surface.problem(problem)), problem.status, headers=headers, media_type=JSON)
+    body, media_type = surface.encoded(problem)
+    return Response(body, problem.status, headers=headers, media_type=media_type)

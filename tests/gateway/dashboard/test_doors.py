@@ -110,6 +110,21 @@ async def test_a_page_that_is_not_there_says_so(ann: Person) -> None:
     assert 'href="/dashboard/router"' in reply.html
 
 
+async def test_what_no_page_answers_is_a_page_too(ann: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong method, and a bug of ours: told in words, without a trace."""
+    wrong = await ann.post("/dashboard/economics", {})
+    assert (wrong.status, wrong.headers["content-type"].partition(";")[0]) == (405, "text/html")
+
+    def broken(*anything: object) -> None:
+        raise RuntimeError("a hidden detail")
+
+    monkeypatch.setattr("image_router.gateway.dashboard.economics.dominated", broken)
+    bug = await ann.get("/dashboard/economics")
+    assert bug.status == 500
+    assert "The gateway failed here" in bug.words
+    assert "hidden detail" not in bug.html
+
+
 async def test_nobody_sees_a_page_without_signing_in(bob: Person) -> None:
     """Pages lead to the form and remember where one wanted to go; parts of pages say it."""
     reply = await bob.get("/dashboard/economics?images=500")

@@ -20,10 +20,9 @@ from image_router.gateway.app import Entry, Visit
 from image_router.gateway.dashboard.claims import Claim, claims_of
 from image_router.gateway.dashboard.doors import shown
 from image_router.gateway.dashboard.live_asks import ARTICLE_DAY, WORLDS
-from image_router.gateway.dashboard.rendering import HEADERS, page
+from image_router.gateway.dashboard.rendering import HEADERS, PAGES, page
 from image_router.gateway.fields import day, one_of, text, whole
 from image_router.gateway.refusals import malformed
-from image_router.gateway.surfaces import ROUTER
 
 PATH: Final = "/dashboard/economics"
 LEAST, MOST, USUAL = 100, 10_000_000, 10_000
@@ -173,7 +172,7 @@ def _mix(given: Mapping[str, Any]) -> Mix | None:
 
 
 ENTRIES: Final = (
-    Entry(method="GET", path=PATH, endpoint=shown(economics), surface=ROUTER, public=True),
-    Entry(method="GET", path=f"{PATH}/figures", endpoint=shown(figures), surface=ROUTER, public=True),
-    Entry(method="GET", path=f"{PATH}.csv", endpoint=shown(export), surface=ROUTER, public=True),
+    Entry(method="GET", path=PATH, endpoint=shown(economics), surface=PAGES, public=True),
+    Entry(method="GET", path=f"{PATH}/figures", endpoint=shown(figures), surface=PAGES, public=True),
+    Entry(method="GET", path=f"{PATH}.csv", endpoint=shown(export), surface=PAGES, public=True),
 )

@@ -15,11 +15,10 @@ from image_router.core.types import Purpose, Tier
 from image_router.gateway import refusals
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.dashboard.doors import form, shown
-from image_router.gateway.dashboard.rendering import HEADERS, page
+from image_router.gateway.dashboard.rendering import HEADERS, PAGES, page
 from image_router.gateway.fields import day, one_of, text
 from image_router.gateway.references import asset
 from image_router.gateway.router_scopes import owns, seen_scope, who
-from image_router.gateway.surfaces import ROUTER
 from image_router.storage.asset_queries import Query
 from image_router.storage.asset_values import Asset, Details, Parent
 
@@ -125,8 +124,8 @@ def _path(tail: str = "") -> str:
 
 
 ENTRIES: Final = (
-    Entry(method="GET", path=PATH, endpoint=shown(gallery), surface=ROUTER, public=True),
-    Entry(method="GET", path=_path(), endpoint=shown(picture), surface=ROUTER, public=True),
-    Entry(method="GET", path=_path("/remove"), endpoint=shown(ask_removal), surface=ROUTER, public=True),
-    Entry(method="POST", path=_path("/remove"), endpoint=shown(remove), surface=ROUTER, public=True),
+    Entry(method="GET", path=PATH, endpoint=shown(gallery), surface=PAGES, public=True),
+    Entry(method="GET", path=_path(), endpoint=shown(picture), surface=PAGES, public=True),
+    Entry(method="GET", path=_path("/remove"), endpoint=shown(ask_removal), surface=PAGES, public=True),
+    Entry(method="POST", path=_path("/remove"), endpoint=shown(remove), surface=PAGES, public=True),
 )

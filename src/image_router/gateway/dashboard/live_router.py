@@ -17,9 +17,9 @@ from image_router.gateway.dashboard.jobs import JOBS
 from image_router.gateway.dashboard.live_answers import LiveAnswer, hindrance, live_answer, previews
 from image_router.gateway.dashboard.live_asks import MOST_IMAGES, LiveAsk, live_ask
 from image_router.gateway.dashboard.making import made
-from image_router.gateway.dashboard.rendering import HEADERS, page
+from image_router.gateway.dashboard.rendering import HEADERS, PAGES, page
 from image_router.gateway.refusals import malformed
-from image_router.gateway.surfaces import ROUTER, Problem, problem_of
+from image_router.gateway.surfaces import Problem, problem_of
 
 PATH: Final = "/dashboard/router"
 
@@ -85,9 +85,9 @@ def _shown(ask: LiveAsk, found: LiveAnswer | None, problem: Problem | None) -> d
 
 
 ENTRIES: Final = (
-    Entry(method="GET", path="/", endpoint=home, surface=ROUTER, public=True),
-    Entry(method="GET", path="/dashboard", endpoint=home, surface=ROUTER, public=True),
-    Entry(method="GET", path=PATH, endpoint=shown(live_router), surface=ROUTER, public=True),
-    Entry(method="POST", path=PATH, endpoint=shown(make), surface=ROUTER, public=True),
-    Entry(method="GET", path=f"{PATH}/answer", endpoint=shown(answer), surface=ROUTER, public=True),
+    Entry(method="GET", path="/", endpoint=home, surface=PAGES, public=True),
+    Entry(method="GET", path="/dashboard", endpoint=home, surface=PAGES, public=True),
+    Entry(method="GET", path=PATH, endpoint=shown(live_router), surface=PAGES, public=True),
+    Entry(method="POST", path=PATH, endpoint=shown(make), surface=PAGES, public=True),
+    Entry(method="GET", path=f"{PATH}/answer", endpoint=shown(answer), surface=PAGES, public=True),
 )

@@ -10,9 +10,9 @@ from image_router.gateway import refusals
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.dashboard import economics, gallery, live_router, pictures, spend
 from image_router.gateway.dashboard.doors import SIGN_IN, public
+from image_router.gateway.dashboard.rendering import PAGES
 from image_router.gateway.dashboard.signing_in import ask, choose_theme, sign_in, sign_out
 from image_router.gateway.dashboard.statics import PREFIX, static
-from image_router.gateway.surfaces import ROUTER
 
 
 async def nothing_here(visit: Visit) -> Response:
@@ -26,16 +26,16 @@ ENTRIES: Final = (
     *gallery.ENTRIES,
     *spend.ENTRIES,
     *pictures.ENTRIES,
-    Entry(method="GET", path=SIGN_IN, endpoint=public(ask), surface=ROUTER, public=True),
-    Entry(method="POST", path=SIGN_IN, endpoint=public(sign_in), surface=ROUTER, public=True),
-    Entry(method="POST", path="/dashboard/sign-out", endpoint=public(sign_out), surface=ROUTER, public=True),
-    Entry(method="POST", path="/dashboard/theme", endpoint=public(choose_theme), surface=ROUTER, public=True),
-    Entry(method="GET", path=f"{PREFIX}{{name}}", endpoint=public(static), surface=ROUTER, public=True),
+    Entry(method="GET", path=SIGN_IN, endpoint=public(ask), surface=PAGES, public=True),
+    Entry(method="POST", path=SIGN_IN, endpoint=public(sign_in), surface=PAGES, public=True),
+    Entry(method="POST", path="/dashboard/sign-out", endpoint=public(sign_out), surface=PAGES, public=True),
+    Entry(method="POST", path="/dashboard/theme", endpoint=public(choose_theme), surface=PAGES, public=True),
+    Entry(method="GET", path=f"{PREFIX}{{name}}", endpoint=public(static), surface=PAGES, public=True),
     Entry(
         method="GET",
         path="/dashboard/{rest:path}",
         endpoint=public(nothing_here),
-        surface=ROUTER,
+        surface=PAGES,
         public=True,
     ),
 )

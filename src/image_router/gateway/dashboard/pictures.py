@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.dashboard.doors import shown
+from image_router.gateway.dashboard.rendering import PAGES
 from image_router.gateway.references import asset
-from image_router.gateway.surfaces import ROUTER
 
 _SHIELD: Final = {
     "x-content-type-options": "nosniff",
@@ -41,6 +41,6 @@ def _path(tail: str) -> str:
 
 
 ENTRIES: Final = (
-    Entry(method="GET", path=_path("content"), endpoint=shown(content), surface=ROUTER, public=True),
-    Entry(method="GET", path=_path("thumbnail"), endpoint=shown(thumbnail), surface=ROUTER, public=True),
+    Entry(method="GET", path=_path("content"), endpoint=shown(content), surface=PAGES, public=True),
+    Entry(method="GET", path=_path("thumbnail"), endpoint=shown(thumbnail), surface=PAGES, public=True),
 )

@@ -86,6 +86,21 @@ def page(visit: Visit, template: str, *, status: int = 200, **values: Any) -> Re
     return Response(html, status, headers=HEADERS, media_type="text/html")
 
 
+class PagesSurface:
+    """Errors that no page of ours could answer: wrong methods, bugs."""
+
+    name = "dashboard"
+
+    def encoded(self, problem: Problem) -> tuple[bytes, str]:
+        nobody = {"theme": "system", "who": None, "signed_in": False, "open": True, "provider": ""}
+        place = {"here": "/dashboard", "here_name": "", "form_token": ""}
+        html = _environment().get_template("problem.html")
+        return html.render(**nobody, **place, problem=problem, heading=heading(problem)).encode(), "text/html"
+
+
+PAGES: Final = PagesSurface()
+
+
 def heading(problem: Problem) -> str:
     """What happened, in a few words."""
     return _HEADINGS.get(problem.code) or _HEADINGS_OF_STATUS.get(problem.status, "This did not work")

@@ -14,10 +14,9 @@ from image_router.core.statement import By, Period, period_of
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.dashboard.charts import day_bars
 from image_router.gateway.dashboard.doors import shown
-from image_router.gateway.dashboard.rendering import page
+from image_router.gateway.dashboard.rendering import PAGES, page
 from image_router.gateway.fields import day, one_of
 from image_router.gateway.router_scopes import bound_by, seen_scope
-from image_router.gateway.surfaces import ROUTER
 
 PATH: Final = "/dashboard/spend"
 _BY: Final = (By.PURPOSE, By.TIER, By.MODEL, By.SCOPE, By.SIZE, By.LANE, By.OUTCOME)
@@ -71,4 +70,4 @@ def month_end(spent: Nanos, first: date, last: date) -> Nanos | None:
     return spent * whole // last.day
 
 
-ENTRIES: Final = (Entry(method="GET", path=PATH, endpoint=shown(spend), surface=ROUTER, public=True),)
+ENTRIES: Final = (Entry(method="GET", path=PATH, endpoint=shown(spend), surface=PAGES, public=True),)
