@@ -10,7 +10,7 @@ import jsonschema
 import openapi_spec_validator
 import pytest
 
-from gateway.talk import Talk
+from gateway.talk import Talk, holder
 from image_router.gateway import openai_asks, router_asks
 from image_router.gateway.api import ENTRIES
 from image_router.gateway.openapi import document, is_page, told_of
@@ -66,6 +66,17 @@ def test_the_fields_are_those_that_are_read() -> None:
     own = DOCUMENT["components"]["schemas"]["Request"]["properties"].keys()
     assert own == router_asks.FIELDS | router_asks.MANNER | {"cache", "response_format"}
     assert OPENAI_FIELDS.keys() | PICTURES.keys() - {"image"} == openai_asks.KNOWN - _UNTAKEN
+
+
+async def test_every_operation_asks_for_a_key(locked) -> None:
+    """401 without one; with a key that is no admin's, 403 for what admins do."""
+    stranger, holding = Talk(locked.url), await holder(locked)
+    for entry in ENTRIES:
+        path = re.sub(r"\{[^}]+\}", "x", entry.path)
+        if not entry.public:
+            assert (await stranger(entry.method, path)).status == 401, path
+        if entry.admin:
+            assert (await holding(entry.method, path)).status == 403, path
 
 
 async def test_it_is_served_without_a_key(locked) -> None:
