@@ -41,6 +41,8 @@ class Limits:
     """Requests under way; health is always answered."""
     jobs: int = 8
     """Jobs done at once."""
+    jobs_waiting: int = 1000
+    """Jobs of one scope that are not over."""
     jobs_kept: float = 7 * 86_400.0
     """How long a job that is over can be fetched, and what webhooks were told."""
     connections: int = 4096
@@ -49,7 +51,7 @@ class Limits:
 
 
 _SIZES: Final = frozenset({"json_body", "small_body", "form_body", "bodies", "head"})
-_COUNTS: Final = frozenset({"json_values", "headers", "in_flight", "jobs", "connections"})
+_COUNTS: Final = frozenset({"json_values", "headers", "in_flight", "jobs", "jobs_waiting", "connections"})
 _UNITS: Final[Mapping[str, int]] = MappingProxyType(
     {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 )

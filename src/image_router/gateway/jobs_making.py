@@ -96,6 +96,9 @@ async def _check(visit: Visit, request: ImageRequest, *, asked: Asked, extras: E
     if asked.delivery.stream or asked.delivery.explain:
         name = "stream" if asked.delivery.stream else "explain"
         raise refusals.malformed(f"{name} is answered at once, not by a job; leave it out", param=name)
+    most = visit.parts.limits.jobs_waiting
+    if await visit.parts.jobs.waiting(request.scope) >= most:
+        raise refusals.too_many_jobs(request.scope, most)
     rule = await visit.parts.books.assets.rules.of(request.scope)
     if rule.store is not StoreMode.ALL:
         raise refusals.malformed(

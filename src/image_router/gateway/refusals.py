@@ -89,6 +89,11 @@ def conflict(code: str, words: str, *, wait: float | None = None) -> Refusal:
     return _refusal(409, code, words, wait=wait)
 
 
+def too_many_jobs(scope: str, most: int) -> Refusal:
+    words = f"scope {scope!r} has {most:,} jobs that are not over; nothing was done. Come back when some are"
+    return _refusal(429, "too_many_jobs", words, wait=60.0)
+
+
 def bad_link() -> Refusal:
     words = "this link has expired or was changed; ask for a new one, or send a router key"
     return _refusal(403, "link_refused", words)

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from image_router.core import holds
 from image_router.core.budget import SECOND
@@ -64,6 +64,11 @@ class Jobs:
     async def listed(self, query: JobQuery) -> list[Job]:
         """Newest first."""
         return await self._db.read(lambda tx: rows.list_jobs(tx, query))
+
+    async def waiting(self, scope: str) -> int:
+        """How many jobs of exactly this scope are not over."""
+        mine = select(func.count()).where(jobs.c.ended_at.is_(None), jobs.c.scope == scope)
+        return await self._db.read(lambda tx: int(tx.connection.execute(mine).scalar_one()))
 
     async def result(self, job_id: str) -> bytes | None:
         """The RESULT record of a job that succeeded."""
