@@ -20,7 +20,6 @@ from image_router import facts
 from image_router.cli.app import COMMANDS, cli
 from image_router.cli.failures import exit_table
 from image_router.cli.model_rows import as_markdown
-from image_router.core.palette import TITLE
 from image_router.config import VARIABLES, Settings
 from image_router.core.article import route_tier
 from image_router.core.breaker import TripRule
@@ -30,6 +29,7 @@ from image_router.core.errors import ImageRouterError
 from image_router.core.limits import LimitBook, UsageTier
 from image_router.core.limits_toml import parse_circuits, parse_limits
 from image_router.core.pacing import Resource
+from image_router.core.palette import TITLE
 from image_router.core.rates import card_on
 from image_router.core.reactions import Reaction, answer_reactions, error_reactions, fault_reactions
 from image_router.core.routing import World, decide
