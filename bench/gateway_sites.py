@@ -167,7 +167,7 @@ def _await_picture(process: subprocess.Popen[str], site: Site, log: str) -> None
         except (OSError, http.client.HTTPException) as problem:
             said = str(problem)
         time.sleep(0.01)
-    raise RuntimeError(f"{site.name} gave no picture: {said[:300]}; its log is {log}")
+    raise RuntimeError(f"{site.name} gave no picture: {said[:300]}\n{Path(log).read_text()[-1000:]}")
 
 
 def _ask(site: Site) -> tuple[int, str]:
@@ -209,7 +209,7 @@ def ours(
         GEMINI_API_KEY="bench",
         GOOGLE_GEMINI_BASE_URL=f"http://127.0.0.1:{upstream}",
         IMAGE_ROUTER_STORE=store.value,
-        IMAGE_ROUTER_LOG_LEVEL="WARNING",
+        IMAGE_ROUTER_LOG_LEVEL="warning",
     )
 
 
