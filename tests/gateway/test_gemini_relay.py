@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from google import genai
 
-from gateway.conftest import Site
+from gateway.conftest import DAY, Site, started
 from gateway.gemini_tap import Tap, key_of, picture, posted, spent, tapped
 from image_router.books import open_books
 from image_router.core.money import parse_usd
 from image_router.core.types import RetiredPolicy, Size, Tier
+from image_router.gateway.api import gateway
+from image_router.gateway.opening import Choices
 from image_router.storage.budgets import Budgets
+from image_router.testing import emulated
 
 PRO = "gemini-3-pro-image"
 ASK = b'{ "contents": [{"role": "user",\n "parts": [{"text": "a red fox"}]}] ,"generationConfig":{ } }'
@@ -296,3 +302,41 @@ async def test_a_mixed_run_is_booked_as_it_is_billed(wired) -> None:
         status, _, _ = await posted(f"{root}/{model}:{method}", body)
         assert status == 200
     assert await spent(site) == site.emulator.bill().total > 500_000_000
+
+
+async def test_the_sdk_as_provider_says_that_it_rewrites(tmp_path) -> None:
+    """A body cannot pass through google-genai unchanged: an error says what to set, and nothing is held."""
+    with ExitStack() as stack:
+        emulator = stack.enter_context(emulated(as_of=DAY))
+        settings = {
+            "home": tmp_path,
+            "offline": True,
+            "emulator_url": emulator.url,
+            "as_of": DAY,
+            "provider": "sdk",
+        }
+        url = started(partial(gateway, Choices(open=True), **settings), stack)
+        status, body, _ = await posted(f"{url}/v1beta/models/{PRO}:generateContent", ASK)
+        assert status == 500
+        assert "set provider = rest" in json.loads(body)["error"]["message"]
+        assert not emulator.bill().entries
+
+
+async def test_a_file_goes_with_the_key_that_holds_it(tmp_path) -> None:
+    """Two projects take turns; a call that names a file goes with the one that was given it."""
+    with ExitStack() as stack:
+        emulator = stack.enter_context(emulated(pictures="flat"))
+        pool = "shop=key-of-shop-1234, press=key-of-press-1234"
+        settings = {"home": tmp_path, "base_url": emulator.url, "projects": pool}
+        url = started(partial(gateway, Choices(open=True), **settings), stack)
+        with genai.Client(api_key="anything", http_options={"base_url": url}) as client:
+            for _ in range(2):
+                sent = await asyncio.to_thread(
+                    client.files.upload, file=io.BytesIO(b"picture"), config={"mime_type": "text/plain"}
+                )
+                for _ in range(3):
+                    counted = client.models.count_tokens(model=PRO, contents=["what is it?", sent])
+                    assert counted.total_tokens
+                    assert client.files.get(name=sent.name).name == sent.name
+        starts = [row for row in emulator.requests() if row["path"].startswith("/upload")]
+        assert len({row["key"] for row in starts}) == 2
