@@ -8,7 +8,8 @@ from image_router.gateway.openapi_fields import DAY, SCOPE
 from image_router.gateway.openapi_words import Param, Risk, one_of, text
 
 DECIDING: Final = frozenset({Risk.BODY, Risk.THING, Risk.DECIDING})
-SPENDING: Final = frozenset({*Risk} - {Risk.LINKED})
+SPENDING: Final = frozenset({*Risk} - {Risk.LINKED, Risk.PASSED_ON})
+PASSED_ON: Final = SPENDING | {Risk.PASSED_ON}
 A_THING: Final = frozenset({Risk.THING})
 A_CHANGE: Final = frozenset({Risk.BODY, Risk.THING})
 ITS_BYTES: Final = frozenset({Risk.THING, Risk.BYTES})
