@@ -84,9 +84,9 @@ async def take_due(db: Database, *, every: int) -> RemoteBatch | None:
         row = tx.connection.execute(wanted).mappings().first()
         if row is None:
             return None
-        mine = update(remote_batches).where(_columns.name == row["name"])
-        tx.connection.execute(mine.values(look_at=tx.now.wall + every))
-        return _batch_from(row)
+        still = and_(_columns.name == row["name"], _columns.look_at == row["look_at"])
+        taken = update(remote_batches).where(still).values(look_at=tx.now.wall + every)
+        return _batch_from(row) if tx.connection.execute(taken).rowcount else None
 
     return await db.write(take)
 
