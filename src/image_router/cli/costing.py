@@ -117,7 +117,7 @@ def cost(**options: Any) -> None:
     if options["chart"]:
         _draw(plan, Path(options["chart"]), overwrite=options["overwrite"])
     if as_json:
-        click.echo(json.dumps(projection_view(plan, market, beaten), indent=2))
+        click.echo(json.dumps(projection_view(plan, market, beaten=beaten), indent=2))
     elif as_csv:
         click.echo(projection_csv(plan), nl=False)
     else:

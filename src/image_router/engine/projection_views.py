@@ -16,7 +16,7 @@ from image_router.core.types import Lane, Tier
 _WHOLE = 100
 
 
-def projection_view(plan: Projection, market: Market, beaten: tuple[Dominated, ...]) -> dict[str, Any]:
+def projection_view(plan: Projection, market: Market, *, beaten: tuple[Dominated, ...]) -> dict[str, Any]:
     """A volume on each tier alone and on the mix, and the tiers that are not worth their price."""
     saved, percent = batch_saving(plan, market)
     return {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
@@ -14,6 +16,8 @@ from playwright.async_api import Browser, Page, expect
 
 from gateway.dashboard.browser import started
 from gateway.dashboard.people import key_for
+from image_router.books import open_books
+from image_router.core.money import USD
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -25,6 +29,8 @@ PAGES = {
     "economics": "/dashboard/economics",
     "error": "/dashboard/economics?nano_banana=50",
     "not there": "/dashboard/nowhere",
+    "empty gallery": "/dashboard/gallery",
+    "nothing spent": "/dashboard/spend",
 }
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 VERDICT = "#verdict-title"
@@ -222,16 +228,79 @@ async def test_signing_in_and_out(browser: Browser, locked) -> None:
 @pytest.mark.parametrize("name", PAGES)
 async def test_nobody_is_shut_out(browser: Browser, site, name: str, scheme: Any) -> None:
     """axe finds nothing in either theme, on a screen and on a phone, and nothing runs over its edge."""
+    await _look_at(browser, site, PAGES[name], scheme=scheme)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nobody_is_shut_out_of_pictures(browser: Browser, site, scheme: Any) -> None:
+    """The same for the pages that show what was made: gallery, picture, question, spend with budgets."""
+    name = await _seeded(site)
+    paths = ("gallery", f"pictures/{name}", f"pictures/{name}/remove", "spend")
+    for path in paths:
+        await _look_at(browser, site, f"/dashboard/{path}", scheme=scheme)
+
+
+async def _seeded(site) -> str:
+    """A picture, one made from it, and a budget; answers the second one's id."""
+    async with aiohttp.ClientSession() as session:
+
+        async def make(**asked: Any) -> str:
+            body = {"prompt": "a fox", "response_format": "url", **asked}
+            async with session.post(f"{site.url}/router/v1/images", json=body) as reply:
+                return (await reply.json())["images"][0]["asset_id"]
+
+        first = await make(purpose="hero")
+        second = await make(references=[{"file_id": first}], purpose="contextual_edit")
+    async with open_books(home=site.home, offline=True) as books:
+        await books.budgets.set("default", who="ann", day=USD)
+    return second
+
+
+async def _look_at(browser: Browser, site, path: str, *, scheme: Any) -> None:
     context = await browser.new_context(base_url=site.url, color_scheme=scheme, reduced_motion="reduce")
     page = await context.new_page()
     for width in (1440, 360):
         await page.set_viewport_size({"width": width, "height": 900})
-        await page.goto(PAGES[name])
+        await page.goto(path)
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
         for each in await page.locator("details").all():
             await each.evaluate("details => { details.open = true }")
         assert await _violations(page) == []
     await context.close()
+
+
+async def test_the_gallery_grows_while_one_scrolls(page: Page, site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older pictures come by themselves, each once, and only thumbnails in view are loaded."""
+    monkeypatch.setattr("image_router.gateway.dashboard.gallery._PAGE", 24)
+    async with aiohttp.ClientSession() as session:
+        for place in range(30):
+            body = {"prompt": f"a fox {place}", "purpose": "draft"}
+            async with session.post(f"{site.url}/router/v1/images", json=body) as reply:
+                assert reply.status == 200
+    await page.set_viewport_size({"width": 360, "height": 600})
+    await page.goto("/dashboard/gallery")
+    assert await page.locator(".tile").count() == 24
+    await page.keyboard.press("End")
+    await expect(page.locator(".tile")).to_have_count(30)
+    await expect(page.locator("[data-more]")).to_have_count(0)
+    links = await page.locator(".tile a").evaluate_all("all => all.map(one => one.href)")
+    assert len(set(links)) == 30
+
+
+async def test_a_picture_is_found_downloaded_and_deleted(page: Page, site) -> None:
+    """From the wall to the original's very bytes, and away after a question."""
+    name = await _seeded(site)
+    await page.goto("/dashboard/gallery")
+    await page.locator(".tile a").first.click()
+    assert page.url.endswith(name)
+    async with page.expect_download() as waiting:
+        await page.get_by_role("link", name="Download the original").click()
+    path = await (await waiting.value).path()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    await expect(page.locator(".facts")).to_contain_text(digest)
+    await page.get_by_role("link", name="Delete…").click()
+    await page.get_by_role("button", name="Delete it").click()
+    await expect(page.locator(".canvas")).to_contain_text("Removed on")
 
 
 async def _violations(page: Page) -> list[str]:

@@ -228,7 +228,7 @@ async def test_a_key_sees_what_it_may_use(locked, bob: Person) -> None:
     made = await bob.post("/dashboard/router", _fields(page.html))
     assert made.status == 200
     picture = re.search(r'src="(/dashboard/pictures/[^"]+)"', made.html)[1]
-    bigger = await bob.get("/dashboard/router?job=own&references=14&aspect=1:8")
+    bigger = await bob.get("/dashboard/router?job=own&size=4K")
     assert "This is not allowed" in bigger.words
     await bob.sign_in(await key_for(locked.home, name="eve", scope="other"))
     assert (await bob.get(picture)).status == 404

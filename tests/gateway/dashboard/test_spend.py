@@ -90,4 +90,4 @@ async def test_everybody_sees_their_own_money(locked, bob: Person) -> None:
 )
 def test_a_month_is_forecast_from_its_days(first: date, last: date, expected: int | None) -> None:
     """Ten nano-dollars so far, at the pace of the days; only for a month that has begun and not ended."""
-    assert month_end(10, first, last) == expected
+    assert month_end(10, first=first, last=last) == expected

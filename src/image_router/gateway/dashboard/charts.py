@@ -58,20 +58,20 @@ def mix_shares(plan: Projection) -> list[Bar]:
     ]
 
 
-def bars(name: str, title: str, drawn: Sequence[Bar]) -> Markup:
+def bars(name: str, drawn: Sequence[Bar], *, title: str) -> Markup:
     """Horizontal bars in proportion to the largest; `name` makes the ids unique on the page."""
     most = max((bar.amount for bar in drawn), default=Fraction(0)) or Fraction(1)
     rows = Markup("").join(_row(bar, place, share=bar.amount / most) for place, bar in enumerate(drawn))
     return _svg(name, title, drawn, height=_ROW * len(drawn), inside=rows, kind="bars")
 
 
-def strip(name: str, title: str, drawn: Sequence[Bar]) -> Markup:
+def strip(name: str, drawn: Sequence[Bar], *, title: str) -> Markup:
     """Parts of a whole, side by side."""
     whole = sum((bar.amount for bar in drawn), Fraction(0)) or Fraction(1)
     return _svg(name, title, drawn, height=_STRIP, inside=Markup("").join(_parts(drawn, whole)), kind="strip")
 
 
-def day_bars(days: Sequence[Line], first: date, last: date) -> list[Bar]:
+def day_bars(days: Sequence[Line], *, first: date, last: date) -> list[Bar]:
     """What each day of a period cost; days without spend are left out of a long one."""
     spent = {line.of[0]: line.spent for line in days}
     long = (last - first).days >= _MOST_DAYS
@@ -97,7 +97,7 @@ def traffic(shares: Sequence[Share], *, wished: bool = False) -> list[Bar]:
     ]
 
 
-def columns(name: str, title: str, drawn: Sequence[Bar]) -> Markup:
+def columns(name: str, drawn: Sequence[Bar], *, title: str) -> Markup:
     """Upright bars from left to right in proportion to the highest; the first and the last are named."""
     most = max((bar.amount for bar in drawn), default=Fraction(0)) or Fraction(1)
     step = Fraction(1, max(len(drawn), _FEWEST))

@@ -86,7 +86,7 @@ class LiveAnswer:
 async def live_answer(visit: Visit, ask: LiveAsk) -> LiveAnswer:
     """Raises what deciding raises: InvalidRequest, NoEligibleTier, KeyForbids."""
     decider = visit.router.dated(ask.day)
-    request = await request_of(visit, decider, ask)
+    request = await request_of(visit, ask, decider=decider)
     stages = await (_chain(decider, ask, request) if ask.variants else _single(decider, ask, request))
     return LiveAnswer(
         stages=stages,
@@ -108,7 +108,7 @@ def hindrance(visit: Visit, ask: LiveAsk) -> str:
     return ""
 
 
-async def tier_of(visit: Visit, ask: LiveAsk, job: Job) -> Tier | None:
+async def _tier_of(visit: Visit, ask: LiveAsk, job: Job) -> Tier | None:
     """Who would take a ready job in the world of these controls; None: nobody."""
     decider = visit.router.dated(ask.day)
     plain = replace(
@@ -122,7 +122,7 @@ async def tier_of(visit: Visit, ask: LiveAsk, job: Job) -> Tier | None:
         variants=(),
     )
     try:
-        request = await request_of(visit, decider, plain)
+        request = await request_of(visit, plain, decider=decider)
         decision = await decider.decide(request, profile=ask.profile, pressure=ask.pressure)
     except ImageRouterError:
         return None
@@ -132,7 +132,7 @@ async def tier_of(visit: Visit, ask: LiveAsk, job: Job) -> Tier | None:
 async def previews(visit: Visit, ask: LiveAsk) -> dict[str, Tier | None]:
     """Of each ready job that is one picture."""
     return {
-        name: await tier_of(visit, ask, job) for name, job in JOBS.items() if not job.chain and name != "own"
+        name: await _tier_of(visit, ask, job) for name, job in JOBS.items() if not job.chain and name != "own"
     }
 
 

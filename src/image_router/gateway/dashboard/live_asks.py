@@ -99,7 +99,7 @@ def live_ask(given: Mapping[str, Any], *, today: date, profile: str) -> LiveAsk:
     )
 
 
-async def request_of(visit: Visit, decider: Decider, ask: LiveAsk, **more: Any) -> ImageRequest:
+async def request_of(visit: Visit, ask: LiveAsk, *, decider: Decider, **more: Any) -> ImageRequest:
     """The request that the controls stand for, paid by whoever is signed in."""
     locked = ask.purpose is Purpose.CHARACTER_LOCK
     role = ReferenceRole.CHARACTER if locked else ReferenceRole.OBJECT

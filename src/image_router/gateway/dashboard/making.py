@@ -43,7 +43,7 @@ class Made:
 
 async def made(visit: Visit, ask: LiveAsk, *, key: str) -> Made:
     """Raises what the router raises when not one picture came."""
-    request = await request_of(visit, visit.router, ask, **_key(key))
+    request = await request_of(visit, ask, decider=visit.router, **_key(key))
     rule = await visit.parts.books.assets.rules.of(request.scope)
     kept = rule.store is StoreMode.ALL
     if ask.variants:

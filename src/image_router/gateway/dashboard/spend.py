@@ -39,8 +39,8 @@ async def spend(visit: Visit) -> Response:
         by=by,
         columns=_BY,
         **read,
-        forecast=month_end(read["report"].total.spent, first, last),
-        days=day_bars(read["report"].days, first, last),
+        forecast=month_end(read["report"].total.spent, first=first, last=last),
+        days=day_bars(read["report"].days, first=first, last=last),
         gauges=await _gauges(visit),
     )
 
@@ -62,7 +62,7 @@ async def _gauges(visit: Visit) -> list[Standing]:
     return [one for scope in scopes for one in await budgets.standing(scope) if one.scope == scope]
 
 
-def month_end(spent: Nanos, first: date, last: date) -> Nanos | None:
+def month_end(spent: Nanos, *, first: date, last: date) -> Nanos | None:
     """What the month comes to at the pace of its days so far; None for a period that is no month begun."""
     whole = monthrange(first.year, first.month)[1]
     if first.day != 1 or (first.year, first.month) != (last.year, last.month) or last.day == whole:
