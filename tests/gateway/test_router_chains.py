@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import pytest
 
+from gateway.conftest import DAY, started
 from gateway.talk import Talk, holder
+from image_router.gateway.api import gateway
+from image_router.gateway.opening import Choices
+from image_router.testing import emulated
 
 CHAINS = "/router/v1/chains"
 MIRA = {"prompt": "Mira, a courier with green hair", "variants": ["on a bike", "at the sea"]}
@@ -83,6 +89,20 @@ async def test_the_same_key_names_the_same_chain(talk) -> None:
     other = await talk("POST", CHAINS, {**MIRA, "variants": ["asleep"]}, idempotency_key="mira")
     assert other.status == 422
     await _over(talk, one.json)
+
+
+async def test_a_chain_goes_on_where_another_process_takes_over(tmp_path) -> None:
+    """Begun by one gateway and finished by the next; three pictures, three payments."""
+    with ExitStack() as both:
+        emulator = both.enter_context(emulated(as_of=DAY))
+        home = {"home": tmp_path / "home", "offline": True, "emulator_url": emulator.url, "as_of": DAY}
+        with ExitStack() as first:
+            talk = Talk(started(partial(gateway, Choices(open=True), **home), first))
+            chain = (await talk("POST", CHAINS, MIRA)).json
+            await asyncio.to_thread(first.close)
+        talk = Talk(started(partial(gateway, Choices(open=True), **home), both))
+        assert (await _over(talk, chain))["status"] == "succeeded"
+        assert len(emulator.bill().entries) == 3
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -23,6 +24,8 @@ from image_router.storage.records import REQUEST
 
 POLL: Final = 0.5
 """Seconds between looks."""
+_SWEEPS: Final = 600.0
+"""Seconds between looks for chains that are old enough to be deleted."""
 _log = logging.getLogger(__name__)
 
 
@@ -39,10 +42,15 @@ async def chaining(parts: Parts, duty: Duty) -> AsyncIterator[None]:
 
 
 async def _look_after(parts: Parts, stopping: asyncio.Event) -> None:
+    swept = float("-inf")
     while not stopping.is_set():
         try:
             for chain in await parts.chains.running():
                 await step(parts, chain)
+            if time.monotonic() - swept > _SWEEPS:
+                swept = time.monotonic()
+                freed = await parts.chains.expire(keep=parts.limits.jobs_kept)
+                await parts.books.keeper.let_go(freed)
         except ImageRouterError as problem:
             _log.warning("chains cannot be looked after: %s", problem)
         try:

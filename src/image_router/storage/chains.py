@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     LargeBinary,
     RowMapping,
     Table,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from image_router.core.budget import Micros, from_micros
+from image_router.core.budget import SECOND, Micros, from_micros
 from image_router.core.chain import REFERENCE_KEY, variant_key
 from image_router.core.errors import IdempotencyConflict
 from image_router.storage import jobs_rows
@@ -148,6 +149,14 @@ class Chains:
         """Say what became of a chain; False where it is over already."""
         return await self._db.write(lambda tx: _end(tx, chain_id, state))
 
+    async def expire(self, *, keep: float) -> frozenset[str]:
+        """Delete chains that ended more than `keep` seconds ago; digests that nobody may need any more."""
+
+        def old(tx: Transaction) -> ColumnElement[bool]:
+            return chains.c.ended_at < tx.now.wall - int(keep * SECOND)
+
+        return await self._db.write(lambda tx: _delete(tx, old(tx)))
+
     async def resume(self, chain: Chain) -> None:
         """Take a chain up again: what failed or was cancelled is forgotten, what came stays."""
         await self._db.write(lambda tx: _resume(tx, chain))
@@ -155,10 +164,12 @@ class Chains:
 
 def forget_chains(tx: Transaction, scope: str, *, before: Micros) -> frozenset[str]:
     """Delete the chains of a scope that were made until a moment and are over; digests they needed."""
-    mine = select(chains.c.id).where(
-        under(chains.c.scope, scope), chains.c.ended_at.is_not(None), chains.c.created_at <= before
-    )
-    ids = list(tx.connection.execute(mine).scalars())
+    over = chains.c.ended_at.is_not(None) & (chains.c.created_at <= before)
+    return _delete(tx, under(chains.c.scope, scope) & over)
+
+
+def _delete(tx: Transaction, condition: ColumnElement[bool]) -> frozenset[str]:
+    ids = list(tx.connection.execute(select(chains.c.id).where(condition)).scalars())
     digests = jobs_rows.blobs_of(tx, ids)
     tx.connection.execute(delete(job_blobs).where(job_blobs.c.job_id.in_(ids)))
     tx.connection.execute(delete(chains).where(chains.c.id.in_(ids)))
