@@ -106,7 +106,7 @@ def test_refusals_say_the_numbers_and_the_way_out(
     """Which limit, what was asked, when to come back: or that waiting does not help."""
     resource = "dollars" if "ceiling" in asked else "images"
     short_of = next(each for each in limits_of(KEY.rules) if each.resource == resource)
-    error = too_much(KEY, Shortage(limit=short_of, wait=wait, allowed=None), next(iter(asked.values())))
+    error = too_much(KEY, Shortage(limit=short_of, wait=wait, allowed=None), asked=next(iter(asked.values())))
     assert type(error) is kind
     assert (error.field, error.limit, error.key_id) == (field, limit, "k7f2m4qa")
     assert said in str(error)

@@ -82,7 +82,7 @@ def settled(meters: Meters, charges: Sequence[Charge], *, spent: Nanos, now: Mom
     return settle(meters, charges, after=after, learning=_NO_LEARNING, now=now)
 
 
-def too_much(key: RouterKey, short: Shortage, asked: int) -> KeyRefused:
+def too_much(key: RouterKey, short: Shortage, *, asked: int) -> KeyRefused:
     """The refusal of a request that does not fit now, or never will."""
     limit = short.limit
     amount = limit.amount or 0

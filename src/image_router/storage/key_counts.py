@@ -125,7 +125,7 @@ def _admitted(
     if not isinstance(found, Shortage):
         return changed, found
     asked = next(load.amount for load in loads if load.limit == found.limit)
-    return too_much(key, found, asked)
+    return too_much(key, found, asked=asked)
 
 
 def _flight(tx: Transaction, wish: Wish) -> dict[str, Any]:
