@@ -112,3 +112,13 @@ async def test_nobody_can_make_an_uploads_address(locked, change) -> None:
             assert reply.status == 404
         async with session.post(address, data=b"x", headers=command) as reply:
             assert reply.status == 200
+
+
+async def test_a_download_is_relayed_as_it_comes(site) -> None:
+    """Also Google's refusal: what was uploaded cannot be fetched back."""
+    with client_of(site, "anything") as client:
+        sent = await asyncio.to_thread(client.files.upload, file=picture(), config={"mime_type": "image/png"})
+    url = f"{site.url}/v1beta/{sent.name}:download?alt=media"
+    async with aiohttp.ClientSession() as session, session.get(url) as reply:
+        assert reply.status == 400
+        assert "only generated files can be downloaded" in (await reply.json())["error"]["message"]

@@ -14,6 +14,9 @@ from google.genai import errors, types
 from PIL import Image
 
 from gateway.gemini_tap import posted
+from image_router.books import open_books
+from image_router.core.storing import StoreMode
+from image_router.storage.storing_rules import StoringRule
 
 PRO = "gemini-3-pro-image"
 
@@ -64,6 +67,14 @@ def test_generate_answers_a_picture(client, site, model) -> None:
     assert float(answer.sdk_http_response.headers["x-image-router-cost-usd"]) * 10**9 == pytest.approx(
         site.emulator.bill().total
     )
+
+
+def test_the_environment_is_enough(site, monkeypatch) -> None:
+    """GOOGLE_GEMINI_BASE_URL and GEMINI_API_KEY: not one line of the program changes."""
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", site.url)
+    monkeypatch.setenv("GEMINI_API_KEY", "anything")
+    with genai.Client() as client:
+        assert opened(client.models.generate_content(model="auto", contents="a fox")).size
 
 
 async def test_generate_works_async(aio) -> None:
@@ -162,3 +173,16 @@ def test_a_refusal_of_auto_is_a_typed_error(client, site) -> None:
         client.models.generate_content(model="auto", contents="a fox")
     (info,) = [d for d in caught.value.details["error"]["details"] if d["@type"].endswith("ErrorInfo")]
     assert (caught.value.code, info["reason"]) == (400, "CONTENT_REFUSED")
+
+
+async def test_a_chat_goes_on_without_kept_pictures(client, site) -> None:
+    """Who drew the last picture is not known where none is kept: it goes alone, and a warning says so."""
+    async with open_books(home=site.home, offline=True) as books:
+        await books.rules.set("default", StoringRule(store=StoreMode.NONE))
+    chat = client.chats.create(model="auto")
+    await asyncio.to_thread(chat.send_message, "a red fox")
+    second = await asyncio.to_thread(chat.send_message, "now in snow")
+    assert opened(second).size
+    contents = site.emulator.requests()[-1]["body"]["contents"]
+    assert [content["role"] for content in contents] == ["user"]
+    assert "not the turns before" in second.sdk_http_response.headers["x-image-router-warnings"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
 from typing import Final
 
 from starlette.responses import Response, StreamingResponse
@@ -54,19 +53,20 @@ async def passed(
 
 async def flowing(visit: Visit, errand: Errand, *, resources: tuple[str, ...]) -> Response:
     """An answer of any size, relayed while it arrives."""
-    stack = AsyncExitStack()
     door = await visit.router.door()
-    reply = await stack.enter_async_context(
-        running(door, errand, scope=visit.caller.scope, resources=resources)
-    )
 
-    async def pieces() -> AsyncIterator[bytes]:
-        async with stack:
+    async def flow() -> AsyncIterator[bytes]:
+        async with running(door, errand, scope=visit.caller.scope, resources=resources) as reply:
+            heads.append(RawAnswer(status=reply.running.status, headers=reply.running.headers, body=b""))
+            yield b""
             async for piece in reply.running.pieces:
                 yield piece
 
-    head = RawAnswer(status=reply.running.status, headers=reply.running.headers, body=b"")
-    return StreamingResponse(pieces(), head.status, headers=_with_length(head))
+    # Begun here, the stream is closed with its connection even where nobody reads on.
+    heads: list[RawAnswer] = []
+    stream = flow()
+    await anext(stream)
+    return StreamingResponse(stream, heads[0].status, headers=_with_length(heads[0]))
 
 
 def _with_length(head: RawAnswer) -> Mapping[str, str]:
