@@ -37,10 +37,12 @@ def outbox(database: Database) -> Outbox:
 
 async def test_a_notice_goes_to_every_address_that_wants_it(outbox) -> None:
     """Endpoints of its scope and above that want the event, and its own address; each address once."""
-    own = await outbox.add_endpoint("acme/shop", URL, HookEvent, who="ann")
-    above = await outbox.add_endpoint("acme", "https://acme.example/", [HookEvent.JOB_SUCCEEDED], who="ann")
-    await outbox.add_endpoint("acme", "https://failures.example/", [HookEvent.JOB_FAILED], who="ann")
-    await outbox.add_endpoint("acme/other", "https://other.example/", HookEvent, who="ann")
+    own = await outbox.add_endpoint("acme/shop", URL, events=HookEvent, who="ann")
+    above = await outbox.add_endpoint(
+        "acme", "https://acme.example/", events=[HookEvent.JOB_SUCCEEDED], who="ann"
+    )
+    await outbox.add_endpoint("acme", "https://failures.example/", events=[HookEvent.JOB_FAILED], who="ann")
+    await outbox.add_endpoint("acme/other", "https://other.example/", events=HookEvent, who="ann")
     await outbox.post(notice())
     found = {(one.url, one.endpoint_id) for one in await outbox.listed(DeliveryQuery())}
     assert found == {(URL, own.id), ("https://acme.example/", above.id)}
@@ -92,7 +94,7 @@ async def test_a_failed_try_waits_and_a_resent_delivery_begins_anew(outbox) -> N
 
 async def test_an_endpoint_that_is_gone_is_switched_off(outbox) -> None:
     """What else is on its way to it is given up, and it is told of nothing any more."""
-    endpoint = await outbox.add_endpoint("acme", URL, HookEvent, who="ann")
+    endpoint = await outbox.add_endpoint("acme", URL, events=HookEvent, who="ann")
     for _ in range(2):
         await outbox.post(notice(url=None))
     first, *_ = await outbox.claim(1)
@@ -134,7 +136,7 @@ async def test_old_deliveries_are_deleted(outbox) -> None:
 
 async def test_a_revoked_key_is_told_once(database, outbox) -> None:
     """In the transaction that revokes it; revoking again tells nothing."""
-    await outbox.add_endpoint("acme", URL, [HookEvent.KEY_REVOKED], who="ann")
+    await outbox.add_endpoint("acme", URL, events=[HookEvent.KEY_REVOKED], who="ann")
     keys = RouterKeys(database)
     made = await keys.create(KeyRules(name="ci", scope="acme/shop"), who="ann")
     for _ in range(2):
@@ -147,7 +149,7 @@ async def test_a_revoked_key_is_told_once(database, outbox) -> None:
 
 async def test_a_budget_that_passes_a_threshold_is_told(database, outbox) -> None:
     """With the hold that passed it, once in a window."""
-    await outbox.add_endpoint("acme", URL, [HookEvent.BUDGET_ALERT], who="ann")
+    await outbox.add_endpoint("acme", URL, events=[HookEvent.BUDGET_ALERT], who="ann")
     await Budgets(database).set("acme", who="ann", day=1_000, alerts=(50,))
     ledger = Ledger(database)
     for amount in (600, 100):

@@ -65,7 +65,7 @@ async def add_endpoint(visit: Visit) -> Response:
     if not await visit.parts.outbox.secrets_of(scope):
         words = f"scope {scope!r} has no secret to sign with; make one first: POST {ROOT}/secrets"
         raise refusals.malformed(words, param="scope")
-    endpoint = await visit.parts.outbox.add_endpoint(scope, url, events, who=who(visit))
+    endpoint = await visit.parts.outbox.add_endpoint(scope, url, events=events, who=who(visit))
     return answer(endpoint_view(endpoint), 201)
 
 

@@ -41,7 +41,7 @@ _SWEEPS: Final = 600.0
 _log = logging.getLogger(__name__)
 
 
-def signed(message_id: str, at: int, body: bytes, *, secrets: Iterable[bytes]) -> dict[str, str]:
+def signed(message_id: str, body: bytes, *, at: int, secrets: Iterable[bytes]) -> dict[str, str]:
     """The three headers of a message sent at a moment (seconds since 1970), one signature for each secret."""
     content = b".".join((message_id.encode(), str(at).encode(), body))
     macs = (hmac.new(secret, content, hashlib.sha256).digest() for secret in secrets)
@@ -66,7 +66,7 @@ async def sending(parts: Parts, duty: Duty) -> AsyncIterator[None]:
         timeout=aiohttp.ClientTimeout(total=TIMEOUT),
         headers={"user-agent": f"image-router/{__version__}", "content-type": JSON},
     ) as session:
-        sender = Sender(parts, duty, session)
+        sender = Sender(parts, duty, session=session)
         looking = asyncio.create_task(sender.look_after())
         try:
             yield
@@ -79,7 +79,7 @@ async def sending(parts: Parts, duty: Duty) -> AsyncIterator[None]:
 class Sender:
     """Who sends in one process. Made by `sending`."""
 
-    def __init__(self, parts: Parts, duty: Duty, session: aiohttp.ClientSession) -> None:
+    def __init__(self, parts: Parts, duty: Duty, *, session: aiohttp.ClientSession) -> None:
         self._parts, self._duty, self._session = parts, duty, session
         self._tries: set[asyncio.Task[None]] = set()
         self._swept = 0.0
@@ -124,7 +124,7 @@ class Sender:
         if not secrets:
             return later(delivery, f"scope {delivery.scope!r} has no secret to sign with")
         body = delivery.payload.encode()
-        headers = signed(delivery.id, int(time.time()), body, secrets=secrets)
+        headers = signed(delivery.id, body, at=int(time.time()), secrets=secrets)
         try:
             check_url(delivery.url, private=self._parts.private_hooks)
             async with self._session.post(

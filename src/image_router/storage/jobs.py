@@ -93,7 +93,7 @@ class Jobs:
 
     async def renew(self, claims: Collection[JobClaim]) -> frozenset[str]:
         """Ids of those that still stand: another has taken the others."""
-        return await self._db.write(lambda tx: rows.renew_jobs(tx, claims, self._holder))
+        return await self._db.write(lambda tx: rows.renew_jobs(tx, claims, holder=self._holder))
 
     async def unwanted(self, claims: Iterable[JobClaim]) -> frozenset[str]:
         """Ids of those that are to be cancelled."""
@@ -113,7 +113,7 @@ class Jobs:
         """Write down what became of it; None where it was taken over meanwhile, and its holder ends it."""
 
         def finish(tx: Transaction) -> Job | None:
-            ended = rows.end_job(tx, claim, end)
+            ended = rows.end_job(tx, claim, end=end)
             if ended is not None:
                 then(tx, ended)
             return ended
@@ -141,7 +141,7 @@ class Jobs:
         if new.asked_key is None:
             return None
         scope, key = new.scope, new.asked_key
-        return await self._db.read(lambda tx: rows.job_of_key(tx, scope, key))
+        return await self._db.read(lambda tx: rows.job_of_key(tx, scope, asked_key=key))
 
     async def _store(self, record: Record) -> None:
         for digest, data in record.pieces.items():

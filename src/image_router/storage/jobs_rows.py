@@ -59,7 +59,7 @@ def insert_job(tx: Transaction, new: NewJob) -> Job | None:
     return find_job(tx, new.id)
 
 
-def job_of_key(tx: Transaction, scope: str, asked_key: str) -> Job | None:
+def job_of_key(tx: Transaction, scope: str, *, asked_key: str) -> Job | None:
     """The job that a caller's key names."""
     row = tx.connection.execute(
         select(jobs.c.id).where(jobs.c.scope == scope, jobs.c.asked_key == asked_key)
@@ -123,7 +123,7 @@ def claim_jobs(tx: Transaction, holder: Holder, *, count: int) -> list[JobClaim]
     return taken
 
 
-def renew_jobs(tx: Transaction, claims: Iterable[JobClaim], holder: Holder) -> frozenset[str]:
+def renew_jobs(tx: Transaction, claims: Iterable[JobClaim], *, holder: Holder) -> frozenset[str]:
     """Put the ends of leases off; ids of the claims that still stand."""
     values = _lease(tx, holder)
     return frozenset(
@@ -144,7 +144,7 @@ def put_off(tx: Transaction, claim: JobClaim, *, until: Micros) -> None:
     tx.connection.execute(update(jobs).where(_stands(claim)).values(values))
 
 
-def end_job(tx: Transaction, claim: JobClaim, end: JobEnd) -> Job | None:
+def end_job(tx: Transaction, claim: JobClaim, *, end: JobEnd) -> Job | None:
     """Write down what became of a claimed job; None when it was taken from whoever claimed it."""
     return _end(tx, claim.job.id, end, where=_stands(claim))
 

@@ -43,7 +43,7 @@ class Outbox:
     def __init__(self, db: Database, *, lease: float = LEASE) -> None:
         self._db, self._lease = db, int(lease * SECOND)
 
-    async def add_endpoint(self, scope: str, url: str, events: Iterable[HookEvent], *, who: str) -> Endpoint:
+    async def add_endpoint(self, scope: str, url: str, *, events: Iterable[HookEvent], who: str) -> Endpoint:
         """Tell an address of a scope and all below it from now on."""
         names = json.dumps(sorted(set(events)))
 
