@@ -64,6 +64,13 @@ async def test_what_failed_is_made_by_resuming_and_only_that_is_paid(talk, site)
     assert len(site.emulator.bill().entries) == paid + 1
 
 
+async def test_whoever_prefers_to_wait_is_answered_at_its_end(talk) -> None:
+    """One request instead of many looks."""
+    chain = (await talk("POST", CHAINS, {**MIRA, "variants": ["at sea"]})).json
+    told = await talk("GET", f"{CHAINS}/{chain['id']}", prefer="wait=60")
+    assert told.json["status"] == "succeeded"
+
+
 async def test_a_finished_chain_has_nothing_to_resume(talk) -> None:
     """409, in words."""
     told = await _over(talk, (await talk("POST", CHAINS, {**MIRA, "variants": ["at sea"]})).json)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from image_router.gateway.openapi_fields import FIELDS, MOMENT, USD
-from image_router.gateway.openapi_params import A_THING, IDEMPOTENCY, OF_SCOPE, SPENDING
+from image_router.gateway.openapi_params import A_THING, IDEMPOTENCY, OF_SCOPE, PREFER, SPENDING
 from image_router.gateway.openapi_words import (
     JSON,
     Answer,
@@ -102,7 +102,8 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         id="showChain",
         group=Group.WORK,
         summary="How a chain is doing",
-        params=(_ID,),
+        about="With `Prefer: wait=N` the answer waits up to N seconds (60 at most) for its end.",
+        params=(_ID, PREFER),
         answers=ok("Each picture, with its job.", ref("Chain")),
         risks=A_THING,
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import time
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,8 +19,10 @@ from image_router.gateway import bodies, refusals
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.chains_work import cancel_jobs
 from image_router.gateway.fields import whole
+from image_router.gateway.jobs_api import MOST_WAIT
 from image_router.gateway.jobs_views import Terms, problem_view
 from image_router.gateway.openai_asks import Delivery
+from image_router.gateway.preferences import preferred
 from image_router.gateway.router_asks import ask_of, request_of
 from image_router.gateway.router_reading import answer, query, variants_of
 from image_router.gateway.router_scopes import owns, seen_scope
@@ -30,6 +33,8 @@ from image_router.storage.key_tables import rules_text
 from image_router.storage.records import REQUEST, Record
 
 CHAINS: Final = "/router/v1/chains"
+_LOOKS: Final = 0.25
+"""Seconds between looks of whoever waits for a chain."""
 _AGAIN: Final = (ChainState.PARTIAL, ChainState.FAILED, ChainState.CANCELLED)
 
 
@@ -91,8 +96,16 @@ async def list_chains(visit: Visit) -> Response:
 
 
 async def show(visit: Visit) -> Response:
-    """GET /router/v1/chains/{id}: each picture with its job, and its id once it is kept."""
-    return answer(await _view(visit, await _mine(visit)))
+    """GET /router/v1/chains/{id}: each picture with its job, and its id once it is kept.
+
+    With `Prefer: wait=N` the answer waits up to N seconds (60 at most) for the chain's end.
+    """
+    until = time.monotonic() + min(preferred(visit.request).wait, MOST_WAIT)
+    chain = await _mine(visit)
+    while chain.state is ChainState.RUNNING and time.monotonic() < until and not visit.stopping:
+        await asyncio.sleep(_LOOKS)
+        chain = await _mine(visit)
+    return answer(await _view(visit, chain))
 
 
 async def cancel(visit: Visit) -> Response:
