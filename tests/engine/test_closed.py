@@ -95,5 +95,5 @@ async def test_an_error_counts_the_tries_before_it(router: ImageRouter, server: 
     """The last failure of several says how many calls there were, not that there was one."""
     server.faults.add("overloaded")
     with pytest.raises(ProviderUnavailable, match="Tried 3 times, and not again: no other model") as caught:
-        await router.generate("a fox", tier="nano_banana")
+        await router.generate("a fox", tier="nano_banana", deadline=60)
     assert len(caught.value.attempts) == 3
