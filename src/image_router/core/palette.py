@@ -6,13 +6,13 @@ from image_router.core.types import Tier
 
 LIGHT: Final[dict[Tier, str]] = {
     Tier.NANO_BANANA_PRO: "#7a3ff2",
-    Tier.GEMINI_31_FLASH_IMAGE: "#0b7fab",
-    Tier.NANO_BANANA: "#a86a00",
+    Tier.GEMINI_31_FLASH_IMAGE: "#0b729a",
+    Tier.NANO_BANANA: "#8f5a00",
     Tier.IMAGEN_4_ULTRA: "#c2255c",
-    Tier.IMAGEN_4_STANDARD: "#2b8a3e",
-    Tier.IMAGEN_4_FAST: "#d9480f",
+    Tier.IMAGEN_4_STANDARD: "#237a36",
+    Tier.IMAGEN_4_FAST: "#c2400a",
 }
-"""At least 4.5:1 on white."""
+"""At least 5:1 on white."""
 
 DARK: Final[dict[Tier, str]] = {
     Tier.NANO_BANANA_PRO: "#b79bff",
@@ -22,7 +22,7 @@ DARK: Final[dict[Tier, str]] = {
     Tier.IMAGEN_4_STANDARD: "#7bd88f",
     Tier.IMAGEN_4_FAST: "#ff9f6b",
 }
-"""At least 4.5:1 on near-black."""
+"""At least 5:1 on near-black."""
 
 TITLE: Final[dict[Tier, str]] = {
     Tier.NANO_BANANA_PRO: "Nano Banana Pro",
