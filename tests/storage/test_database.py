@@ -444,3 +444,19 @@ def _until_gone(server: int) -> None:
             return
         time.sleep(0.02)
     raise TimeoutError(f"server {server} did not stop")
+
+
+async def test_what_is_not_durable_is_not_waited_for(tmp_path: Path) -> None:
+    """Only a group with something durable in it is synced, and the next durable one is synced again."""
+    seen: list[int] = []
+
+    def look(tx: Transaction, items: Sequence[None]) -> list[None]:
+        seen.append(tx.connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+        return [None for _ in items]
+
+    together: Together[None, None] = Together(look)
+    async with await Database.open(tmp_path / "ledger.db") as database:
+        for durable in (True, False, False, True):
+            await database.write_together(together, None, durable=durable)
+    full, normal = 2, 1
+    assert seen == [full, normal, normal, full]

@@ -417,8 +417,8 @@ async def test_a_lost_database_is_waited_for(
     """A step whose confirmation is lost is repeated and still counts once."""
     write, failures = database.write_together, [True, True]
 
-    async def lossy(together: object, item: object) -> object:
-        result = await write(together, item)  # type: ignore[arg-type]
+    async def lossy(together: object, item: object, *, durable: bool) -> object:
+        result = await write(together, item, durable=durable)  # type: ignore[arg-type]
         if failures:
             failures.pop()
             raise StorageError("cut off", problem=StorageProblem.GONE, in_doubt=True)
@@ -442,7 +442,7 @@ async def test_a_full_disk_is_not_waited_for(
     """What does not pass by itself is reported at once."""
     calls: list[int] = []
 
-    async def full(_together: object, _item: object) -> object:
+    async def full(_together: object, _item: object, *, durable: bool) -> object:
         calls.append(1)
         raise StorageError("full", problem=StorageProblem.FULL)
 
@@ -522,8 +522,8 @@ async def test_growing_is_not_repeated_in_doubt(
     """Growth whose confirmation was lost is reported instead of being held twice."""
     hold, write = await ledger.hold(asked(100)), database.write_together
 
-    async def lossy(together: object, item: object) -> object:
-        await write(together, item)  # type: ignore[arg-type]
+    async def lossy(together: object, item: object, *, durable: bool) -> object:
+        await write(together, item, durable=durable)  # type: ignore[arg-type]
         raise StorageError("cut off", problem=StorageProblem.GONE, in_doubt=True)
 
     monkeypatch.setattr(database, "write_together", lossy)

@@ -31,8 +31,9 @@ class Backend(Protocol):
     writing: Engine
     reading: Engine
 
-    def enter(self, connection: Connection) -> None:
-        """Open a transaction and wait until no other writer is inside. Held until it ends."""
+    def enter(self, connection: Connection, *, durable: bool) -> None:
+        """Open a transaction and wait until no other writer is inside. Held until it ends. Only a `durable`
+        one is on disk when it is committed; one that is has all before it there too."""
 
     def look(self, connection: Connection) -> tuple[int, Now]:
         """Number of the newest migration, and the time."""
@@ -93,7 +94,12 @@ class Sqlite:
 
         return create_engine("sqlite://", creator=connect, poolclass=QueuePool)
 
-    def enter(self, connection: Connection) -> None:
+    def enter(self, connection: Connection, *, durable: bool) -> None:
+        if connection.info.get("durable", True) is not durable:
+            # Outside a transaction alone. NORMAL leaves out the sync of the WAL, never its order
+            # (https://www.sqlite.org/pragma.html#pragma_synchronous, read 2026-11-22).
+            connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            connection.info["durable"] = durable
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         inode = self._path.stat().st_ino
         if self._inode not in (None, inode):
@@ -147,8 +153,9 @@ class Postgresql:
             **options,
         )
 
-    def enter(self, connection: Connection) -> None:
-        connection.exec_driver_sql(self._entrance)
+    def enter(self, connection: Connection, *, durable: bool) -> None:
+        relaxed = "" if durable else "SET LOCAL synchronous_commit = off; "
+        connection.exec_driver_sql(relaxed + self._entrance)
 
     def look(self, connection: Connection) -> tuple[int, Now]:
         number, moment = connection.execute(

@@ -104,9 +104,13 @@ class Database:
         """Run a job and wait until it is on disk. Raises StorageError, or what the job raised."""
         return cast(T, await self._submit(_Ticket(job=job)))
 
-    async def write_together(self, together: Together[Item, T], item: Item) -> T:
-        """Like `write`, together with all other items for the same job that wait."""
-        return cast(T, await self._submit(_Ticket(together=together, item=item)))
+    async def write_together(self, together: Together[Item, T], item: Item, *, durable: bool = True) -> T:
+        """Like `write`, together with all other items for the same job that wait.
+
+        What is not `durable` survives the process at once, and a power cut once anything durable that came
+        after it does: whatever is there has all that was written before it.
+        """
+        return cast(T, await self._submit(_Ticket(together=together, item=item, durable=durable)))
 
     async def read(self, query: Job[T]) -> T:
         """Run a query on one consistent state of the database, beside the writer. Raises StorageError."""
@@ -185,7 +189,7 @@ class Database:
     def _transact(self, group: list[_Ticket]) -> None:
         connection = self._connect()
         with connection.begin() as transaction:
-            tx = self._entered(connection)
+            tx = self._entered(connection, durable=any(ticket.durable for ticket in group))
             for tickets in _by_job(group):
                 self._run(tx, tickets, alone=len(group) == 1)
             if len(group) == 1 and group[0].error is not None:
@@ -207,8 +211,8 @@ class Database:
         typed.__cause__ = error
         return typed
 
-    def _entered(self, connection: Connection) -> Transaction:
-        self._backend.enter(connection)
+    def _entered(self, connection: Connection, *, durable: bool) -> Transaction:
+        self._backend.enter(connection, durable=durable)
         return self._looked(connection)
 
     def _looked(self, connection: Connection) -> Transaction:
@@ -241,7 +245,7 @@ class Database:
     def _migrate(self) -> None:
         try:
             with self._backend.writing.connect() as connection, connection.begin():
-                self._backend.enter(connection)
+                self._backend.enter(connection, durable=True)
                 migrations.migrate(connection, migrations.ALL)
         except (SQLAlchemyError, OSError) as error:
             raise storage_error(error, self.name) from error
@@ -268,6 +272,7 @@ class _Ticket:
     job: Job[Any] | None = None
     together: Together[Any, Any] | None = None
     item: Any = None
+    durable: bool = True
     value: Any = None
     error: Exception | None = None
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)

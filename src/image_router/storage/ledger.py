@@ -224,7 +224,10 @@ class Ledger:
 
     async def _hold(self, asked: HoldRequest) -> Hold:
         hold_id = new_id("hold_", digits=20)
-        step = Step(act=lambda book: book.hold(asked, hold_id), hold_id=hold_id, scope=asked.scope)
+        # A hold alone moves no money: the note of the first call, which is durable, brings it along.
+        step = Step(
+            act=lambda book: book.hold(asked, hold_id), hold_id=hold_id, scope=asked.scope, durable=False
+        )
         taking = asyncio.ensure_future(self._do(step))
         try:
             return cast(Hold, await asyncio.shield(taking))
@@ -256,7 +259,7 @@ class Ledger:
         until = time.monotonic() + (self._patience if patience is None else patience)
         while True:
             try:
-                stored = await self.db.write_together(self._together, step)
+                stored = await self.db.write_together(self._together, step, durable=step.durable)
             except StorageError as error:
                 passing = error.problem in (StorageProblem.LOCKED, StorageProblem.GONE)
                 repeatable = step.repeatable or not error.in_doubt

@@ -30,6 +30,8 @@ class Step:
     scope: str | None = None
     repeatable: bool = True
     """Whether doing it twice is doing it once."""
+    durable: bool = True
+    """Whether it must outlive a power cut by itself."""
     row: Callable[[Transaction], None] | None = None
     """What is written in the same transaction when the step is not refused."""
 

@@ -50,7 +50,9 @@ class DatabaseTraffic:
         self._together: Together[_Wish, Any] = Together(_change_meters)
 
     async def change_meters(self, keys: Collection[MeterKey], change: MeterChange[T]) -> T:
-        answer: T = await self._database.write_together(self._together, _Wish(tuple(keys), change))
+        wish = _Wish(tuple(keys), change)
+        # What was sent in the last minute is of no use after a power cut.
+        answer: T = await self._database.write_together(self._together, wish, durable=False)
         return answer
 
     async def change_circuit(
