@@ -59,13 +59,13 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        before = self._head
+        # Where a head begins behind a body, what came with it may belong to either.
+        counts = self._in_head or self._idle
         super().data_received(data)
         if self._deaf or self.transport.is_closing():
             return
         if self._in_head:
-            # Where this head began in the middle of the data, the rest of it may belong to a body.
-            self._head += len(data) if self._head == before else 0
+            self._head += len(data) if counts else 0
             if self._head > self._limits.head:
                 self._refuse(self._too_long(self._head))
             elif self._reading is None:
@@ -76,7 +76,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head, self._in_body, self._head = True, False, 1
+        self._in_head, self._in_body, self._head = True, False, 0
 
     def on_headers_complete(self) -> None:
         self._in_head, self._in_body, self._head = False, True, 0
@@ -136,10 +136,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.abort()
             return
         self._answer(refusal)
-        if not self.transport.can_write_eof():
-            self.transport.close()
-            return
-        self.transport.write_eof()
+        if self.transport.can_write_eof():  # TLS has no half-closed connections
+            self.transport.write_eof()
         self._deaf = True
         self._close_after(LINGER)
 
