@@ -52,6 +52,27 @@ def test_another_request_under_the_key_is_refused(site, path) -> None:
     assert paid(site) == 1
 
 
+def test_a_request_passed_on_to_google_is_paid_once(site) -> None:
+    """The native route keeps keys as well: its stored answer has the same picture in Google's shape."""
+    path = f"{site.url}/v1beta/models/gemini-3-pro-image:generateContent"
+    body = {"contents": [{"parts": [{"text": "a red fox"}]}]}
+    headers = {"idempotency-key": "order-1"}
+    first, again = (httpx.post(path, json=body, headers=headers, timeout=60) for _ in range(2))
+    assert again.headers["idempotent-replayed"] == "true"
+    shown = [
+        [
+            part["inlineData"]["data"]
+            for part in one.json()["candidates"][0]["content"]["parts"]
+            if "inlineData" in part
+        ]
+        for one in (first, again)
+    ]
+    assert shown[0] == shown[1] != []
+    other = {"contents": [{"parts": [{"text": "a blue fox"}]}]}
+    assert httpx.post(path, json=other, headers=headers, timeout=60).status_code == 422
+    assert paid(site) == 1
+
+
 def test_a_stored_refusal_is_told_again(site) -> None:
     """What the provider refused for its content is not asked twice."""
     site.emulator.faults.add("prompt_blocked", times=1)

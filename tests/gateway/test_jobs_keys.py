@@ -132,9 +132,11 @@ def test_a_scope_has_so_many_jobs_in_line(site, holder) -> None:
     """Above the limit nothing more is taken, until some are over."""
     client, _ = holder()
     busy(site, client)
-    answers = [client.post(JOBS, json=FOX) for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [202, 202, 429]
+    named = {"idempotency-key": "order-7"}
+    answers = [client.post(JOBS, json=FOX, headers=headers) for headers in ({}, named, {}, named)]
+    assert [answer.status_code for answer in answers] == [202, 202, 429, 202]
     assert answers[2].json()["error"]["code"] == "too_many_jobs"
+    assert answers[3].json()["id"] == answers[1].json()["id"]
 
 
 def test_a_job_that_kills_its_workers_is_given_up(site, holder) -> None:

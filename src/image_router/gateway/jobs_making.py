@@ -21,6 +21,7 @@ from image_router.gateway.jobs_views import JOBS, Terms, job_view
 from image_router.gateway.openai_asks import Asked
 from image_router.gateway.preferences import preferred
 from image_router.gateway.surfaces import JSON, REPLAYED
+from image_router.storage.jobs import JobsFull
 from image_router.storage.jobs_tables import NewJob
 from image_router.storage.key_tables import rules_text
 from image_router.storage.records import REQUEST, Record
@@ -59,7 +60,10 @@ async def accepted(
     )
     record = await asyncio.to_thread(REQUEST.write, replace(request, key=None))
     new = _new(visit, request, terms, record=record, kind="edit" if editing else "generation")
-    job, replayed = await visit.parts.jobs.add(new, record)
+    try:
+        job, replayed = await visit.parts.jobs.add(new, record, most=visit.parts.limits.jobs_waiting)
+    except JobsFull as full:
+        raise refusals.too_many_jobs(request.scope, full.most) from None
     headers = {"location": visit.address(f"{JOBS}/{job.id}"), "retry-after": str(ASK_AGAIN)}
     if preferred(visit.request).respond_async:
         headers["preference-applied"] = "respond-async"
@@ -96,9 +100,6 @@ async def _check(visit: Visit, request: ImageRequest, *, asked: Asked, extras: E
     if asked.delivery.stream or asked.delivery.explain:
         name = "stream" if asked.delivery.stream else "explain"
         raise refusals.malformed(f"{name} is answered at once, not by a job; leave it out", param=name)
-    most = visit.parts.limits.jobs_waiting
-    if await visit.parts.jobs.waiting(request.scope) >= most:
-        raise refusals.too_many_jobs(request.scope, most)
     rule = await visit.parts.books.assets.rules.of(request.scope)
     if rule.store is not StoreMode.ALL:
         raise refusals.malformed(

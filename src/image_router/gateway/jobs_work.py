@@ -40,6 +40,8 @@ _PATIENCE: Final = 86_400
 """Seconds a job may wait for the limits of its key before it fails with them."""
 _AGAIN: Final = 2.0
 """Seconds until a job is tried again where nothing says better."""
+_LAST: Final = 10.0
+"""Seconds that writing down may take when the process stops."""
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -59,6 +61,8 @@ class _Run:
     """Its caller has cancelled it."""
     lost: bool = False
     """Another process has taken it over."""
+    ending: bool = False
+    """It is made, and what came of it is being written down: too late to stop."""
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -109,11 +113,15 @@ class Foreman:
                 continue
 
     async def give_back(self) -> None:
-        """Stop what runs; others take it up at once."""
+        """Stop what runs, for others to take up at once; what is being written down has a while to end."""
         tasks = [run.task for run in self._runs if run.task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for run in self._runs:
+            self._stop(run)
+        if tasks:
+            _, left = await asyncio.wait(tasks, timeout=_LAST)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     async def _look(self) -> None:
         if self._runs:
@@ -128,7 +136,8 @@ class Foreman:
 
     async def _look_at_runs(self) -> None:
         runs = {run.claim.job.id: run for run in self._runs}
-        for job_id in await self._jobs.unwanted([run.claim for run in runs.values()]):
+        wanted = [run.claim for run in runs.values() if not run.unwanted]
+        for job_id in await self._jobs.unwanted(wanted):
             runs[job_id].unwanted = True
             self._stop(runs[job_id])
         if time.monotonic() - self._beaten > _BEATS:
@@ -141,7 +150,7 @@ class Foreman:
             await self._tell(run)
 
     def _stop(self, run: _Run) -> None:
-        if run.task is not None:
+        if run.task is not None and not run.ending:
             run.task.cancel()
 
     async def _tell(self, run: _Run) -> None:
@@ -184,6 +193,7 @@ class Foreman:
             return
         except ImageRouterError as error:
             end, record = failed(problem_of(error)), None
+        run.ending = True
         await self._end(run, end, record)
 
     async def _hand_on(self, run: _Run) -> None:

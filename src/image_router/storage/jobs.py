@@ -32,6 +32,14 @@ Then = Callable[[Transaction, Job], None]
 """What belongs to the end of a job, in the same transaction."""
 
 
+class JobsFull(Exception):
+    """A scope has as many jobs in line as it may; nothing was done."""
+
+    def __init__(self, scope: str, most: int) -> None:
+        super().__init__(f"scope {scope!r} has {most:,} jobs that are not over")
+        self.most = most
+
+
 class Jobs:
     """The jobs of one database, for one process. Methods raise StorageError."""
 
@@ -40,13 +48,15 @@ class Jobs:
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._holder = Holder(owner=owner, lease=int(lease * SECOND))
 
-    async def add(self, new: NewJob, record: Record) -> tuple[Job, bool]:
+    async def add(self, new: NewJob, record: Record, *, most: int | None = None) -> tuple[Job, bool]:
         """Put a job in line; True where its key had named it before.
 
-        Raises IdempotencyConflict and AssetError.
+        Raises IdempotencyConflict, AssetError, and JobsFull where its scope has `most` that are not over.
         """
         known = await self._of_key(new)
         if known is None:
+            if most is not None and await self._waiting(new.scope) >= most:
+                raise JobsFull(new.scope, most)
             await self._store(record)
         job = await self._db.write(lambda tx: rows.insert_job(tx, new))
         if job is not None:
@@ -55,7 +65,7 @@ class Jobs:
             return job, False
         known = known or await self._of_key(new)
         if known is None:
-            return await self.add(new, record)  # the job of the key was deleted just now
+            return await self.add(new, record, most=most)  # the job of the key was deleted just now
         return known, True
 
     async def get(self, job_id: str) -> Job | None:
@@ -65,8 +75,7 @@ class Jobs:
         """Newest first."""
         return await self._db.read(lambda tx: rows.list_jobs(tx, query))
 
-    async def waiting(self, scope: str) -> int:
-        """How many jobs of exactly this scope are not over."""
+    async def _waiting(self, scope: str) -> int:
         mine = select(func.count()).where(jobs.c.ended_at.is_(None), jobs.c.scope == scope)
         return await self._db.read(lambda tx: int(tx.connection.execute(mine).scalar_one()))
 
