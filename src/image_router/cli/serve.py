@@ -106,6 +106,7 @@ def _say(address: str, settings: Settings, *, open_doors: bool) -> None:
     click.echo(f"  OpenAI clients:  OPENAI_BASE_URL={address}/v1", err=True)
     click.echo(f"  Google clients:  GOOGLE_GEMINI_BASE_URL={address}", err=True)
     click.echo(f"  documentation:   {address}/docs", err=True)
+    click.echo(f"  dashboard:       {address}/dashboard", err=True)
     parts = urlsplit(address)
     if parts.scheme == "http" and not _loopback(parts.hostname or ""):
         click.echo("  no TLS: keys travel in the clear unless a proxy in front encrypts them", err=True)

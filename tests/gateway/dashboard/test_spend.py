@@ -62,6 +62,49 @@ async def test_budgets_have_gauges(site, ann: Person) -> None:
     assert "of $10.00 left" in page.words
 
 
+async def test_an_admin_sets_caps(site, ann: Person) -> None:
+    """What is named is set, what is empty stays, none takes away; the book of changes says who."""
+    token = (await ann.get("/dashboard/spend")).token
+    fields = {"form_token": token, "budget_scope": "acme", "day": "5", "month": "100", "total": ""}
+    assert (await ann.post("/dashboard/spend", fields)).status == 303
+    fields |= {"day": "", "month": "none", "total": "7.5"}
+    assert (await ann.post("/dashboard/spend", fields)).status == 303
+    async with open_books(home=site.home, offline=True) as books:
+        found = await books.budgets.get("acme")
+    assert (found.day, found.month, found.total) == (5 * USD, None, 7_500_000_000)
+    assert "acme" in (await ann.get("/dashboard/spend")).words
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"day": "much"}, "is not an amount in dollars"),
+        ({"day": "-1"}, "must be between"),
+        ({}, "at least one cap"),
+        ({"day": "5", "budget_scope": ""}, "name a scope"),
+        ({"day": "5", "budget_scope": "a//b"}, "scope"),
+        ({"day": "5", "form_token": ""}, "not believed"),
+    ],
+)
+async def test_caps_that_make_no_sense_are_told(ann: Person, change: dict[str, str], words: str) -> None:
+    """With the reason, and nothing is set."""
+    token = (await ann.get("/dashboard/spend")).token
+    fields = {"form_token": token, "budget_scope": "acme", **change}
+    refused = await ann.post("/dashboard/spend", fields)
+    assert refused.status in (400, 403)
+    assert words in refused.words
+    assert "No budget is set" in (await ann.get("/dashboard/spend")).words
+
+
+async def test_only_admins_set_caps(locked, bob: Person) -> None:
+    """Others have no form for it, and a form of their own making does nothing."""
+    await bob.sign_in(await key_for(locked.home))
+    page = await bob.get("/dashboard/spend")
+    assert "Set caps" not in page.words
+    fields = {"form_token": page.token, "budget_scope": "acme", "day": "5"}
+    assert (await bob.post("/dashboard/spend", fields)).status == 403
+
+
 async def test_everybody_sees_their_own_money(locked, bob: Person) -> None:
     """A key's holder sees its scope, its caps and those above it; an admin everything."""
     ours, theirs = await key_for(locked.home, scope="acme"), await key_for(locked.home, scope="other")

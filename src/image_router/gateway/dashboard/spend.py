@@ -6,17 +6,20 @@ from calendar import monthrange
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from image_router.core.money import Nanos
+from image_router.core.key_permits import allow_admin
+from image_router.core.money import Nanos, parse_usd
 from image_router.core.pressure import Standing
 from image_router.core.statement import By, Period, period_of
+from image_router.engine.budget_views import CAPS
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.dashboard.charts import day_bars
-from image_router.gateway.dashboard.doors import shown
-from image_router.gateway.dashboard.rendering import PAGES, page
-from image_router.gateway.fields import day, one_of
-from image_router.gateway.router_scopes import bound_by, seen_scope
+from image_router.gateway.dashboard.doors import form, shown
+from image_router.gateway.dashboard.rendering import HEADERS, PAGES, page
+from image_router.gateway.fields import day, one_of, text
+from image_router.gateway.refusals import malformed
+from image_router.gateway.router_scopes import bound_by, seen_scope, who
 
 PATH: Final = "/dashboard/spend"
 _BY: Final = (By.PURPOSE, By.TIER, By.MODEL, By.SCOPE, By.SIZE, By.LANE, By.OUTCOME)
@@ -62,6 +65,21 @@ async def _gauges(visit: Visit) -> list[Standing]:
     return [one for scope in scopes for one in await budgets.standing(scope) if one.scope == scope]
 
 
+async def set_caps(visit: Visit) -> Response:
+    """POST /dashboard/spend: caps of a scope, by an admin; empty ones stay, `none` takes a cap away."""
+    fields = await form(visit)
+    if visit.caller.key is not None:
+        allow_admin(visit.caller.key)
+    scope, caps = text(fields, "budget_scope") or "", {name: text(fields, name) for name in CAPS}
+    changes = {
+        name: None if cap == "none" else parse_usd(cap, name=name) for name, cap in caps.items() if cap
+    }
+    if not scope or not changes:
+        raise malformed("name a scope and at least one cap in dollars, such as 5, or none to take it away")
+    await visit.parts.books.budgets.set(scope, who=who(visit), **changes)
+    return RedirectResponse(f"{PATH}#budgets-title", 303, headers=HEADERS)
+
+
 def month_end(spent: Nanos, *, first: date, last: date) -> Nanos | None:
     """What the month comes to at the pace of its days so far; None for a period that is no month begun."""
     whole = monthrange(first.year, first.month)[1]
@@ -70,4 +88,7 @@ def month_end(spent: Nanos, *, first: date, last: date) -> Nanos | None:
     return spent * whole // last.day
 
 
-ENTRIES: Final = (Entry(method="GET", path=PATH, endpoint=shown(spend), surface=PAGES, public=True),)
+ENTRIES: Final = (
+    Entry(method="GET", path=PATH, endpoint=shown(spend), surface=PAGES, public=True),
+    Entry(method="POST", path=PATH, endpoint=shown(set_caps), surface=PAGES, public=True),
+)

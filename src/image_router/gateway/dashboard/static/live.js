@@ -5,7 +5,8 @@ const form = document.getElementById("controls");
 const answer = document.getElementById("answer");
 
 follow(form, (target) => {
-  const who = target.querySelector("#verdict-title, #problem-title")?.textContent.replace(/\s+/g, " ").trim();
+  const winners = [...target.querySelectorAll("#verdict-title .tier-name")].map((one) => one.textContent);
+  const who = winners.join(", then ") || target.querySelector("#problem-title")?.textContent.trim();
   const price = target.querySelector("#expected")?.textContent;
   return price ? `${who}, ${price}` : who ?? "";
 });
