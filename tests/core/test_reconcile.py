@@ -104,6 +104,13 @@ def test_an_unknown_call_with_an_id_is_found_by_it() -> None:
     assert kinds([torn], [charge(97, "r8")]) == [Finding.STILL_UNKNOWN, Finding.MISSING_HERE]
 
 
+def test_a_strangers_charge_is_not_taken_for_a_lost_call() -> None:
+    """Two days away, or far above what was at risk, it belongs to somebody else who uses the project."""
+    for other in (charge(100, None, at=3 * DAY), charge(201, None)):
+        assert kinds([lost()], [other]) == [Finding.STILL_UNKNOWN, Finding.MISSING_HERE]
+    assert kinds([lost()], [charge(200, None)]) == [Finding.RESOLVED]
+
+
 def test_only_a_complete_bill_says_that_nothing_was_charged() -> None:
     """Not on the bill means free where the bill is complete, and nothing where it is not."""
     assert kinds([lost()], []) == [Finding.STILL_UNKNOWN]

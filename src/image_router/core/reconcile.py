@@ -2,7 +2,7 @@
 
 A call is found on the bill by its response id. Where the ledger has none (Imagen gives none, and a reply
 that was lost told none) calls of the same model are paired: known ones by their exact amount, then unknown
-ones, each with the charge nearest in time. The two clocks may differ: how far is seen from the calls that
+ones, each with the charge nearest in time, within bounds. The two clocks may differ: how far is seen from the calls that
 were found by id.
 """
 
@@ -13,10 +13,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from statistics import median_low
+from typing import Final
 
-from image_router.core.budget import Micros
+from image_router.core.budget import SECOND, Micros
 from image_router.core.holds import AttemptKey, SendState
 from image_router.core.money import Nanos, show_usd
+
+APART: Final = 25 * 3600 * SECOND
+"""How far a call and its charge may lie apart: some bills tell the day alone."""
+EXCESS: Final = 2
+"""How many times what was at risk a charge may be: thinking beyond its allowance is billed too."""
 
 
 class Finding(StrEnum):
@@ -174,7 +180,15 @@ def _by_time(desk: _Desk, offset: Micros) -> Iterator[tuple[Call, Charge]]:
     for model in sorted({call.model for call in open_calls}):
         group = [call for call in open_calls if call.model == model]
         there = [charge for charge in desk.charges if charge.model == model and charge.amount]
-        yield from _nearest(group, there, offset)
+        there = [charge for charge in there if any(_may_be(call, charge, offset=offset) for call in group)]
+        pairs = _nearest(group, there, offset)
+        yield from ((call, charge) for call, charge in pairs if _may_be(call, charge, offset=offset))
+
+
+def _may_be(call: Call, charge: Charge, *, offset: Micros) -> bool:
+    """Others may use the same project: what is far in time, or far above what was at risk, is not this call."""
+    near = charge.at is None or abs(charge.at - offset - call.sent_at) <= APART
+    return near and (call.state is SendState.SENT or charge.amount <= call.amount * EXCESS)
 
 
 def _nearest(
