@@ -69,6 +69,7 @@ bench-gateway: $(READY) ## Measure the gateway beside LiteLLM, Portkey and nginx
 harness: $(READY) ## Kill the whole engine 200 times on each database, then 2,000 requests of which a fifth fails
 	@$(BIN)/python tests/harness/engine_kills.py
 	@$(BIN)/python tests/harness/mixed.py
+	@$(BIN)/python tests/harness/gateway_kills.py
 
 docs: $(READY) ## Write the generated tables of README.md and docs/ anew
 	@$(BIN)/python docs/generate.py
