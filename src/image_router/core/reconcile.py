@@ -2,8 +2,8 @@
 
 A call is found on the bill by its response id. Where the ledger has none (Imagen gives none, and a reply
 that was lost told none) calls of the same model are paired: known ones by their exact amount, then unknown
-ones, each with the charge nearest in time, within bounds. The two clocks may differ: how far is seen from the calls that
-were found by id.
+ones, each with the charge nearest in time, within bounds. The two clocks may differ: how far is seen from the
+calls that were found by id.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def _by_time(desk: _Desk, offset: Micros) -> Iterator[tuple[Call, Charge]]:
 
 
 def _may_be(call: Call, charge: Charge, *, offset: Micros) -> bool:
-    """Others may use the same project: what is far in time, or far above what was at risk, is not this call."""
+    """Others may use the project: what is far in time, or far above what was at risk, is not this call."""
     near = charge.at is None or abs(charge.at - offset - call.sent_at) <= APART
     return near and (call.state is SendState.SENT or charge.amount <= call.amount * EXCESS)
 
