@@ -47,3 +47,12 @@ async def test_an_image_comes_out(site) -> None:
     assert status == 200
     assert body["data"][0]["b64_json"]
     assert body["image_router"]["images"][0]["model"]
+
+
+@pytest.mark.parametrize("path", ["/v1beta/batches", "/router/v1/assets", "/v1/models", "/healthz"])
+async def test_what_is_refused_before_it_is_read_is_said_in_the_words_of_its_api(site, path) -> None:
+    """An address with a NUL never reaches an operation; Google's clients still find error.status."""
+    status, body = await _ask(f"{site.url}{path}?x=%00")
+    assert status == 400
+    assert ("status" in body["error"]) == path.startswith("/v1beta/")
+    assert ("type" in body["error"]) == (path == "/v1/models")

@@ -290,9 +290,12 @@ async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
 _GOOGLES: Final = ("/v1beta/", "/upload/", "/download/", "/v1/models/", "/v1/files", "/v1/batches")
 
 
+_OURS: Final = ("/router/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/llms.txt")
+
+
 def surface_of(path: str) -> Surface:
     """Whose words to use where no operation is found."""
-    if path.startswith("/router/"):
+    if path.startswith(_OURS):
         return ROUTER
     return GOOGLE if path.startswith(_GOOGLES) else OPENAI
 

@@ -14,7 +14,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from image_router.config import Limits
 from image_router.gateway import refusals
-from image_router.gateway.surfaces import OPENAI, Refusal, answered
+from image_router.gateway.app import surface_of
+from image_router.gateway.surfaces import Refusal, answered
 
 LINGER: Final = 5.0
 """Seconds a client may go on sending what nobody reads any more: closing at once would lose it the answer."""
@@ -35,6 +36,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.url = b""  # uvicorn sets it with the first request
         self._limits = self.config.limits
         self._in_head, self._in_body = True, False
         self._head = 0
@@ -142,7 +144,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._close_after(LINGER)
 
     def _answer(self, refusal: Refusal) -> None:
-        response = answered(OPENAI, refusal.problem)
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        response = answered(surface_of(path), refusal.problem)
         headers = [*self.server_state.default_headers, *response.raw_headers]
         head = b"".join(b"%b: %b\r\n" % header for header in headers)
         status = STATUS_LINE[response.status_code]
