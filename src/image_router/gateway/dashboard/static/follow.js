@@ -9,7 +9,6 @@ const PAUSE = 120;
  */
 export function follow(form, summary) {
   const target = document.getElementById(form.dataset.target);
-  const peek = document.getElementById("peek");
   const status = document.getElementById("said");
   let timer = 0;
   let asking = new AbortController();
@@ -28,7 +27,6 @@ export function follow(form, summary) {
       if (answer.ok) history.replaceState(null, "", `${form.getAttribute("action")}?${query}`);
       enliven(target);
       status.textContent = summary(target);
-      if (peek) peek.textContent = status.textContent;
     } catch (problem) {
       if (problem.name === "AbortError") return;
       status.textContent = "The gateway does not answer; what is shown is not of these controls.";
