@@ -132,6 +132,20 @@ async def test_the_enterprise_endpoint(tmp_path: Path, fields: dict[str, Any], r
     assert f"{host}/{transport._http_options.api_version}/{path}" == root
 
 
+async def test_the_enterprise_endpoint_takes_an_api_key(tmp_path: Path) -> None:
+    """Without a project the key names it: the path has none, in the explanation as on the wire."""
+    with emulated() as emulator:
+        known = settings(
+            tmp_path, vertex=True, provider=ProviderName.SDK, api_key=Secret("key-1"), base_url=emulator.url
+        )
+        async with ImageRouter(known) as router:
+            shown = await router.explain("a fox")
+            await router.generate("a fox")
+        sent = emulator.requests()[-1]["path"]
+        assert shown.endpoint == f"POST {emulator.url}{sent}"
+    assert sent.startswith("/v1beta1/publishers/google/models/gemini-")
+
+
 def test_the_enterprise_endpoint_leaves_keys_alone(tmp_path: Path) -> None:
     """What ails a project's sign-in is kept apart from the API key that another mode uses."""
     keyed = settings(tmp_path, api_key=Secret(KEY))

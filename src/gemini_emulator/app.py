@@ -14,6 +14,8 @@ from gemini_emulator import batch_routes, control, file_routes, model_routes
 from gemini_emulator.errors import page_not_found
 from gemini_emulator.state import State
 
+_EXPRESS = "/{version}/publishers/{publisher}/models/{target}"
+"""The enterprise endpoint with an API key, which names the project by itself."""
 _PUBLISHER = "/{version}/projects/{project}/locations/{location}/publishers/{publisher}/models/{target}"
 
 
@@ -51,6 +53,7 @@ def _api_routes() -> list[Route]:
         Route("/{version}/files", file_routes.on_files),
         Route("/{version}/files/{target}", file_routes.on_file, methods=["GET", "DELETE", "POST"]),
         Route(_PUBLISHER, model_routes.on_model, methods=["GET", "POST"]),
+        Route(_EXPRESS, model_routes.on_model, methods=["GET", "POST"]),
         Route("/{version}/batches", batch_routes.on_batches),
         Route("/{version}/batches/{target}", batch_routes.on_batch, methods=["GET", "DELETE", "POST"]),
     ]

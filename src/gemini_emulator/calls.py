@@ -155,9 +155,8 @@ class Call:
                 self.model_id, self.spoken_method, version=self.version, day=self.day
             )
         at = self.request.path_params
-        return errors.publisher_model_not_found(
-            f"projects/{at['project']}/locations/{at['location']}/publishers/google/models/{self.model_id}"
-        )
+        place = f"projects/{at['project']}/locations/{at['location']}/" if "project" in at else ""
+        return errors.publisher_model_not_found(f"{place}publishers/google/models/{self.model_id}")
 
     def option(self, stage: str) -> Fault | None:
         """The claimed fault if it belongs to this stage."""

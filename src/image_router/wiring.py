@@ -335,6 +335,9 @@ def _client(settings: Settings) -> genai.Client:
     if not settings.vertex:
         options.api_version = settings.api_version
         return genai.Client(api_key=settings.require_key().reveal(), http_options=options)
+    if _is_express(settings):
+        key = settings.require_key().reveal()
+        return genai.Client(enterprise=True, api_key=key, http_options=options)
     try:
         return genai.Client(
             enterprise=True,
@@ -349,6 +352,11 @@ def _client(settings: Settings) -> genai.Client:
         ) from None
 
 
+def _is_express(settings: Settings) -> bool:
+    """The enterprise endpoint with an API key, which names its project by itself."""
+    return settings.vertex and settings.project is None and settings.api_key is not None
+
+
 def _root(settings: Settings) -> str:
     """Where models are found, as the endpoint of an explanation shows it."""
     if settings.offline:
@@ -357,5 +365,7 @@ def _root(settings: Settings) -> str:
         return f"{settings.base_url or GOOGLE}/{settings.api_version}"
     place = settings.location or _ANYWHERE
     host = f"https://{'' if place == _ANYWHERE else f'{place}-'}aiplatform.googleapis.com"
+    if _is_express(settings):
+        return f"{settings.base_url or host}/v1beta1/publishers/google"
     project = settings.project or "PROJECT"
     return f"{settings.base_url or host}/v1beta1/projects/{project}/locations/{place}/publishers/google"
