@@ -40,6 +40,12 @@ def test_it_is_the_same_api() -> None:
         "shelf",
         "announce",
         "on_behalf_of",
+        "waiting",
+        "relay",
+        "check_day",
+        "dated",
+        "profile",
+        "profiles",
     }
     names = {name for name, _ in inspect.getmembers(aio.ImageRouter) if not name.startswith("_")}
     assert names - rest <= {name for name, _ in inspect.getmembers(ImageRouter)}

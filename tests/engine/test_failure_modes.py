@@ -159,6 +159,7 @@ MODES = (
 )
 ELSEWHERE = {
     Cause.UNREACHABLE: "test_nothing_listens",
+    Cause.COMPRESSION_REJECTED: "engine/test_compressing: of a text call, not of a picture",
     Cause.UNKNOWN_ERROR: "core/test_outcome: no such answer was ever recorded",
 }
 OTHER_FAULTS = frozenset({"error_in_stream"})

@@ -26,7 +26,6 @@ MAX_PIXELS = 64_000_000
 """More is refused before it is decoded. The largest picture a model makes has 19 million (12288x1536)."""
 _DECODED = 4_000_000
 """Pixels up to which a WebP is decoded: one of 3 KB can have MAX_PIXELS, a gigabyte and seconds of work."""
-_DECODED = 1 << 40
 MAX_REFERENCE_BYTES = 50_000_000
 """One reference file."""
 MAX_INLINE_BYTES = 100_000_000
