@@ -26,6 +26,7 @@ MAX_PIXELS = 64_000_000
 """More is refused before it is decoded. The largest picture a model makes has 19 million (12288x1536)."""
 _DECODED = 4_000_000
 """Pixels up to which a WebP is decoded: one of 3 KB can have MAX_PIXELS, a gigabyte and seconds of work."""
+_VERY_MANY = 1 << 40
 MAX_REFERENCE_BYTES = 50_000_000
 """One reference file."""
 MAX_INLINE_BYTES = 100_000_000
@@ -115,7 +116,7 @@ def digest_of(data: bytes) -> str:
 
 def weight_of(reply: Reply) -> int:
     """Bytes to go through when a reply is inspected; a picture that must be decoded counts as very many."""
-    return sum(len(one.data) if outline(one.data) else _DECODED for one in reply.images)
+    return sum(len(one.data) if outline(one.data) else _VERY_MANY for one in reply.images)
 
 
 def inspected(reply: Reply) -> Reply:
