@@ -1,8 +1,8 @@
 """Values of bulk work: what a run is to make, row by row, and how far it is.
 
-A run is a table of rows; a row is one request for one picture. Rows of one subject belong together: its reference
-(stage 1) is made first, its variants (stage 2) are conditioned on it. Amounts are nano-dollars, moments
-microseconds since 1970-01-01 UTC.
+A run is a table of rows; a row is one request for one picture. Rows of one subject belong together: its
+reference (stage 1) is made first, its variants (stage 2) are conditioned on it. Amounts are nano-dollars,
+moments microseconds since 1970-01-01 UTC.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class RunTerms:
     by: Micros | None = None
     """The moment by which every row is to be over."""
     replacement: Nanos | None = None
-    """The most a picture may cost that replaces one of a late remote job; None: its interactive list price."""
+    """The most a picture may cost that replaces one of a late remote job; None: its interactive price."""
     priority: int = 100
     """Lower goes first."""
     output: str | None = None
