@@ -60,7 +60,7 @@ def globals_used(text: str) -> Iterator[str]:
 
 
 def broad_excepts(text: str) -> Iterator[str]:
-    """Every handler that catches all errors, whether it says why or not."""
+    """Every handler that catches all errors, whether it says why or raises again."""
     for node in _broad_handlers(text):
         yield f"line {node.lineno}"
 
@@ -104,14 +104,8 @@ def _functions(text: str) -> Iterator[_Function]:
 
 def _broad_handlers(text: str) -> Iterator[ast.ExceptHandler]:
     for node in _nodes(text):
-        if isinstance(node, ast.ExceptHandler) and _is_broad(node.type) and not _passes_on(node):
+        if isinstance(node, ast.ExceptHandler) and _is_broad(node.type):
             yield node
-
-
-def _passes_on(handler: ast.ExceptHandler) -> bool:
-    """Cleaning up and raising again hides nothing."""
-    last = handler.body[-1]
-    return isinstance(last, ast.Raise) and last.exc is None
 
 
 def _is_broad(caught: ast.expr | None) -> bool:

@@ -90,9 +90,8 @@ class ImageRouter:
         future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
-        except BaseException:  # Ctrl-C too: the work must not go on unseen
-            future.cancel()
-            raise
+        finally:
+            future.cancel()  # after Ctrl-C the work must not go on unseen; what has ended does not notice
 
     @_like(aio.ImageRouter.generate)
     def generate(self, prompt: str | ImageRequest, **asked: Any) -> ImageResult:

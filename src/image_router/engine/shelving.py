@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
 from image_router.core.budget import from_micros
@@ -91,7 +91,7 @@ class DurableShelf:
     async def _claimed(self, claim: Claimed) -> AsyncIterator[Turn]:
         parts = await self._opened()
         async with _beating(parts.works):
-            try:
+            async with _never_left(parts, claim):
                 claim = await parts.works.recover(claim, settle)
                 turn = Turn(
                     request_id=claim.request_id,
@@ -99,9 +99,6 @@ class DurableShelf:
                     unknown=claim.unknown,
                 )
                 yield turn
-            except BaseException as error:  # cancellation too: a key is never left claimed
-                await asyncio.shield(_given_up(parts, claim, error))
-                raise
             if turn.result is not None:
                 await _ended(parts, claim, turn.result)
 
@@ -270,6 +267,19 @@ async def _ended(parts: _Opened, claim: Claimed, result: ImageResult) -> None:
     except ImageRouterError as problem:
         _log.warning("the work of key %r is done and could not be remembered: %s", claim.work.key, problem)
     parts.works.ended(claim)
+
+
+@asynccontextmanager
+async def _never_left(parts: _Opened, claim: Claimed) -> AsyncIterator[None]:
+    """Whatever goes wrong inside, cancellation too, the key does not stay claimed."""
+
+    async def _left(_kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is not None:
+            await asyncio.shield(_given_up(parts, claim, error))
+
+    async with AsyncExitStack() as stack:
+        stack.push_async_exit(_left)
+        yield
 
 
 async def _given_up(parts: _Opened, claim: Claimed, error: BaseException) -> None:

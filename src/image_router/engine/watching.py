@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from image_router.core.decision import Decision
@@ -79,9 +79,6 @@ def watched(request_id: str, announce: Sink, *, clock: Callable[[], float]) -> I
     with traced(TRACE.get()):
         watch = Watch(request_id=request_id, clock=clock, started=clock())
         announce(RequestStarted(request_id=request_id))
-        try:
+        with ExitStack() as stack:
+            stack.push(lambda _kind, error, _trace: announce(watch.ended(error)))
             yield watch
-        except BaseException as error:
-            announce(watch.ended(error))
-            raise
-        announce(watch.ended(None))

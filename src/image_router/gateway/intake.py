@@ -40,7 +40,7 @@ class Room:
         try:
             async with asyncio.timeout(self._patience):
                 await turn
-        except BaseException as gone:
+        except (TimeoutError, asyncio.CancelledError) as gone:
             if turn.cancelled():
                 self._serve()
             else:

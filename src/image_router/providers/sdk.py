@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -102,15 +103,13 @@ class SdkProvider:
     async def models(self) -> tuple[ListedModel, ...]:
         """All pages of models.list. Raises ModelsUnavailable."""
         try:
-            async with asyncio.timeout(LOOKUP_TIMEOUT):
+            async with _answering(LOOKUP_TIMEOUT):
                 pages = await self._client.aio.models.list(config={"page_size": 1000})
                 return tuple([_listed(model) async for model in pages])
-        except Exception as error:  # the client's transport is the user's choice: any class may come
-            reply = _reply_for(error)
-            if reply is None:
-                raise
-            words = reply.error.message if reply.error else str(error) or type(error).__name__
-            raise ModelsUnavailable(f"the list of models could not be read: {words}", reply.error) from error
+        except _Unanswered as failed:
+            error, cause = failed.reply.error, failed.__cause__
+            words = error.message if error else str(failed)
+            raise ModelsUnavailable(f"the list of models could not be read: {words}", error) from cause
 
     async def probe(self, model: Model) -> Entitlement:
         """Ask for nothing: 400 says entitled, 404 says not; costs nothing."""
@@ -135,17 +134,35 @@ class SdkProvider:
         if trace := headers_onward():
             options["headers"] = trace
         try:
-            async with asyncio.timeout(timeout):
+            async with _answering(timeout):
                 answer = await self._transport.async_request(
                     "post", f"{folder}/{model_id}:{wire.method}", body, options
                 )
-        except Exception as error:  # the client's transport is the user's choice: any class may come
-            reply = _reply_for(error)
-            if reply is None:
-                raise
-            return reply
+        except _Unanswered as failed:
+            return failed.reply
         text: str = answer.body or ""
         return await asyncio.to_thread(wire.parse_reply, 200, answer.headers or {}, body=text.encode())
+
+
+class _Unanswered(Exception):
+    """The client raised; `reply` says what that means."""
+
+    def __init__(self, reply: Reply, words: str) -> None:
+        super().__init__(words)
+        self.reply = reply
+
+
+@asynccontextmanager
+async def _answering(seconds: float) -> AsyncIterator[None]:
+    """The client's work inside, for so long at most. Raises _Unanswered from whatever tells of a failure."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except Exception as error:  # the client's transport is the user's choice: any class may come
+        reply = _reply_for(error)
+        if reply is None:
+            raise
+        raise _Unanswered(reply, str(error) or type(error).__name__) from error
 
 
 def _reply_for(error: Exception) -> Reply | None:
