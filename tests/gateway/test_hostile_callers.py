@@ -74,7 +74,7 @@ def test_a_bug_shows_nothing_of_itself(site, monkeypatch) -> None:
     """500 with an id; the trace stands in the log alone."""
 
     async def broken(self: object, *_: object, **__: object) -> None:
-        raise ZeroDivisionError("canary /work/secret.py line 7")
+        raise ZeroDivisionError("canary /srv/app/secret.py line 7")
 
     monkeypatch.setattr("image_router.engine.router.ImageRouter.generate", broken)
     status, _, answer = raw.asked(site.url, raw.post(IMAGES, b'{"prompt":"a fox"}'))

@@ -124,7 +124,7 @@ def test_canaries(as_json: bool) -> None:
     text = base64.b64encode(picture).decode()
     router_key = "ir_k7f2m4qa_" + "x" * 43 + "0" * 8
     start_logging(as_json=as_json, secrets=(PASSWORD,), stream=stream)
-    log = logging.getLogger("some.library")
+    log = logging.getLogger("other.package")
     log.warning("key %s or %s for postgresql://me:swordfish@db/x", API_KEY, router_key)
     log.warning("data:image/png;base64,%s and %r", text, picture, extra={"event_fields": {"raw": picture}})
     try:
@@ -170,8 +170,8 @@ def test_one_handler() -> None:
     start_logging(as_json=True, stream=first)
     start_logging(as_json=True, level="WARNING", stream=second)
     logging.getLogger("image_router").info("quiet")
-    logging.getLogger("some.library").info("quiet")
-    logging.getLogger("some.library").warning("loud")
+    logging.getLogger("other.package").info("quiet")
+    logging.getLogger("other.package").warning("loud")
     assert first.getvalue() == ""
     assert [json.loads(line)["message"] for line in second.getvalue().splitlines()] == ["loud"]
     with pytest.raises(ValueError, match="Unknown level"):

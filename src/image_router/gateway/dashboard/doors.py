@@ -99,7 +99,7 @@ async def form(visit: Visit) -> Fields:
     fields = (await bodies.read_form(request, limit=FORM_BYTES)).fields
     token = fields.pop("form_token", "")
     if not visit.parts.sessions.believes(str(token), cookie=session_cookie(visit)):
-        raise forged("its token does not belong to this session")
+        raise forged("its token does not belong to this sign-in")
     return fields
 
 
