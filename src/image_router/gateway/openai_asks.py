@@ -21,7 +21,7 @@ from image_router.gateway.fields import flag, one_of, text, whole
 MAX_EDGE: Final = 16_384
 """Pixels; nothing that size is made, yet its shape can be read."""
 
-_PURPOSE_OF: Final[Mapping[str, Purpose | None]] = {
+PURPOSE_OF: Final[Mapping[str, Purpose | None]] = {
     "auto": None,
     "low": Purpose.DRAFT,
     "medium": None,
@@ -33,7 +33,7 @@ _PURPOSE_OF: Final[Mapping[str, Purpose | None]] = {
 }
 """OpenAI's quality is effort; the router's word for how good a picture must be is its purpose."""
 
-_OWN: Final = frozenset(
+OWN: Final = frozenset(
     {
         "purpose",
         "text",
@@ -133,7 +133,7 @@ _OTHER: Final = frozenset(
         "images",
     }
 )
-KNOWN: Final = _OWN | _DELIVERY | _SHAPE | _OTHER | _IMPOSSIBLE.keys() | _IGNORED.keys()
+KNOWN: Final = OWN | _DELIVERY | _SHAPE | _OTHER | _IMPOSSIBLE.keys() | _IGNORED.keys()
 
 
 _NOT_TEXT: Final = frozenset(
@@ -167,7 +167,7 @@ def asked_of(given: Mapping[str, Any], *, files: tuple[Any, ...] = (), editing: 
     """Read the fields of a body or form. Raises Refusal naming the field."""
     body = {name: value for name, value in given.items() if value is not None}
     _check_names(body)
-    own = {name: body[name] for name in _OWN & body.keys()}
+    own = {name: body[name] for name in OWN & body.keys()}
     for name in _MONEY:
         if isinstance(own.get(name), float):
             own[name] = repr(own[name])  # JSON wrote decimal digits; the shortest text that reads the same
@@ -179,9 +179,9 @@ def asked_of(given: Mapping[str, Any], *, files: tuple[Any, ...] = (), editing: 
     ignored = {name: why for name, why in _IGNORED.items() if name in body}
     if editing:
         fields.setdefault("purpose", Purpose.CONTEXTUAL_EDIT.value)
-    if quality and "purpose" not in fields and (purpose := _PURPOSE_OF[quality]):
+    if quality and "purpose" not in fields and (purpose := PURPOSE_OF[quality]):
         fields["purpose"] = purpose.value
-    elif quality and _PURPOSE_OF[quality]:
+    elif quality and PURPOSE_OF[quality]:
         ignored["quality"] = "the purpose already says how good the picture must be"
     return Asked(
         prompt=text(body, "prompt") or "",
@@ -267,7 +267,7 @@ def nearest_shape(width: int, height: int) -> tuple[AspectRatio, Size]:
 
 
 def _quality(body: Mapping[str, Any]) -> str | None:
-    return one_of(body, "quality", words=tuple(_PURPOSE_OF))
+    return one_of(body, "quality", words=tuple(PURPOSE_OF))
 
 
 def _add_moderation(fields: dict[str, Any], body: Mapping[str, Any]) -> None:

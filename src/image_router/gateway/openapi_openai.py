@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from image_router.core.types import Adaptation, AspectRatio, Size
+from image_router.core.types import AspectRatio, Size
+from image_router.gateway.openai_asks import OWN, PURPOSE_OF
 from image_router.gateway.openapi_fields import FIELDS, REFERENCE
 from image_router.gateway.openapi_params import A_THING, IDEMPOTENCY, IMAGE_HEADERS, PREFER, SPENDING
 from image_router.gateway.openapi_words import (
@@ -27,41 +28,13 @@ from image_router.gateway.openapi_words import (
     yes_no,
 )
 
-_SAME: Final = (
-    "prompt",
-    "n",
-    "purpose",
-    "text",
-    "text_heavy",
-    "lane",
-    "tier",
-    "max_cost",
-    "max_total",
-    "quality_floor",
-    "identity_locked",
-    "thinking",
-    "seed",
-    "safety",
-    "person_generation",
-    "system_instruction",
-    "grounding",
-    "language",
-    "deadline",
-    "retired",
-    "references",
-    "profile",
-    "scope",
-)
+_SAME: Final = ("prompt", "n", "references", "profile", "scope", *sorted(OWN))
 """Fields that are called as the library calls them."""
-QUALITIES: Final = ("auto", "low", "medium", "standard", "high", "hd", "xhigh", "max")
 _MODEL: Final = text("auto, a tier, a purpose as auto:hero, or a model id.", default="auto")
 OPENAI_FIELDS: Final[Json] = {
     **{name: FIELDS[name] for name in _SAME},
-    "allow": many(one_of(Adaptation)),
     "model": _MODEL,
-    "quality": one_of(
-        ("auto", "low", "medium", "standard", "high", "hd", "xhigh", "max"), "Becomes a purpose."
-    ),
+    "quality": one_of(PURPOSE_OF, "Becomes a purpose."),
     "size": {
         "anyOf": [one_of(("auto", *Size)), text(pattern="^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$")],
         "description": "WxH is mapped to the nearest shape that is made, and reported.",
