@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from image_router.core.economics import Mix
     from image_router.core.limits import TrafficRules
+    from image_router.core.packing import BatchLimits
 
 # importlib.resources costs 15 ms to import, and the wheel is always unpacked.
 SHIPPED = Path(__file__).parent / "data"
@@ -98,6 +99,13 @@ def load_traffic(
         tier=None if tier is None else UsageTier(str(tier)),
         tiers={project: UsageTier(str(own)) for project, own in tiers.items()},
     )
+
+
+def load_batch_limits(home: Path | None) -> BatchLimits:
+    """Limits of the Batch API: the user's `<home>/limits/batch.toml`, else the shipped ones."""
+    from image_router.core.packing_toml import parse_batch_limits  # what explaining need not load
+
+    return parse_batch_limits(_read(_own(home, "limits/batch.toml")))
 
 
 def _own(home: Path | None, name: str) -> Path:

@@ -12,7 +12,17 @@ from image_router.core.errors import ConfigError
 from image_router.core.limits import LimitBook, UsageTier
 from image_router.core.money import parse_usd
 from image_router.core.pacing import Daily, Learning, Limit, Resource, Rolling, Window
-from image_router.core.toml_table import Table, TomlFile, day, flag, keyed, many, one_of, text, whole
+from image_router.core.toml_table import (
+    Table,
+    TomlFile,
+    above_zero,
+    day,
+    flag,
+    keyed,
+    many,
+    one_of,
+    text,
+)
 
 _MINUTE, _TEN_MINUTES = Rolling(60), Rolling(600)
 _TAUGHT_BY = {
@@ -93,10 +103,10 @@ def _model(table: Table, written: Mapping[str, Table], zone: str) -> Mapping[Usa
 def _limits(table: Table, zone: str) -> Iterator[Limit]:
     for name, resource in _PER_MINUTE.items():
         if name in table.values:
-            yield _limit(name, resource, _MINUTE, table.take(name, _above_zero))
+            yield _limit(name, resource, _MINUTE, table.take(name, above_zero))
     for name, resource in _PER_DAY.items():
         if name in table.values:
-            yield _limit(name, resource, Daily(zone), table.take(name, _above_zero))
+            yield _limit(name, resource, Daily(zone), table.take(name, above_zero))
     table.done()
 
 
@@ -108,9 +118,9 @@ def _limit(name: str, resource: Resource, window: Window, amount: int | None) ->
 
 def _learning(table: Table) -> Learning:
     learning = Learning(
-        keep_percent=table.take("keep_percent", _above_zero),
-        recover_percent=table.take("recover_percent", _above_zero),
-        forget_after=table.take("forget_after", _above_zero),
+        keep_percent=table.take("keep_percent", above_zero),
+        recover_percent=table.take("recover_percent", above_zero),
+        forget_after=table.take("forget_after", above_zero),
     )
     table.done()
     if learning.keep_percent > 100:
@@ -120,15 +130,15 @@ def _learning(table: Table) -> Learning:
 
 def _rule(name: str, table: Table, zone: str) -> TripRule:
     span = table.take("open_for", _span)
-    seconds = span if isinstance(span, int) else table.get("retry", _above_zero, default=0)
+    seconds = span if isinstance(span, int) else table.get("retry", above_zero, default=0)
     rule = TripRule(
         name=name,
         causes=frozenset(table.take("causes", many(one_of(Cause)))),
         at=table.take("at", one_of(Place)),
-        after=table.get("after", _above_zero, default=1),
+        after=table.get("after", above_zero, default=1),
         open_for=OpenFor.SECONDS if isinstance(span, int) else span,
         seconds=seconds,
-        longest=table.get("longest", _above_zero, default=seconds),
+        longest=table.get("longest", above_zero, default=seconds),
         probe=table.get("probe", one_of(Probe), default=Probe.CALL),
         gone=table.get("gone", flag, default=False),
         zone=zone,
@@ -145,14 +155,7 @@ def _rule(name: str, table: Table, zone: str) -> TripRule:
 def _span(value: Any) -> int | OpenFor:
     if isinstance(value, str) and value != OpenFor.SECONDS:
         return one_of(OpenFor)(value)
-    return _above_zero(value)
-
-
-def _above_zero(value: Any) -> int:
-    number = whole(value)
-    if number == 0:
-        raise ValueError("must be above 0")
-    return number
+    return above_zero(value)
 
 
 def _dollars(value: Any) -> int:

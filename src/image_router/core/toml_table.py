@@ -132,6 +132,13 @@ def whole(value: Any) -> int:
     return value
 
 
+def above_zero(value: Any) -> int:
+    number = whole(value)
+    if number == 0:
+        raise ValueError("must be above 0")
+    return number
+
+
 def day(value: Any) -> date:
     if isinstance(value, datetime) or not isinstance(value, date):
         raise TypeError(f"must be a day without quotes, such as 2026-10-08, not {value!r}")
