@@ -54,6 +54,14 @@ def test_model_is_auto_a_purpose_a_tier_or_an_id(client, model, tier) -> None:
     assert answer.model_extra["image_router"]["candidates"][0]["tier"] == tier
 
 
+def test_a_long_prompt_is_shortened_where_that_is_asked(client) -> None:
+    """compress is a field here as everywhere: the step is in the decision, with its target."""
+    prompt = "a quiet harbour with boats and gulls, very calm and very detailed, " * 200
+    extra = {"explain": True, "compress": 300}
+    answer = client.images.generate(model="auto:hero", prompt=prompt, extra_body=extra)
+    assert answer.model_extra["image_router"]["compression"]["target"] == 300
+
+
 def test_n_pictures_are_n_pictures(client, site) -> None:
     """Three calls upstream, three pictures, one bill."""
     answer = client.images.generate(prompt="a fox", model="auto", n=3)

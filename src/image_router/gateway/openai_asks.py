@@ -52,6 +52,7 @@ OWN: Final = frozenset(
         "grounding",
         "language",
         "allow",
+        "compress",
         "deadline",
         "retired",
     }
