@@ -1,0 +1,221 @@
+"""A template: how a line of somebody's table becomes the pictures that are made of it.
+
+Words in braces are columns: "a {colour} mug"; "{colour?}" may be missing or empty. `expand` turns one line
+into rows, or says which column is wrong and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from string import Formatter
+from typing import Any, Final, Self
+
+from image_router.core.errors import ConfigError
+from image_router.core.runs import RowAsk, Stage
+from image_router.core.types import AspectRatio, Lane, Purpose, Size, Tier
+
+SEPARATOR: Final = "|"
+"""Between the parts of a cell that names several things."""
+EACH: Final = "each"
+"""The column that a picture made for each part of a cell finds its part in."""
+ASKED: Final = tuple(one.name for one in fields(RowAsk) if one.name != "fields")
+"""What a template may say of a picture's request."""
+
+Cells = Mapping[str, str]
+
+
+class BadLine(Exception):
+    """A line that cannot be made into rows."""
+
+    def __init__(self, reason: str, *, column: str | None = None) -> None:
+        super().__init__(reason)
+        self.column = column
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    literal: str
+    column: str | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Text with columns in braces."""
+
+    pieces: tuple[_Piece, ...]
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Raises ConfigError for braces that do not match or hold more than a column's name."""
+        try:
+            parsed = list(Formatter().parse(text))
+        except ValueError as problem:
+            raise ConfigError(f"{text!r}: {problem}; write {{{{ for a brace of its own") from None
+        return cls(tuple(_piece(text, *piece) for piece in parsed))
+
+    @property
+    def columns(self) -> Iterator[str]:
+        """Those that a table must have."""
+        return (piece.column for piece in self.pieces if piece.column and not piece.optional)
+
+    def fill(self, cells: Cells) -> str:
+        """Raises BadLine where a column that is needed is missing or empty."""
+        if len(self.pieces) == 1 and self.pieces[0].column is None:
+            return self.pieces[0].literal
+        return "".join(
+            [part for piece in self.pieces for part in (piece.literal, _cell(piece, cells))]
+        ).strip()
+
+
+def _piece(text: str, literal: str, name: str | None, form: str | None, conversion: str | None) -> _Piece:
+    if name is None:
+        return _Piece(literal)
+    if not name.rstrip("?") or form or conversion:
+        raise ConfigError(f"{text!r}: between braces stands a column's name, with ? where it may be empty")
+    return _Piece(literal, name.removesuffix("?"), name.endswith("?"))
+
+
+def _cell(piece: _Piece, cells: Cells) -> str:
+    if piece.column is None:
+        return ""
+    value = cells.get(piece.column, "").strip()
+    if not value and not piece.optional:
+        raise BadLine("is empty", column=piece.column)
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureTemplate:
+    """One picture of a line, or several that differ in `each`."""
+
+    name: str
+    reference: bool = False
+    """The line's other pictures are conditioned on it."""
+    given: Pattern | None = None
+    """Where this is filled, it is the reference: a path or URL, and nothing is made."""
+    each: Pattern | None = None
+    """A cell of several parts: one picture for each, {each} in its texts."""
+    asked: Mapping[str, Pattern] = field(default_factory=dict)
+    """By fields of RowAsk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """What is made of every line of a table."""
+
+    name: str
+    description: str
+    pictures: tuple[PictureTemplate, ...]
+    subject: Pattern
+    key: Pattern | None = None
+    """None: equal rows have equal keys."""
+    carry: tuple[str, ...] = ()
+    """Columns that go along into the manifest."""
+
+    def missing(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Columns that it needs and a table does not have, in order."""
+        patterns = [self.subject, *([self.key] if self.key else [])]
+        for picture in self.pictures:
+            patterns += picture.asked.values()
+            patterns += [pattern for pattern in (picture.given, picture.each) if pattern]
+        needed = [column for pattern in patterns for column in pattern.columns]
+        there = {*columns, EACH}
+        return tuple(dict.fromkeys(name for name in (*needed, *self.carry) if name not in there))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drafted:
+    """A row before it is decided."""
+
+    subject: str
+    stage: Stage
+    name: str
+    """Of the picture, within its line."""
+    key: str | None
+    """As the template names it; None: by what it asks."""
+    ask: RowAsk
+
+
+def expand(template: Template, cells: Cells, *, line: int) -> list[Drafted]:
+    """The rows of one line, its reference first. Raises BadLine."""
+    subject = template.subject.fill(cells) or f"line {line}"
+    key = template.key.fill(cells) if template.key else ""
+    carried = {name: cells.get(name, "") for name in template.carry}
+    drafted: list[Drafted] = []
+    given: tuple[str, ...] = ()
+    stage = Stage.FIRST
+    for picture in template.pictures:
+        source = picture.given.fill(cells) if picture.given else ""
+        if source:
+            given = (source,)
+            continue
+        for number, part in enumerate(_parts(picture, cells), 1):
+            # A dict of its own only where there is a part: most pictures are made once.
+            shown = cells if part is None else {**cells, EACH: part}
+            name = picture.name if part is None else f"{picture.name}-{number:03d}"
+            drafted.append(
+                Drafted(
+                    subject=subject,
+                    stage=stage,
+                    name=name,
+                    key=f"{key}/{name}" if key else None,
+                    ask=_ask(picture, shown, given=given, stage=stage, carried=carried),
+                )
+            )
+        if picture.reference and drafted:
+            stage = Stage.SECOND
+    if not drafted:
+        raise BadLine("asks for no picture")
+    return drafted
+
+
+def _parts(picture: PictureTemplate, cells: Cells) -> list[str] | list[None]:
+    if picture.each is None:
+        return [None]
+    return [part.strip() for part in picture.each.fill(cells).split(SEPARATOR) if part.strip()]
+
+
+_NAMES: Final[Mapping[str, Mapping[str, StrEnum]]] = {
+    name: {str(member): member for member in kind}
+    for name, kind in (
+        ("purpose", Purpose),
+        ("size", Size),
+        ("aspect", AspectRatio),
+        ("lane", Lane),
+        ("tier", Tier),
+    )
+}
+
+
+def _ask(
+    picture: PictureTemplate, cells: Cells, *, given: tuple[str, ...], stage: Stage, carried: Cells
+) -> RowAsk:
+    values: dict[str, Any] = {"fields": carried, "references": given}
+    if stage is Stage.SECOND or given:
+        values["purpose"] = Purpose.CHARACTER_LOCK
+    for name, pattern in picture.asked.items():
+        said = pattern.fill(cells)
+        if said:
+            values[name] = _value(name, said, given=given)
+    if "prompt" not in values:
+        raise BadLine("has no words for the picture", column="prompt")
+    return RowAsk(**values)
+
+
+def _value(name: str, said: str, *, given: tuple[str, ...]) -> Any:
+    if name in _NAMES:
+        member = _NAMES[name].get(said)
+        if member is None:
+            raise BadLine(f"{said!r} is not one of {', '.join(_NAMES[name])}", column=name)
+        return member
+    if name == "references":
+        return (*given, *(part.strip() for part in said.split(SEPARATOR) if part.strip()))
+    if name == "seed":
+        try:
+            return int(said)
+        except ValueError:
+            raise BadLine(f"{said!r} is no whole number", column=name) from None
+    return said
