@@ -36,6 +36,7 @@ from image_router.storage.budgets import Budgets
 from image_router.storage.cache import Cache
 from image_router.storage.condition import Condition, condition
 from image_router.storage.database import Database
+from image_router.storage.feedback import FeedbackBook
 from image_router.storage.keeping import Keeper
 from image_router.storage.ledger import Ledger
 from image_router.storage.router_keys import RouterKeys
@@ -81,6 +82,7 @@ class Books:
         self.budgets = Budgets(db)
         self.ledger = Ledger(db)
         self.keys = RouterKeys(db)
+        self.feedback = FeedbackBook(db)
 
     @cached_property
     def assets(self) -> Assets:

@@ -7,7 +7,7 @@ from typing import Any
 from image_router.core.budget import moment_text
 from image_router.core.money import usd_text
 from image_router.storage.asset_queries import Family
-from image_router.storage.asset_values import Asset
+from image_router.storage.asset_values import Asset, Feedback
 
 
 def asset_view(asset: Asset) -> dict[str, Any]:
@@ -38,7 +38,16 @@ def asset_view(asset: Asset) -> dict[str, Any]:
         "shortened_prompt": details.shortened if details else None,
         "rule": details.rule if details else None,
         "policy": details.policy if details else None,
+        "quote_usd": usd_text(details.quoted) if details and details.quoted is not None else None,
+        "asked_size": (details.size or None) if details else None,
+        "asked_aspect": (details.aspect or None) if details else None,
+        "warnings": list(details.warnings) if details else [],
+        "feedback": _feedback_view(asset.feedback) if asset.feedback else None,
     }
+
+
+def _feedback_view(said: Feedback) -> dict[str, Any]:
+    return {"verdict": said.verdict, "who": said.who, "at": moment_text(said.at)}
 
 
 def family_view(family: Family) -> dict[str, Any]:

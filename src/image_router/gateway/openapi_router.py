@@ -36,6 +36,8 @@ from image_router.gateway.openapi_words import (
     whole,
 )
 
+_FEEDBACK: Final = ("kept", "rejected", "none")
+_YES: Final = {"type": "boolean"}
 _PRESSURE: Final = whole("Percent of a budget to assume as used.", minimum=0, maximum=100)
 _PICTURE: Final = {"type": "string", "contentMediaType": "application/octet-stream"}
 _ETAG: Final = {"etag": "The digest of the bytes."}
@@ -134,6 +136,10 @@ _PICTURES: Final[Mapping[tuple[str, str], Operation]] = {
             Param(name="purpose", about="Made for it.", schema=one_of(Purpose)),
             Param(name="request_id", about="Made by this request."),
             *DAYS,
+            Param(name="min_cost", about="In dollars: it cost at least this.", schema=text()),
+            Param(name="max_cost", about="In dollars: it cost at most this.", schema=text()),
+            Param(name="feedback", about="What was said of it; none: nothing.", schema=one_of(_FEEDBACK)),
+            Param(name="warned", about="Whether its checks on arrival had something to say.", schema=_YES),
             Param(name="limit", about="How many.", schema=whole(minimum=1, maximum=1000, default=50)),
             Param(name="before", about="`next` of the page before.", schema=text(minLength=1)),
         ),
@@ -189,6 +195,19 @@ _PICTURES: Final[Mapping[tuple[str, str], Operation]] = {
             304: _UNCHANGED,
         },
         risks=ITS_BYTES,
+    ),
+    ("PUT", "/router/v1/assets/{id}/feedback"): Operation(
+        id="judgeAsset",
+        group=Group.PICTURES,
+        summary="Keep or reject a picture",
+        about="The last word counts; null takes it back. Nothing is deleted by it.",
+        params=(PICTURE_ID,),
+        body=sent(
+            obj(verdict={"type": ["string", "null"], "enum": ["kept", "rejected", None]}),
+            keep={"verdict": "kept"},
+        ),
+        answers=ok("The picture, with what was said of it.", ref("Asset")),
+        risks=A_THING,
     ),
     ("POST", "/router/v1/assets/{id}/link"): Operation(
         id="linkAsset",

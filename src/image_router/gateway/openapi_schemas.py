@@ -185,6 +185,7 @@ _CATALOG: Final = {
     ),
 }
 
+_SAID: Final = obj(verdict=one_of(("kept", "rejected")), who=text(), at=MOMENT)
 _ASSET: Final[Json] = {
     "id": text(),
     "request_id": text(),
@@ -210,6 +211,11 @@ _ASSET: Final[Json] = {
     "shortened_prompt": maybe(text()),
     "rule": maybe(text()),
     "policy": maybe(text()),
+    "quote_usd": maybe(USD),
+    "asked_size": maybe(text("As asked for; null: it was not noted.")),
+    "asked_aspect": maybe(text("As asked for; null: the model chose, or it was not noted.")),
+    "warnings": many(text(), "What its checks on arrival had to say."),
+    "feedback": maybe(_SAID),
 }
 _PARENT: Final = obj(sha256=text(), role=text(), name=maybe(text()))
 _BUDGET_IN: Final[Json] = {

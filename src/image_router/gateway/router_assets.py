@@ -1,4 +1,4 @@
-"""Kept pictures over HTTP: listed, shown with their lineage, handed out byte for byte, removed."""
+"""Kept pictures over HTTP: listed, shown with their lineage, handed out byte for byte, judged, removed."""
 
 from __future__ import annotations
 
@@ -6,28 +6,33 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import Response
 
 from image_router.core.budget import moment_text
 from image_router.core.errors import AssetError
+from image_router.core.money import Nanos, parse_usd
 from image_router.core.statement import period_of
 from image_router.core.types import Purpose, Tier
 from image_router.engine.asset_views import asset_view, family_view
-from image_router.gateway import refusals
+from image_router.gateway import bodies, refusals
 from image_router.gateway.app import Entry, Visit
-from image_router.gateway.fields import day, one_of, whole
+from image_router.gateway.fields import day, flag, one_of, whole
 from image_router.gateway.links import LIFETIME
 from image_router.gateway.references import asset
+from image_router.gateway.router_asks import check_names
 from image_router.gateway.router_reading import answer, query
 from image_router.gateway.router_scopes import owns, seen_scope, who
 from image_router.gateway.surfaces import ROUTER
-from image_router.storage.asset_queries import Query
-from image_router.storage.asset_values import Asset
+from image_router.storage.asset_queries import Query, Unsaid
+from image_router.storage.asset_values import Asset, Verdict
 from image_router.storage.objects import now_micros
 
-_FILTERS: Final = ("scope", "tier", "model", "purpose", "request_id", "from", "to", "zone", "limit", "before")
+_FILTERS: Final = (
+    *("scope", "tier", "model", "purpose", "request_id", "from", "to", "zone"),
+    *("min_cost", "max_cost", "feedback", "warned", "limit", "before"),
+)
 _MOST: Final = 1000
 _SHIELD: Final = {
     "x-content-type-options": "nosniff",
@@ -61,9 +66,25 @@ def _query(visit: Visit, given: Mapping[str, str]) -> Query:
         model=given.get("model"),
         purpose=Purpose(purpose) if purpose else None,
         request_id=given.get("request_id"),
+        **judged(given),
         limit=whole(given, "limit", default=50, low=1, high=_MOST),
         before=given.get("before"),
     )
+
+
+def judged(given: Mapping[str, str]) -> dict[str, Any]:
+    """The conditions on cost, feedback and checks. Raises Refusal and InvalidRequest naming the field."""
+    said = one_of(given, "feedback", words=(*Verdict, *Unsaid))
+    return {
+        "least": _dollars(given, "min_cost"),
+        "most": _dollars(given, "max_cost"),
+        "feedback": Unsaid.NONE if said == Unsaid.NONE else Verdict(said) if said else None,
+        "warned": flag(given, "warned") if "warned" in given else None,
+    }
+
+
+def _dollars(given: Mapping[str, str], name: str) -> Nanos | None:
+    return parse_usd(given[name], name=name) if name in given else None
 
 
 async def show(visit: Visit) -> Response:
@@ -120,6 +141,18 @@ async def thumbnail(visit: Visit) -> Response:
     return Response(data, headers={**_SHIELD, "etag": f'"{digest}"'}, media_type="image/webp")
 
 
+async def give_feedback(visit: Visit) -> Response:
+    """PUT /router/v1/assets/{id}/feedback: `verdict` is kept or rejected; null takes it back."""
+    found = await _asked(visit)
+    body = await bodies.read_json(visit.request, limit=visit.parts.limits.json_body)
+    check_names(body, ("verdict",))
+    if "verdict" not in body:
+        raise refusals.malformed("verdict is missing; say kept, rejected, or null", param="verdict")
+    said = one_of(body, "verdict", words=tuple(Verdict))
+    verdict = Verdict(said) if said else None
+    return answer(asset_view(await visit.parts.books.feedback.say(found.id, verdict, who=who(visit))))
+
+
 async def remove(visit: Visit) -> Response:
     """DELETE /router/v1/assets/{id}: its bytes; what is known of it stays."""
     found = await _asked(visit)
@@ -158,5 +191,6 @@ ENTRIES: Final = (
     Entry(method="DELETE", path=_path(), endpoint=remove, surface=ROUTER),
     Entry(method="GET", path=_path("/content"), endpoint=content, surface=ROUTER, public=True),
     Entry(method="GET", path=_path("/thumbnail"), endpoint=thumbnail, surface=ROUTER),
+    Entry(method="PUT", path=_path("/feedback"), endpoint=give_feedback, surface=ROUTER),
     Entry(method="POST", path=_path("/link"), endpoint=link, surface=ROUTER),
 )

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, insert, or_, select, update
 
 from image_router.core.budget import Micros, from_micros
 from image_router.core.errors import AssetError
+from image_router.core.money import Nanos
 from image_router.core.types import Purpose, Tier
-from image_router.storage.asset_tables import asset_blobs, asset_parents, assets, under
-from image_router.storage.asset_values import Asset, BlobRole, Parent, asset_from
+from image_router.storage.asset_tables import (
+    asset_blobs,
+    asset_parents,
+    assets,
+    feedback,
+    known_assets,
+    under,
+)
+from image_router.storage.asset_values import Asset, BlobRole, Parent, Verdict, asset_from
 from image_router.storage.database import Transaction
 
 _SHORTEST_DIGEST = 8
+
+
+class Unsaid(StrEnum):
+    """Where the absence of feedback is asked for."""
+
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +45,12 @@ class Query:
     model: str | None = None
     purpose: Purpose | None = None
     request_id: str | None = None
+    least: Nanos | None = None
+    """Of the cost; `most` as well."""
+    most: Nanos | None = None
+    feedback: Verdict | Unsaid | None = None
+    warned: bool | None = None
+    """Whether its checks on arrival had something to say."""
     limit: int = 50
     before: str | None = None
 
@@ -45,7 +66,7 @@ class Family:
 
 def list_assets(tx: Transaction, query: Query) -> list[Asset]:
     """Newest first."""
-    columns, wanted = assets.c, select(assets)
+    columns, wanted = assets.c, known_assets()
     if query.scope is not None:
         wanted = wanted.where(under(columns.scope, query.scope))
     if query.since is not None:
@@ -55,10 +76,27 @@ def list_assets(tx: Transaction, query: Query) -> list[Asset]:
     for name in ("tier", "model", "purpose", "request_id"):
         if (value := getattr(query, name)) is not None:
             wanted = wanted.where(columns[name] == value)
+    wanted = wanted.where(*_judged(query))
     if query.before is not None:
         wanted = _after_page(tx, wanted, query.before)
     wanted = wanted.order_by(columns.made_at.desc(), columns.id.desc()).limit(query.limit)
     return [asset_from(dict(row)) for row in tx.connection.execute(wanted).mappings()]
+
+
+def _judged(query: Query) -> Iterator[ColumnElement[bool]]:
+    """What it cost, what was said of it, and whether something was amiss."""
+    columns = assets.c
+    if query.least is not None:
+        yield columns.cost >= query.least
+    if query.most is not None:
+        yield columns.cost <= query.most
+    if query.feedback is not None:
+        unsaid = isinstance(query.feedback, Unsaid)
+        yield feedback.c.verdict.is_(None) if unsaid else feedback.c.verdict == query.feedback
+    if query.warned is not None:
+        # Inside a JSON text every quotation mark is escaped: only the field itself can look like this.
+        told = columns.details.like('%"warnings":["%')
+        yield told if query.warned else columns.details.is_not(None) & ~told
 
 
 def find_asset(tx: Transaction, name: str) -> tuple[Asset, bytes | None]:
@@ -83,7 +121,7 @@ def family_of(tx: Transaction, name: str) -> Family:
         select(asset_parents).where(asset_parents.c.asset_id == asset.id).order_by(asset_parents.c.place)
     ).mappings()
     children = tx.connection.execute(
-        select(assets)
+        known_assets()
         .where(
             assets.c.id.in_(select(asset_parents.c.asset_id).where(asset_parents.c.digest == asset.digest))
         )
@@ -119,7 +157,7 @@ def why_no_bytes(asset: Asset) -> str:
 
 
 def _named(tx: Transaction, condition: Any) -> Sequence[Mapping[str, Any]]:
-    newest = select(assets).where(condition).order_by(assets.c.made_at.desc()).limit(20)
+    newest = known_assets().where(condition).order_by(assets.c.made_at.desc()).limit(20)
     return [dict(row) for row in tx.connection.execute(newest).mappings()]
 
 

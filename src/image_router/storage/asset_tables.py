@@ -1,8 +1,22 @@
-"""Tables of pictures, finished work and the cache; migration 2 makes them."""
+"""Tables of pictures, finished work and the cache; migration 2 makes them, 11 that of feedback."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Integer, LargeBinary, Table, Text, or_
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    Select,
+    Table,
+    Text,
+    or_,
+    select,
+)
 
 from image_router.core.scopes import within
 from image_router.storage.schema import metadata
@@ -56,6 +70,15 @@ asset_parents = Table(
     Column("name", Text),
 )
 
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("asset_id", Text, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("said_at", BigInteger, nullable=False),
+)
+
 storing_rules = Table(
     "storing_rules",
     metadata,
@@ -95,6 +118,12 @@ cached_images = Table(
     Column("used_at", BigInteger, nullable=False),
     Column("hits", Integer, nullable=False),
 )
+
+
+def known_assets() -> Select[Any]:
+    """Rows for `asset_from`: pictures, with what was said of them."""
+    said = assets.outerjoin(feedback, feedback.c.asset_id == assets.c.id)
+    return select(assets, feedback.c.verdict, feedback.c.who, feedback.c.said_at).select_from(said)
 
 
 def under(column: Column[str], scope: str) -> ColumnElement[bool]:

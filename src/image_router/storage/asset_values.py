@@ -29,6 +29,22 @@ class BlobRole(StrEnum):
     """A further picture of the same call, an earlier turn, or a thought signature."""
 
 
+class Verdict(StrEnum):
+    """What somebody says of a picture."""
+
+    KEPT = "kept"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """The last word on a picture."""
+
+    verdict: Verdict
+    who: str
+    at: Micros
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
     """A picture that this one was made from."""
@@ -53,6 +69,12 @@ class Details:
     warnings: tuple[str, ...] = ()
     shortened: str | None = None
     """The prompt as it was sent, where a text model had shortened it."""
+    size: str = ""
+    """As asked for; empty for pictures of before this was noted, as are the next two."""
+    aspect: str = ""
+    """As asked for; empty also where the shape was left to the model."""
+    quoted: Nanos | None = None
+    """What one picture was to cost by the first choice, before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +106,7 @@ class Asset:
     details: Details | None = None
     removed_at: Micros | None = None
     removed_why: str | None = None
+    feedback: Feedback | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +161,9 @@ def asset_of(made: Made, *, at: Micros, mode: StoreMode) -> Asset:
             words=image.text,
             warnings=image.warnings,
             shortened=made.decision.compression.prompt if made.decision.compression else None,
+            size=request.size,
+            aspect=request.aspect or "",
+            quoted=made.decision.head.quote.per_image,
         ),
     )
 
@@ -190,7 +216,7 @@ def row_of(asset: Asset, record: bytes | None) -> dict[str, Any]:
 
 
 def asset_from(row: Mapping[str, Any]) -> Asset:
-    """The asset of a row."""
+    """The asset of a row of `known_assets`."""
     details = json.loads(row["details"]) if row["details"] else None
     return Asset(
         id=row["id"],
@@ -215,7 +241,14 @@ def asset_from(row: Mapping[str, Any]) -> Asset:
         details=Details(**details | {"warnings": tuple(details["warnings"])}) if details else None,
         removed_at=row["removed_at"],
         removed_why=row["removed_why"],
+        feedback=_feedback_from(row),
     )
+
+
+def _feedback_from(row: Mapping[str, Any]) -> Feedback | None:
+    if row["verdict"] is None:
+        return None
+    return Feedback(verdict=Verdict(row["verdict"]), who=row["who"], at=row["said_at"])
 
 
 def slots_text(known: Sketch) -> str:

@@ -13,7 +13,7 @@ from image_router.core.budget import SECOND, Micros
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import Nanos
 from image_router.core.similarity import Sketch, likeness, sketch
-from image_router.storage.asset_tables import assets, cached_images, under
+from image_router.storage.asset_tables import assets, cached_images, known_assets, under
 from image_router.storage.asset_values import Asset, asset_from, slots_text
 from image_router.storage.database import Transaction
 from image_router.storage.memory import Place
@@ -141,7 +141,7 @@ def likest(tx: Transaction, prompt: str, *, scope: str, text: str | None) -> tup
     """The picture whose prompt is likest, newest first among equals, and how many percent."""
     wanted = sketch(prompt, text)
     same_slots = (
-        select(assets)
+        known_assets()
         .where(assets.c.scope == scope, assets.c.slots == slots_text(wanted), assets.c.removed_at.is_(None))
         .order_by(assets.c.made_at.desc())
         .limit(_LOOKED_AT)

@@ -12,7 +12,15 @@ from typing import Any, Final
 from sqlalchemy import delete, select, update
 
 from image_router.core.budget import SECOND, Micros
-from image_router.storage.asset_tables import asset_blobs, asset_parents, assets, cached_images, under, works
+from image_router.storage.asset_tables import (
+    asset_blobs,
+    asset_parents,
+    assets,
+    cached_images,
+    feedback,
+    under,
+    works,
+)
 from image_router.storage.database import Transaction
 from image_router.storage.jobs_rows import needed_by_jobs
 from image_router.storage.storing_rules import StoringRule, rule_for
@@ -82,6 +90,7 @@ def forget_some(tx: Transaction, scope: str, *, before: Micros) -> Removed:
     tx.connection.execute(update(assets).where(columns.id.in_(ids)).values(nothing))
     mine = asset_parents.c.asset_id.in_(ids)
     tx.connection.execute(delete(asset_parents).where(mine))
+    tx.connection.execute(delete(feedback).where(feedback.c.asset_id.in_(ids)))
     return removed
 
 

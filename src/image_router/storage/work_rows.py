@@ -14,7 +14,7 @@ from image_router.core.errors import IdempotencyConflict
 from image_router.core.holds import PROMPT_INDEX, SendState
 from image_router.core.money import Nanos
 from image_router.storage import schema
-from image_router.storage.asset_tables import assets, works
+from image_router.storage.asset_tables import assets, known_assets, works
 from image_router.storage.asset_values import Asset, asset_from
 from image_router.storage.database import Transaction
 
@@ -176,7 +176,7 @@ def let_go(tx: Transaction, claim: Claimed) -> None:
 
 def removed(tx: Transaction, request_id: str) -> list[Asset]:
     """Pictures of a request that were thrown away."""
-    rows = select(assets).where(assets.c.request_id == request_id, assets.c.removed_at.is_not(None))
+    rows = known_assets().where(assets.c.request_id == request_id, assets.c.removed_at.is_not(None))
     return [asset_from(dict(row)) for row in tx.connection.execute(rows).mappings()]
 
 
@@ -193,7 +193,7 @@ def _stands(claim: Claimed) -> ColumnElement[bool]:
 
 
 def _made(tx: Transaction, request_id: str) -> tuple[Asset, ...]:
-    rows = select(assets).where(assets.c.request_id == request_id).order_by(assets.c.image_index, assets.c.id)
+    rows = known_assets().where(assets.c.request_id == request_id).order_by(assets.c.image_index, assets.c.id)
     return tuple(asset_from(dict(row)) for row in tx.connection.execute(rows).mappings())
 
 

@@ -25,6 +25,9 @@ from image_router.storage.migrations import (
     m0008_remote_files,
     m0009_remote_batches,
     m0010_chains,
+    m0011_feedback,
+    m0012_runs,
+    m0013_journal,
 )
 
 
@@ -50,6 +53,9 @@ ALL: Final = tuple(
         m0008_remote_files,
         m0009_remote_batches,
         m0010_chains,
+        m0011_feedback,
+        m0012_runs,
+        m0013_journal,
     )
 )
 
