@@ -31,3 +31,10 @@ def test_a_bad_key_is_a_401(locked) -> None:
     """What the client throws names the status."""
     with pytest.raises(AssertionError, match="401"):
         ran("genai.mjs", locked.url, "ir_nothing", PRO)
+
+
+def test_a_broken_tail_is_thrown(site) -> None:
+    """As an ApiError with its status; an untyped one where it comes in one piece with what was cut off."""
+    site.emulator.faults.add("truncated_body;part=0.5")
+    thrown = ran("broken.mjs", site.url, "anything", PRO)
+    assert (thrown["name"], thrown.get("status")) in (("ApiError", 504), ("Error", None))

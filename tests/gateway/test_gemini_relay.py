@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 from google import genai
+from google.genai.errors import APIError
 
 from gateway.conftest import DAY, Site, started
 from gateway.gemini_tap import Tap, key_of, picture, posted, spent, tapped
@@ -255,15 +256,24 @@ async def test_an_error_under_way_passes_and_is_not_sent_again(wired, form) -> N
 
 
 async def test_a_broken_tail_ends_with_an_explicit_error(site) -> None:
-    """The connection broke after the first bytes: an error event, one call, and an unknown in the books."""
+    """The connection broke after the first bytes: Google's error line, one call, an unknown in the books."""
     site.emulator.faults.add("truncated_body;part=0.5")
     body, reply = await streamed(f"{site.url}/v1beta/models/{PRO}:streamGenerateContent?alt=sse")
-    last = body.rstrip().rpartition(b"data: ")[2]
+    last = body.splitlines()[-1]
     assert reply.status == 200
     assert json.loads(last)["error"]["status"] == "DEADLINE_EXCEEDED"
     assert len([row for row in site.emulator.requests() if row["method"] == "POST"]) == 1
     async with open_books(home=site.home, offline=True) as books:
         assert len(await books.unknowns()) == 1
+
+
+def test_the_sdk_reads_the_error_of_a_broken_tail(site) -> None:
+    """Before the event that was cut off, which it could make nothing of."""
+    site.emulator.faults.add("truncated_body;part=0.5")
+    address = {"base_url": site.url}
+    with genai.Client(api_key="x", http_options=address) as client, pytest.raises(APIError) as caught:
+        list(client.models.generate_content_stream(model=PRO, contents="a fox"))
+    assert (caught.value.code, caught.value.status) == (504, "DEADLINE_EXCEEDED")
 
 
 async def test_who_leaves_a_stream_has_it_paid_and_settled(site) -> None:

@@ -26,6 +26,8 @@ class RequestStarted:
 class Decided:
     request_id: str
     decision: Decision
+    replayed: bool = False
+    """The result is there already: it is one of earlier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

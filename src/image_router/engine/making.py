@@ -107,7 +107,7 @@ def known_of(turn: Turn, *, resend: bool) -> dict[int, Dispatched]:
 def hand_out(result: ImageResult, announce: Sink, *, watch: Watch) -> ImageResult:
     """A result of earlier, with the events that its pictures had then."""
     watch.result, watch.free, watch.replayed = result, len(result.images), True
-    announce(Decided(request_id=result.request_id, decision=result.decision))
+    announce(Decided(request_id=result.request_id, decision=result.decision, replayed=True))
     for image in result.images:
         announce(ImageMade(request_id=result.request_id, image=image))
     for failure in result.failures:

@@ -12,7 +12,6 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from image_router.core.errors import ImageRouterError, ProviderError
-from image_router.core.events import Decided, Event
 from image_router.core.money import usd_text
 from image_router.core.relaying import Written, parameters_of
 from image_router.core.reply import RawAnswer
@@ -79,38 +78,11 @@ async def _known(visit: Visit, request: ImageRequest, *, written: Written) -> Im
     )
 
 
-class Watching(Ending):
-    """A sink that also keeps the decision, for what is said before the end is known."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.decided: Decided | None = None
-
-    def __call__(self, event: Event) -> None:
-        super().__call__(event)
-        if isinstance(event, Decided):
-            self.decided = event
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What is known at the first byte."""
-        if self.decided is None:
-            return {}
-        head = self.decided.decision.head
-        return {
-            "x-image-router-request": self.decided.request_id,
-            "x-image-router-tier": head.tier or "",
-            "x-image-router-model": head.model.id,
-            "x-image-router-quote-usd": usd_text(head.quote.total),
-            "x-image-router-cache": "bypass",
-        }
-
-
 async def passed_on(
-    visit: Visit, parcel: Parcel, *, meant: Target, stream: Stream = Stream.NONE, seen: Watching | None = None
+    visit: Visit, parcel: Parcel, *, meant: Target, stream: Stream = Stream.NONE, seen: Ending | None = None
 ) -> Response:
     """The provider's answer, byte for byte; or the stored one of the same key, in Google's shape again."""
-    end = seen or Watching()
+    end = seen or Ending()
     try:
         result = await visit.router.relay(parcel, on_event=end)
     except ImageRouterError as error:

@@ -14,9 +14,10 @@ from image_router.core.errors import ImageRouterError
 from image_router.core.reply import RawAnswer
 from image_router.engine.relaying import Parcel
 from image_router.gateway.app import Visit
-from image_router.gateway.gemini_relay import Watching, carried_of, passed_on
+from image_router.gateway.gemini_relay import carried_of, passed_on
 from image_router.gateway.gemini_targets import Target
 from image_router.gateway.gemini_views import Stream
+from image_router.gateway.outset import Outset
 from image_router.gateway.surfaces import GOOGLE, problem_of
 
 _UNDER_WAY: Final[set[asyncio.Task[Any]]] = set()
@@ -27,7 +28,7 @@ async def streamed(visit: Visit, parcel: Parcel, *, meant: Target) -> Response:
     """The stream from its first byte on; before it, whatever there is to answer as a whole."""
     news: asyncio.Queue[RawAnswer | None] = asyncio.Queue()
     parcel.letter = replace(parcel.letter, listener=news.put_nowait)
-    kind, seen = Stream.of(visit.request), Watching()
+    kind, seen = Stream.of(visit.request), Outset(cache="bypass")
     work = asyncio.create_task(passed_on(visit, parcel, meant=meant, stream=kind, seen=seen))
     _UNDER_WAY.add(work)
     work.add_done_callback(lambda _: news.put_nowait(None))
@@ -59,4 +60,6 @@ async def _pieces(
 
 def _broken(error: ImageRouterError, kind: Stream) -> bytes:
     body = orjson.dumps(GOOGLE.problem(problem_of(error)))
-    return b"\r\n\r\ndata: " + body + b"\r\n\r\n" if kind is Stream.SSE else b"\r\n,\r\n" + body + b"]"
+    # As Google's: no event but a line of its own. With no empty line before it, its clients read the error
+    # before they come to the event that was cut off.
+    return b"\r\n" + body + b"\r\n" if kind is Stream.SSE else b"\r\n,\r\n" + body + b"]"

@@ -75,7 +75,7 @@ async def _answer(visit: Visit, asked: Asked, *, editing: bool = False) -> Respo
         body = {"created": int(time.time()), "data": [], "image_router": explanation_view(explained)}
         return Response(orjson.dumps(body), media_type=JSON)
     if asked.delivery.stream:
-        return streamed(visit, request, asked=asked, editing=editing)
+        return await streamed(visit, request, asked=asked, editing=editing)
     end = Ending()
     result = await visit.router.generate(request, profile=asked.profile, cache=asked.cache, on_event=end)
     return await shown(visit, result, delivery=asked.delivery, end=end)

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import orjson
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from image_router.core.errors import ImageRouterError
-from image_router.core.events import Event, ImageMade
+from image_router.core.events import Decided, Event, ImageMade
 from image_router.core.results import GeneratedImage, ImageResult
 from image_router.core.types import ImageRequest
 from image_router.engine.views import image_view
@@ -19,30 +19,41 @@ from image_router.gateway.app import Visit
 from image_router.gateway.converting import delivered
 from image_router.gateway.openai_asks import Asked
 from image_router.gateway.openai_views import own_view, spliced, usage_view
+from image_router.gateway.outset import Outset
 from image_router.gateway.surfaces import OPENAI, problem_of
 
 HEARTBEAT: Final = 15.0
 """Seconds between comments while nothing happens: proxies cut connections that are silent for a minute."""
 
 
-def streamed(visit: Visit, request: ImageRequest, *, asked: Asked, editing: bool) -> StreamingResponse:
-    """The response of a request that is made while it is sent."""
+async def streamed(visit: Visit, request: ImageRequest, *, asked: Asked, editing: bool) -> Response:
+    """The answer of a request that is made while it is sent, with what is known by then in its headers.
+
+    Raises ImageRouterError for what fails before anything is decided: then nothing went out.
+    """
     stream = _Stream(visit, request, asked=asked, name="image_edit" if editing else "image_generation")
-    headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-    return StreamingResponse(stream.events(), headers=headers, media_type="text/event-stream")
+    # Begun here, the work is cancelled with the stream even where nobody reads on.
+    events = stream.events()
+    await anext(events)
+    headers = {"cache-control": "no-cache", "x-accel-buffering": "no", **stream.outset.headers}
+    return StreamingResponse(events, headers=headers, media_type="text/event-stream")
 
 
 class _Stream:
     def __init__(self, visit: Visit, request: ImageRequest, *, asked: Asked, name: str) -> None:
         self._visit, self._request, self._asked, self._name = visit, request, asked, name
         self._news: asyncio.Queue[Event | None] = asyncio.Queue()
+        self.outset = Outset()
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Each picture when it comes; the last one tells of the whole request. Leaving early cancels."""
+        """Nothing, once it is decided or silent for long; then each picture when it comes, and the last one
+        tells of the whole request. Leaving early cancels."""
         work = asyncio.create_task(self._work())
         work.add_done_callback(lambda _: self._news.put_nowait(None))
         held: GeneratedImage | None = None
         try:
+            await self._decided(work)
+            yield b""
             yield b": accepted\n\n"
             while (event := await self._next()) is not None:
                 if isinstance(event, ImageMade):
@@ -57,10 +68,21 @@ class _Stream:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 
+    async def _decided(self, work: asyncio.Task[ImageResult]) -> None:
+        """Wait for the decision, or for as long as a connection may be silent. Raises what kept it."""
+        while (event := await self._next()) is not None:
+            if isinstance(event, Decided) or event is _SILENCE:
+                return
+        await work
+
+    def _hear(self, event: Event) -> None:
+        self.outset(event)
+        self._news.put_nowait(event)
+
     async def _work(self) -> ImageResult:
         asked = self._asked
         return await self._visit.router.generate(
-            self._request, profile=asked.profile, cache=asked.cache, on_event=self._news.put_nowait
+            self._request, profile=asked.profile, cache=asked.cache, on_event=self._hear
         )
 
     async def _next(self) -> Event | object | None:
