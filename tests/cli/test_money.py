@@ -15,7 +15,7 @@ import pytest
 from cli.conftest import Run
 from gemini_emulator import Emulator
 from image_router.books import open_books
-from image_router.cli import books_check
+from image_router.checkup import accounts as books_check
 
 
 @pytest.fixture

@@ -8,12 +8,11 @@ from typing import Any
 
 import click
 
-from image_router.cli.books_check import books_are
-from image_router.cli.checkup import Finding, Health, at_home, away, facts_are
+from image_router.checkup import examined
+from image_router.checkup.finding import Finding, Health
 from image_router.cli.failures import FINDINGS, OK
 from image_router.cli.ink import ink
 from image_router.cli.options import json_option, settings_from, settings_options
-from image_router.cli.pool_check import circuits_are, pool_is
 from image_router.core.errors import ConfigError
 
 _MARKS = {Health.OK: ("ok", "green"), Health.WARNING: ("warning", "yellow"), Health.ERROR: ("error", "red")}
@@ -52,14 +51,7 @@ def _examine(options: dict[str, Any]) -> list[Finding]:
                 name="settings", health=Health.ERROR, detail=str(error), advice="mend it and run doctor again"
             )
         ]
-    findings = [*at_home(settings), *pool_is(settings), *facts_are(settings)]
-    findings += [*asyncio.run(books_are(settings)), *asyncio.run(circuits_are(settings))]
-    if settings.offline:
-        skipped = Finding(
-            name="host", health=Health.OK, detail="offline mode: not contacted, clock not compared"
-        )
-        return [*findings, skipped]
-    return [*findings, *asyncio.run(away(settings))]
+    return asyncio.run(examined(settings))
 
 
 def _print(finding: Finding) -> None:

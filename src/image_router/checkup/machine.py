@@ -1,4 +1,4 @@
-"""The doctor's single examinations: each yields findings and never raises for what it came to find."""
+"""The doctor's look at this machine, the facts, and the provider's host."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from image_router import facts
 from image_router.aio import ImageRouter
+from image_router.checkup.finding import Finding, Health
 from image_router.config import KEY_PAGE, ProviderName, Settings, unknown_variables
 from image_router.core.catalog import Catalog
 from image_router.core.errors import ConfigError, InvalidRequest
@@ -31,23 +30,6 @@ _CLOCK_SECONDS: Final = 120
 """A clock further off than this breaks TLS certificates and access tokens sooner or later."""
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 _SOON_DAYS: Final = 30
-
-
-class Health(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    name: str
-    health: Health
-    detail: str
-    advice: str = ""
-
-    def view(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def at_home(settings: Settings) -> Iterator[Finding]:

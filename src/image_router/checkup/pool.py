@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from image_router.books import open_books, there_are_books
-from image_router.cli.checkup import Finding, Health
+from image_router.checkup.finding import Finding, Health
 from image_router.config import ProjectKey, Settings
 from image_router.core.breaker import Breaker, Circuit
 from image_router.core.errors import ConfigError, StorageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from image_router.books import Books, open_books, there_are_books
-from image_router.cli.checkup import Finding, Health
+from image_router.checkup.finding import Finding, Health
 from image_router.config import Settings
 from image_router.core.errors import ConfigError, StorageError
 from image_router.core.money import show_usd
