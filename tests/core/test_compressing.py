@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from desk import ARTICLE, TODAY, world
 from image_router.core.brevity import Compress
-from image_router.core.compressing import decide_briefly
+from image_router.core.briefly import decide_briefly
 from image_router.core.decision import Compression, Decision, DropReason, Snapshot
 from image_router.core.errors import NoEligibleTier, RequestRejected
 from image_router.core.rates import LineKind

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from desk import ARTICLE, TODAY, policies, reference, world
 from image_router.core.brevity import Compress
-from image_router.core.compressing import decide_briefly
+from image_router.core.briefly import decide_briefly
 from image_router.core.decision import Decision, Snapshot
 from image_router.core.errors import BudgetExceeded, RequestError
 from image_router.core.remembered import Decisions
@@ -31,7 +31,9 @@ _FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "max_cost": st.none() | st.sampled_from([10_000_000, 60_000_000, 10**9]),
     "allow": st.frozensets(st.sampled_from(Adaptation), max_size=2),
     "compress": st.none() | st.just(Compress()),
-    "references": st.just(()) | st.just((reference(),)),
+    "references": st.lists(st.sampled_from(ReferenceRole), max_size=4).map(
+        lambda roles: tuple(reference(role=role) for role in roles)
+    ),
     "scope": st.sampled_from(["default", "acme/web"]),
 }
 _WORLDS = {(day, policy): world(day, policy) for day in (ARTICLE, TODAY) for policy in sorted(policies())}

@@ -13,7 +13,7 @@ from desk import ARTICLE, TODAY, conversation, png, reference, router, world
 from image_router.core.routing import decide
 from image_router.core.types import Grounding, ImageRequest
 from image_router.engine.explaining import Explanation, explain
-from image_router.providers import gemini_wire
+from image_router.providers import gemini_body
 from image_router.providers.wires import WIRES
 
 ROOT = "https://host/v1beta"
@@ -42,7 +42,7 @@ async def test_the_payload_is_what_is_sent(fields: dict[str, Any], day: Any) -> 
     await shop.generate("a fox", **fields)
     call = provider.calls[0]
     wire = WIRES[call.model.dialect]
-    assert explanation.payload == gemini_wire.elided(wire.request_body(call))
+    assert explanation.payload == gemini_body.elided(wire.request_body(call))
     assert explanation.endpoint.endswith(f"/v1beta/models/{call.model.id}:{wire.method}")
 
 
@@ -112,7 +112,7 @@ async def test_the_sdk_call_sends_the_same(fields: dict[str, Any]) -> None:
     assert shown.endpoint.endswith(path)
     sent = spelled_alike(body)
     sent.get("systemInstruction", {}).pop("role", None)  # the SDK names a role where none counts
-    assert gemini_wire.elided(sent) == shown.payload
+    assert gemini_body.elided(sent) == shown.payload
 
 
 def spelled_alike(value: Any) -> Any:

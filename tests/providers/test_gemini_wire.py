@@ -26,7 +26,7 @@ from image_router.core.types import (
 )
 from image_router.engine.media import load_reference
 from image_router.facts import load_catalog
-from image_router.providers import gemini_wire
+from image_router.providers import gemini_body, gemini_wire
 from image_router.providers.base import Call
 from pictures import as_base64, picture
 
@@ -51,7 +51,7 @@ def image_part(data: bytes = JPEG, **fields: Any) -> dict[str, Any]:
 
 def test_smallest_request() -> None:
     """A prompt alone is one user turn that asks for an image in the size of the request."""
-    assert gemini_wire.request_body(call()) == {
+    assert gemini_body.request_body(call()) == {
         "contents": [{"role": "user", "parts": [{"text": "a fox"}]}],
         "generationConfig": {"responseModalities": ["IMAGE"], "imageConfig": {"imageSize": "1K"}},
     }
@@ -59,7 +59,7 @@ def test_smallest_request() -> None:
 
 def test_size_is_not_sent_to_a_model_without_sizes() -> None:
     """A model that takes no imageSize gets none, and no empty imageConfig."""
-    config = gemini_wire.request_body(call("gemini-2.5-flash-image"))["generationConfig"]
+    config = gemini_body.request_body(call("gemini-2.5-flash-image"))["generationConfig"]
     assert config == {"responseModalities": ["IMAGE"]}
 
 
@@ -77,7 +77,7 @@ def test_full_request() -> None:
         system_instruction="Be bold.",
         grounding=(Grounding.IMAGE, Grounding.WEB),
     )
-    body = gemini_wire.request_body(
+    body = gemini_body.request_body(
         Call(request=whole.request, model=whole.model, parameters=whole.parameters, max_output_tokens=9000)
     )
     image, words = body["contents"][0]["parts"]
@@ -98,7 +98,7 @@ def test_full_request() -> None:
 
 def test_web_search_needs_no_types() -> None:
     """Plain grounding is the plain tool, which every grounded model knows."""
-    assert gemini_wire.request_body(call(grounding=(Grounding.WEB,)))["tools"] == [{"googleSearch": {}}]
+    assert gemini_body.request_body(call(grounding=(Grounding.WEB,)))["tools"] == [{"googleSearch": {}}]
 
 
 def test_history_keeps_signatures_on_their_parts() -> None:
@@ -113,7 +113,7 @@ def test_history_keeps_signatures_on_their_parts() -> None:
     talk = Conversation(
         model="m", family="f", turns=(Turn(role="user", parts=(TurnPart(text="a cat"),)), model_turn)
     )
-    contents = gemini_wire.request_body(call(conversation=talk))["contents"]
+    contents = gemini_body.request_body(call(conversation=talk))["contents"]
     assert [turn["role"] for turn in contents] == ["user", "model", "user"]
     assert contents[1]["parts"] == [
         {"text": "Here:", "thoughtSignature": "c2ln"},
@@ -133,8 +133,8 @@ def test_conversation_after_a_reply_goes_on_from_it() -> None:
     reply = gemini_wire.parse_reply(200, {}, body=body)
     talk = gemini_wire.conversation_after(asked, reply, image=reply.images[-1])
     assert (talk.model, talk.family) == (asked.model.id, asked.model.family)
-    again = gemini_wire.request_body(call(conversation=talk, prompt="now at night"))["contents"]
-    assert again[0] == gemini_wire.request_body(asked)["contents"][0]
+    again = gemini_body.request_body(call(conversation=talk, prompt="now at night"))["contents"]
+    assert again[0] == gemini_body.request_body(asked)["contents"][0]
     assert again[1]["parts"] == [
         {"text": "Here:", "thoughtSignature": "c2ln"},
         image_part(thoughtSignature="bG9uZw=="),
@@ -155,8 +155,8 @@ PNG = picture("PNG")
 
 def test_elided_body_shows_size_and_digest() -> None:
     """Explaining a request shows no base64: bytes become their number and digest."""
-    body = gemini_wire.request_body(call(references=(load_reference(PNG),)))
-    shown = gemini_wire.elided(body)
+    body = gemini_body.request_body(call(references=(load_reference(PNG),)))
+    shown = gemini_body.elided(body)
     assert shown["contents"][0]["parts"][0]["inlineData"] == {
         "mimeType": "image/png",
         "data": {"size": len(PNG), "digest": hashlib.sha256(PNG).hexdigest()},

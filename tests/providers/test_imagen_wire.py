@@ -11,7 +11,7 @@ from image_router.core.decision import Parameters
 from image_router.core.reply import FaultKind
 from image_router.core.types import AspectRatio, ImageRequest, PersonGeneration, SafetySetting, Size, Usage
 from image_router.facts import load_catalog
-from image_router.providers import imagen_wire
+from image_router.providers import imagen_body, imagen_wire
 from image_router.providers.base import Call
 from pictures import as_base64, picture
 
@@ -34,7 +34,7 @@ def test_full_request() -> None:
         person_generation=PersonGeneration.DONT_ALLOW,
         safety=(SafetySetting(category="HARM_CATEGORY_HARASSMENT", threshold="BLOCK_LOW_AND_ABOVE"),),
     )
-    assert imagen_wire.request_body(whole) == {
+    assert imagen_body.request_body(whole) == {
         "instances": [{"prompt": "a fox"}],
         "parameters": {
             "sampleCount": 1,
@@ -54,7 +54,7 @@ def test_only_what_the_api_takes_is_sent() -> None:
         safety=(SafetySetting(category="HARM_CATEGORY_HARASSMENT", threshold="BLOCK_NONE"),),
     )
     sends_size = asked.model.sends_size
-    parameters = imagen_wire.request_body(asked)["parameters"]
+    parameters = imagen_body.request_body(asked)["parameters"]
     expected = {"sampleCount": 1, "includeRaiReason": True, **({"imageSize": "1K"} if sends_size else {})}
     assert parameters == expected
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -35,12 +34,14 @@ def _flattened(request: ImageRequest, talk: Conversation) -> ImageRequest:
     pictures = [part for turn in talk.turns for part in turn.parts if part.data is not None]
     if not pictures:
         return replace(request, conversation=None)
+    from hashlib import sha256  # 5 ms that words alone need not wait for
+
     last = pictures[-1]
     data = last.data or b""
     reference = Reference(
         data=data,
         media_type=last.media_type or "image/png",
-        digest=hashlib.sha256(data).hexdigest(),
+        digest=sha256(data).hexdigest(),
         width=0,
         height=0,
         name="the picture so far",

@@ -1,4 +1,4 @@
-"""Whether a long prompt is shortened before it is sent. Pure.
+"""Whether a long prompt is shortened before it is sent, where that is wanted (core/briefly). Pure.
 
 It is done where the first choice cannot read the prompt otherwise, or where less input for all n images saves
 more than the text call costs. Every skip has its reason, with the numbers.
@@ -13,54 +13,21 @@ from typing import Final
 from image_router.core.brevity import LEAST, Compress
 from image_router.core.decision import Compression, Decision, Dropped, DropReason, Snapshot
 from image_router.core.eligibility import foreign_script
-from image_router.core.errors import BudgetExceeded, CostLimitExceeded, NoEligibleTier, RequestError
+from image_router.core.errors import BudgetExceeded, NoEligibleTier, RequestError
+from image_router.core.guard import guard_acts
 from image_router.core.money import Nanos, show_usd
 from image_router.core.prompting import prompt_bytes
 from image_router.core.rates import Quote
-from image_router.core.relaxing import decide_or_suggest
-from image_router.core.routing import NOTHING_KNOWN, World, decide
+from image_router.core.routing import World, decide
 from image_router.core.text_calls import BYTES_A_TOKEN, BYTES_ACCEPTED, announced, quote_of, tokens_of
-from image_router.core.types import Adaptation, ImageRequest
+from image_router.core.types import ImageRequest
 from image_router.core.verbatim import kept_words
 
 _CUT_OFF_AT: Final = 80
 """Percent of a model's limit that a target may take: with the quarter more it is the whole limit."""
 
 
-def decide_briefly(request: ImageRequest, world: World, *, snapshot: Snapshot = NOTHING_KNOWN) -> Decision:
-    """decide(), and whether the prompt is shortened first where that is wanted.
-
-    Raises as decide_or_suggest; what cannot be served either way is refused for the prompt as it was asked.
-    """
-    wish = _wish(request, world)
-    if wish is None:
-        return decide_or_suggest(request, world, snapshot=snapshot)
-    try:
-        plain: Decision | RequestError = decide(request, world, snapshot=snapshot)
-    except (NoEligibleTier, CostLimitExceeded) as error:
-        plain = error
-    planned = _planned(request, world, snapshot=snapshot, wish=wish, plain=plain)
-    if isinstance(planned, Decision):
-        return planned
-    if isinstance(plain, CostLimitExceeded):
-        raise plain
-    decision = plain if isinstance(plain, Decision) else _suggested(request, world, snapshot, planned)
-    return replace(decision, compression=planned)
-
-
-def may_shorten(request: ImageRequest, world: World) -> bool:
-    """Whether the words of the prompt themselves count."""
-    return _wish(request, world) is not None
-
-
-def _wish(request: ImageRequest, world: World) -> Compress | None:
-    said = request.compress
-    if said is None and Adaptation.COMPRESS_PROMPT in request.allow | world.policy.adapt:
-        said = Compress()
-    return None if said is None or said.off else said
-
-
-def _planned(
+def planned(
     request: ImageRequest,
     world: World,
     *,
@@ -68,7 +35,7 @@ def _planned(
     wish: Compress,
     plain: Decision | RequestError,
 ) -> Decision | Compression:
-    """The decision with the step, or the step that is skipped."""
+    """The decision with the step, or the step that is skipped; `plain` is what deciding says without it."""
     model = world.catalog.text_model(world.day)
     narrow = _narrowest(plain, world)
     target = wish.to or (model.target if model else LEAST)
@@ -103,7 +70,7 @@ def _weighed(
     saving = 0 if essential else less
     step = replace(step, quote=price, saving=saving, needed_by=needed, otherwise=asked)
     why = _not_worth(request, step, short, price=price, essential=essential)
-    if not why and asked and less < price.total and is_guarded(world, snapshot):
+    if not why and asked and less < price.total and guard_acts(world.policy.guard, snapshot):
         why = f"the budget guard acts, and with {show_usd(price.total)} for it the request becomes dearer"
     if why:
         return replace(step, skipped=why, otherwise=())
@@ -157,24 +124,6 @@ def _not_worth(
                 f"with {show_usd(price.total)} for it, {show_usd(amount)} is above {name} {show_usd(limit)}"
             )
     return ""
-
-
-def is_guarded(world: World, snapshot: Snapshot) -> bool:
-    """Whether a budget is so full that the guard acts."""
-    line = snapshot.strain.line
-    return snapshot.highest_pressure >= (line.percent if line else world.policy.guard.at_percent)
-
-
-def _suggested(request: ImageRequest, world: World, snapshot: Snapshot, step: Compression) -> Decision:
-    """The refusal of the prompt as it was asked, which also says why it is not shortened."""
-    try:
-        return decide_or_suggest(request, world, snapshot=snapshot)
-    except NoEligibleTier as error:
-        raise NoEligibleTier(
-            f"{error}\nthe prompt is not shortened: {step.skipped}",
-            dropped=error.dropped,
-            nearest=error.nearest,
-        ) from None
 
 
 def _narrowest(plain: Decision | RequestError, world: World) -> int | None:

@@ -57,6 +57,12 @@ class _Press:
         return f"{self}{sums} (the guard acts from {self.at_percent} %{by})"
 
 
+def guard_acts(guard: Guard, snapshot: Snapshot) -> bool:
+    """Whether a budget is so full that the guard acts."""
+    line = snapshot.strain.line
+    return snapshot.highest_pressure >= (line.percent if line else guard.at_percent)
+
+
 def guarded(
     request: ImageRequest, candidates: list[Candidate], *, guard: Guard, snapshot: Snapshot
 ) -> Guarded:

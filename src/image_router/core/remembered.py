@@ -1,8 +1,8 @@
 """Decisions remembered: requests that differ in nothing that deciding looks at are decided once.
 
 What deciding sees of a prompt is its length and its script; nearly all requests of a day are alike in that
-and in their fields. Where more counts (references, a conversation, a full budget, a prompt that may be
-shortened) each request is decided anew. Pure but for what it remembers.
+and in their fields, and of references their roles alone count. Where more does (a conversation, a full budget, a
+prompt that may be shortened) each request is decided anew. Pure but for what it remembers.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Final
 
-from image_router.core.compressing import decide_briefly, is_guarded, may_shorten
+from image_router.core.briefly import decide_briefly, may_shorten
 from image_router.core.decision import Decision, Snapshot
 from image_router.core.eligibility import foreign_script
+from image_router.core.guard import guard_acts
 from image_router.core.prompting import final_prompt, prompt_bytes
 from image_router.core.routing import World
 from image_router.core.types import ImageRequest
@@ -38,11 +39,12 @@ class Decisions:
 
     def decide(self, request: ImageRequest, world: World, *, snapshot: Snapshot) -> Decision:
         """As decide_briefly. Refusals are never remembered."""
-        if request.references or request.conversation or may_shorten(request, world):
+        if request.conversation or may_shorten(request, world):
             return self._fresh(request, world, snapshot)
-        if is_guarded(world, snapshot):
+        if guard_acts(world.policy.guard, snapshot):
             return self._fresh(request, world, snapshot)
-        shape = (_SEEN(request), *_prompt_shape(request), snapshot.open_circuits, id(world))
+        roles = tuple(reference.role for reference in request.references)
+        shape = (_SEEN(request), roles, *_prompt_shape(request), snapshot.open_circuits, id(world))
         found = self._known.get(shape)
         if found is None:
             if len(self._known) >= self._most:

@@ -9,7 +9,6 @@ from image_router.core.adapting import adapted
 from image_router.core.decision import Candidate
 from image_router.core.rates import max_output_tokens
 from image_router.core.types import Adaptation, ImageRequest
-from image_router.engine.reencoding import reencoded
 from image_router.providers.base import Call
 
 
@@ -23,6 +22,8 @@ def call_for(request: ImageRequest, candidate: Candidate, *, rewrites: Iterable[
     kinds = (*(change.kind for change in candidate.adapted), *rewrites)
     request = adapted(request, kinds)
     if Adaptation.REENCODE_REFERENCE in kinds:
+        from image_router.engine.reencoding import reencoded  # its libraries, for pictures alone
+
         request = reencoded(request)
     model, parameters = candidate.model, candidate.parameters
     return Call(

@@ -8,8 +8,8 @@ from datetime import date
 from typing import Any, Final, Self
 
 from image_router.core.brevity import Compress
+from image_router.core.briefly import decide_briefly
 from image_router.core.catalog import Catalog, ModelState
-from image_router.core.compressing import decide_briefly
 from image_router.core.decision import Decision, Snapshot
 from image_router.core.errors import InvalidRequest
 from image_router.core.policy import Policy

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from image_router.core.decision import Candidate, Decision
-from image_router.core.text_calls import call_of
 from image_router.core.types import Dialect
 from image_router.engine.calls import call_for
-from image_router.providers import gemini_wire, text_wire
+from image_router.providers import gemini_body, text_wire
 from image_router.providers.base import Call
-from image_router.providers.wires import WIRES
+from image_router.providers.bodies import BODIES
 
 _FIELDS = {"aspectRatio": "aspect_ratio", "imageSize": "image_size"}
 _SEARCHES = {
@@ -47,12 +46,12 @@ def explain(decision: Decision, root: str) -> Explanation:
     """The first choice spelled out. `root` is the base URL with the API version."""
     text_call = _text_call(decision, root)
     call = call_for(decision.request, _with_stand_in(decision) if text_call else decision.head)
-    wire = WIRES[call.model.dialect]
-    payload = wire.request_body(call)
+    body = BODIES[call.model.dialect]
+    payload = body.request_body(call)
     return Explanation(
         decision=decision,
-        payload=gemini_wire.elided(payload),
-        endpoint=f"POST {root}/models/{call.model.id}:{wire.method}",
+        payload=gemini_body.elided(payload),
+        endpoint=f"POST {root}/models/{call.model.id}:{body.method}",
         sdk_call=_sdk_call(call, payload),
         text_call=text_call,
     )
@@ -62,10 +61,12 @@ def _text_call(decision: Decision, root: str) -> TextSending | None:
     step = decision.compression
     if step is None or step.skipped:
         return None
+    from image_router.core.text_calls import call_of  # few prompts are shortened
+
     call = call_of(step, decision.request.prompt)
     return TextSending(
         payload=text_wire.request_body(call),
-        endpoint=f"POST {root}/models/{call.model.id}:{gemini_wire.METHOD}",
+        endpoint=f"POST {root}/models/{call.model.id}:{gemini_body.METHOD}",
     )
 
 

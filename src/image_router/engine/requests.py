@@ -29,7 +29,6 @@ from image_router.core.types import (
     ThinkingLevel,
     Tier,
 )
-from image_router.engine import media
 
 ReferenceSource: TypeAlias = "Reference | bytes | str | os.PathLike[str] | object"
 """Bytes, a path, an http(s) URL, a made image, or anything with inline_data, such as a google.genai Part."""
@@ -177,7 +176,9 @@ async def load_references(sources: References, *, fetch_urls: bool = True) -> tu
     given = each_source(sources)
     if not given:
         return ()
-    import asyncio  # 60 ms of start-up, which a request of words alone need not pay
+    import asyncio  # 70 ms of start-up with the next, which a request of words alone need not pay
+
+    from image_router.engine import media
 
     references = tuple(await asyncio.gather(*(_load(source, fetch_urls) for source in given)))
     media.check_total(references)
@@ -192,6 +193,10 @@ def each_source(sources: References) -> tuple[ReferenceSource, ...]:
 
 
 async def _load(source: Any, fetch_urls: bool) -> Reference:
+    from asyncio import to_thread  # as above
+
+    from image_router.engine import media
+
     role = None
     if isinstance(source, tuple):
         source, role = _with_role(source)
@@ -202,8 +207,6 @@ async def _load(source: Any, fetch_urls: bool) -> Reference:
         from image_router.engine.fetching import fetch_reference  # aiohttp, for URLs alone
 
         return await fetch_reference(source, role or ReferenceRole.OBJECT)
-    from asyncio import to_thread  # as above
-
     return await to_thread(media.load_reference, source, role)
 
 

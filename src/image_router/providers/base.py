@@ -9,13 +9,16 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from image_router.core.catalog import Model
-from image_router.core.decision import Parameters
-from image_router.core.reply import ApiError, RawAnswer, Reply
-from image_router.core.text_calls import TextCall
 from image_router.core.types import ImageRequest, Lane
+
+# Explaining makes calls and reads no replies: it need not wait for their classes.
+if TYPE_CHECKING:
+    from image_router.core.catalog import Model
+    from image_router.core.decision import Parameters
+    from image_router.core.reply import ApiError, RawAnswer, Reply
+    from image_router.core.text_calls import TextCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from image_router.core.errors import ConfigError
 from image_router.core.reply import ApiError, FaultKind, RawAnswer, Reply, TransportFault
 from image_router.core.text_calls import TextCall
 from image_router.core.tracing import headers_onward
-from image_router.providers import gemini_wire, json_text, text_wire
+from image_router.providers import gemini_body, gemini_wire, json_text, text_wire
 from image_router.providers.aside import aside
 from image_router.providers.base import (
     Call,
@@ -36,10 +36,11 @@ from image_router.providers.base import (
     Running,
     Unreachable,
 )
+from image_router.providers.bodies import encoded_body, weight_of
 from image_router.providers.error_wire import parse_error
 from image_router.providers.gemini_wire import parse_models
 from image_router.providers.probing import entitlement_of
-from image_router.providers.wires import WIRES, ParseReply, encoded_body, weight_of
+from image_router.providers.wires import WIRES, ParseReply
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 MAX_BODY = 128 * 1024 * 1024
@@ -122,7 +123,7 @@ class RestProvider:
 
     async def write(self, call: TextCall, *, timeout: float) -> Reply:
         """One call for words, likewise."""
-        path = f"models/{quote(call.model.id, safe='')}:{gemini_wire.METHOD}"
+        path = f"models/{quote(call.model.id, safe='')}:{gemini_body.METHOD}"
         body = json_text.dumps(text_wire.request_body(call))
         return await self._asked(path, body, parse=gemini_wire.parse_reply, timeout=timeout)
 

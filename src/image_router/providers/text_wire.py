@@ -5,8 +5,12 @@ Format: https://ai.google.dev/api/generate-content, read 2026-10-08.
 
 from __future__ import annotations
 
-from image_router.core.text_calls import TextCall
+from typing import TYPE_CHECKING
+
 from image_router.providers.lenient import JsonObject
+
+if TYPE_CHECKING:
+    from image_router.core.text_calls import TextCall
 
 
 def request_body(call: TextCall) -> JsonObject:

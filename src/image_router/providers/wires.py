@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from image_router.core.reply import Reply
 from image_router.core.types import Dialect
-from image_router.providers import gemini_wire, imagen_wire, json_text
-from image_router.providers.base import Call
-from image_router.providers.lenient import JsonObject
+from image_router.providers import gemini_wire, imagen_wire
+from image_router.providers.bodies import BODIES, Body
 
 
 class ParseReply(Protocol):
@@ -18,36 +17,17 @@ class ParseReply(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wire:
-    """One dialect: the method's name in the URL, and the translation both ways."""
+class Wire(Body):
+    """One dialect both ways."""
 
-    method: str
-    request_body: Callable[[Call], JsonObject]
     parse_reply: ParseReply
 
 
-WIRES: Mapping[Dialect, Wire] = {
-    Dialect.GENERATE_CONTENT: Wire(
-        method=gemini_wire.METHOD,
-        request_body=gemini_wire.request_body,
-        parse_reply=gemini_wire.parse_reply,
-    ),
-    Dialect.PREDICT: Wire(
-        method=imagen_wire.METHOD,
-        request_body=imagen_wire.request_body,
-        parse_reply=imagen_wire.parse_reply,
-    ),
+_PARSERS: Mapping[Dialect, ParseReply] = {
+    Dialect.GENERATE_CONTENT: gemini_wire.parse_reply,
+    Dialect.PREDICT: imagen_wire.parse_reply,
 }
-
-
-def weight_of(call: Call) -> int:
-    """Bytes of the pictures that a call takes along."""
-    request = call.request
-    turns = request.conversation.turns if request.conversation else ()
-    history = sum(len(part.data) for turn in turns for part in turn.parts if part.data)
-    return history + sum(len(reference.data) for reference in request.references)
-
-
-def encoded_body(call: Call) -> bytes:
-    """The call as JSON text. Worth a thread: references may be tens of megabytes."""
-    return json_text.dumps(WIRES[call.model.dialect].request_body(call))
+WIRES: Mapping[Dialect, Wire] = {
+    dialect: Wire(method=body.method, request_body=body.request_body, parse_reply=_PARSERS[dialect])
+    for dialect, body in BODIES.items()
+}
