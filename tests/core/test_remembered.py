@@ -15,7 +15,16 @@ from image_router.core.decision import Decision, Snapshot
 from image_router.core.errors import BudgetExceeded, RequestError
 from image_router.core.remembered import Decisions
 from image_router.core.routing import World
-from image_router.core.types import Adaptation, AspectRatio, ImageRequest, Lane, Purpose, Size, Tier
+from image_router.core.types import (
+    Adaptation,
+    AspectRatio,
+    ImageRequest,
+    Lane,
+    Purpose,
+    ReferenceRole,
+    Size,
+    Tier,
+)
 
 _WORDS = st.text(st.sampled_from("ab é漢яµ"), min_size=1, max_size=6).filter(str.strip)
 _FIELDS: dict[str, st.SearchStrategy[Any]] = {
