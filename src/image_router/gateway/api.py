@@ -12,6 +12,7 @@ from image_router.gateway.chains_work import chaining
 from image_router.gateway.dashboard import pages
 from image_router.gateway.gemini_batches import settling
 from image_router.gateway.jobs_work import working
+from image_router.gateway.journaling import journaling
 from image_router.gateway.openapi_pages import entries_about
 from image_router.gateway.opening import Choices, opened
 from image_router.gateway.webhooks_sending import sending
@@ -28,7 +29,7 @@ _SERVED: Final[tuple[Entry, ...]] = (
 ENTRIES: Final[tuple[Entry, ...]] = (*_SERVED, *entries_about(_SERVED), *pages.ENTRIES)
 
 
-BESIDE: Final[tuple[Beside, ...]] = (working, chaining, sending, settling)
+BESIDE: Final[tuple[Beside, ...]] = (journaling, working, chaining, sending, settling)
 
 
 def worker(choices: Choices, **settings: Any) -> Gateway:

@@ -31,6 +31,7 @@ from image_router.engine.router import ImageRouter
 from image_router.gateway import refusals
 from image_router.gateway.callers import Caller, Doorkeeper
 from image_router.gateway.intake import Intake, Room
+from image_router.gateway.journaling import JournalSink
 from image_router.gateway.links import Links
 from image_router.gateway.metering import Meter
 from image_router.gateway.preferences import preferred
@@ -48,6 +49,7 @@ from image_router.gateway.surfaces import (
 )
 from image_router.storage.chains import Chains
 from image_router.storage.jobs import Jobs
+from image_router.storage.journal import Journal
 from image_router.storage.key_ring import KeyRing
 from image_router.storage.webhooks import Outbox
 from image_router.telemetry.prometheus import PrometheusSink
@@ -73,6 +75,9 @@ class Parts:
     jobs: Jobs
     chains: Chains
     outbox: Outbox
+    journal: Journal
+    noted: JournalSink
+    """What this process has to write into the journal."""
     private_hooks: bool = False
     """Webhooks may go to private addresses, and over http."""
     limits: Limits = field(default_factory=Limits)

@@ -12,10 +12,12 @@ from image_router.books import open_books
 from image_router.config import load_settings
 from image_router.gateway.app import Parts
 from image_router.gateway.callers import KeyedDoors, OpenDoors
+from image_router.gateway.journaling import JournalSink
 from image_router.gateway.links import Links
 from image_router.gateway.sessions import Sessions
 from image_router.storage.chains import Chains
 from image_router.storage.jobs import Jobs
+from image_router.storage.journal import Journal
 from image_router.storage.key_ring import KeyRing
 from image_router.storage.secrets import shared_secret
 from image_router.storage.webhooks import Outbox
@@ -35,11 +37,11 @@ class Choices:
 async def opened(choices: Choices, settings: Mapping[str, Any]) -> AsyncIterator[Parts]:
     """The parts, until the server stops. Raises ConfigError and StorageError."""
     known = load_settings(**settings)
-    metrics = PrometheusSink()
+    metrics, noted = PrometheusSink(), JournalSink()
     async with (
         open_books(known) as books,
         KeyRing(books.db) as ring,
-        ImageRouter(known, sinks=[metrics]) as router,
+        ImageRouter(known, sinks=[metrics, noted]) as router,
     ):
         yield Parts(
             router=router,
@@ -50,6 +52,8 @@ async def opened(choices: Choices, settings: Mapping[str, Any]) -> AsyncIterator
             jobs=Jobs(books.db, books.assets.blobs),
             chains=Chains(books.db, books.assets.blobs),
             outbox=Outbox(books.db),
+            journal=Journal(books.db),
+            noted=noted,
             private_hooks=known.webhooks_private,
             links=Links(secret=await shared_secret(books.db, "links")),
             sessions=Sessions(secret=await shared_secret(books.db, "sessions")),
