@@ -34,24 +34,17 @@ from image_router.gateway.openapi_words import (
     yes_no,
 )
 
-_BY: Final = Param(name="by", about="One line for each.", schema=many(one_of(By), uniqueItems=True))
+_BY: Final = Param(
+    name="by", about="One line for each; repeatable.", schema=many(one_of(By), uniqueItems=True)
+)
 
 _MONEY: Final[Mapping[tuple[str, str], Operation]] = {
     ("GET", "/router/v1/statement"): Operation(
         id="statement",
         group=Group.MONEY,
         summary="What was spent, in lines that add up",
-        params=(
-            OF_SCOPE,
-            Param(
-                name="by", about="One line for each; repeatable.", schema=many(one_of(By), uniqueItems=True)
-            ),
-            *DAYS,
-            FORMAT,
-        ),
-        answers={
-            200: Answer(about="The lines.", content={JSON: ref("Statement"), "text/csv": text()}),
-        },
+        params=(OF_SCOPE, _BY, *DAYS, FORMAT),
+        answers={200: Answer(about="The lines.", content={JSON: ref("Statement"), "text/csv": text()})},
     ),
     ("GET", "/router/v1/usage"): Operation(
         id="usage",

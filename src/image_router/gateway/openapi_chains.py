@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from image_router.gateway.openapi_fields import FIELDS, MOMENT, USD
-from image_router.gateway.openapi_params import A_THING, IDEMPOTENCY, OF_SCOPE, PREFER, SPENDING
+from image_router.gateway.openapi_fields import FIELDS, MOMENT, PROGRESS, TROUBLE, USD
+from image_router.gateway.openapi_params import (
+    A_THING,
+    AFTER,
+    IDEMPOTENCY,
+    OF_SCOPE,
+    PREFER,
+    SPENDING,
+    how_many,
+    page_of,
+    taken_up,
+)
 from image_router.gateway.openapi_words import (
     JSON,
     Answer,
@@ -24,9 +34,8 @@ from image_router.gateway.openapi_words import (
     sent,
     text,
     whole,
-    yes_no,
 )
-from image_router.storage.chains import ChainState
+from image_router.storage.chains_tables import ChainState
 from image_router.storage.jobs_tables import JobState
 
 _ID: Final = Param(name="id", where="path", about="Id of the chain.", example="chain_1c0ffee")
@@ -38,7 +47,7 @@ _ITEM: Final = obj(
     job=maybe(text("Id of its job.")),
     asset_id=maybe(text("Once it is kept.")),
     cost_usd=USD,
-    error=maybe(obj(code=text(), message=text(), status=whole())),
+    error=maybe(TROUBLE),
 )
 SCHEMAS: Final[Json] = {
     "ChainRequest": obj(
@@ -56,7 +65,7 @@ SCHEMAS: Final[Json] = {
         scope=text(),
         created_at=MOMENT,
         finished_at=maybe(MOMENT),
-        progress=obj(images=whole(), done=whole(), failed=whole()),
+        progress=PROGRESS,
         quote_usd=USD,
         highest_usd=USD,
         cost_usd={**USD, "description": "So far."},
@@ -76,13 +85,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "and is kept; what breaks off with a process is taken up by another.",
         params=(IDEMPOTENCY,),
         body=sent(ref("ChainRequest"), mira=_MIRA),
-        answers={
-            202: Answer(
-                about="The chain.",
-                content={JSON: ref("Chain")},
-                headers={"location": "The chain's address.", "retry-after": "Seconds until a look."},
-            )
-        },
+        answers=taken_up("The chain.", "Chain", address="The chain's address."),
         risks=SPENDING,
     ),
     ("GET", "/router/v1/chains"): Operation(
@@ -90,12 +93,8 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         group=Group.WORK,
         summary="List chains",
         about="Newest first.",
-        params=(
-            OF_SCOPE,
-            Param(name="limit", about="How many.", schema=whole(minimum=1, maximum=100, default=20)),
-            Param(name="after", about="Id of the last one seen."),
-        ),
-        answers=ok("A page.", obj(chains=many(ref("Chain")), has_more=yes_no())),
+        params=(OF_SCOPE, how_many(20, most=100), AFTER),
+        answers=page_of("chains", "Chain"),
         risks=A_THING,
     ),
     ("GET", "/router/v1/chains/{id}"): Operation(

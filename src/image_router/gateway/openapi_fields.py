@@ -33,6 +33,9 @@ SCOPE: Final = text(
 )
 MOMENT: Final = text(format="date-time")
 DAY: Final = text(format="date")
+PROGRESS: Final = obj(images=whole(), done=whole(), failed=whole())
+TROUBLE: Final = obj(code=text(), message=text(), status=whole())
+"""Why something that is done later did not come."""
 PERCENT: Final = whole(minimum=1, maximum=100)
 
 REFERENCE: Final = {

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from image_router.gateway.openapi_fields import MOMENT, USD
+from image_router.gateway.openapi_fields import MOMENT, PROGRESS, TROUBLE, USD
 from image_router.gateway.openapi_openai import OPENAI_FIELDS, PICTURES
 from image_router.gateway.openapi_params import (
     A_THING,
+    AFTER,
     IDEMPOTENCY,
     IMAGE_HEADERS,
     OF_SCOPE,
     PREFER,
     SPENDING,
+    how_many,
+    page_of,
+    taken_up,
 )
 from image_router.gateway.openapi_words import (
     JSON,
@@ -24,7 +28,6 @@ from image_router.gateway.openapi_words import (
     Param,
     Risk,
     by_name,
-    many,
     maybe,
     obj,
     ok,
@@ -39,7 +42,6 @@ from image_router.storage.jobs_tables import JobState
 
 _LATER: Final = ("stream", "partial_images", "explain")
 _JOB_ID: Final = Param(name="id", where="path", about="Id of the job.", example="job_1c0ffee")
-_COUNTS: Final = obj(images=whole(), done=whole(), failed=whole())
 SCHEMAS: Final[Json] = {
     "JobRequest": obj(
         "An images request as OpenAI writes it, done later.",
@@ -58,13 +60,13 @@ SCHEMAS: Final[Json] = {
         created_at=MOMENT,
         started_at=maybe(MOMENT),
         finished_at=maybe(MOMENT),
-        progress=_COUNTS,
+        progress=PROGRESS,
         cost_usd={**USD, "description": "So far."},
         quote_usd=USD,
         highest_usd=USD,
         turns=whole("How often it was taken up."),
         cancelling=yes_no(),
-        error=maybe(obj(code=text(), message=text(), status=whole())),
+        error=maybe(TROUBLE),
         webhook=maybe(text()),
         metadata=by_name(text()),
         urls=obj(self=text(), result=text(), cancel=text()),
@@ -81,16 +83,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "makes a job of those too.",
         params=(IDEMPOTENCY,),
         body=sent(ref("JobRequest"), fox=_FOX),
-        answers={
-            202: Answer(
-                about="The job.",
-                content={JSON: ref("Job")},
-                headers={
-                    "location": "The job's address.",
-                    "retry-after": "Seconds until a look is worth it.",
-                },
-            )
-        },
+        answers=taken_up("The job.", "Job", address="The job's address."),
         risks=SPENDING,
     ),
     ("GET", "/router/v1/jobs"): Operation(
@@ -101,10 +94,10 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         params=(
             Param(name="status", about="In this state.", schema=one_of(JobState)),
             OF_SCOPE,
-            Param(name="limit", about="How many.", schema=whole(minimum=1, maximum=200, default=50)),
-            Param(name="after", about="Id of the last one seen."),
+            how_many(50, most=200),
+            AFTER,
         ),
-        answers=ok("A page.", obj(jobs=many(ref("Job")), has_more=yes_no())),
+        answers=page_of("jobs", "Job"),
         risks=A_THING,
     ),
     ("GET", "/router/v1/jobs/{id}"): Operation(

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from image_router.gateway.openapi_fields import DAY, SCOPE
-from image_router.gateway.openapi_words import Param, Risk, one_of, text
+from image_router.gateway.openapi_words import (
+    JSON,
+    Answer,
+    Param,
+    Risk,
+    many,
+    obj,
+    ok,
+    one_of,
+    ref,
+    text,
+    whole,
+    yes_no,
+)
 
 DECIDING: Final = frozenset({Risk.BODY, Risk.THING, Risk.DECIDING})
 SPENDING: Final = frozenset({*Risk} - {Risk.LINKED, Risk.PASSED_ON})
@@ -46,6 +59,7 @@ DAYS: Final = (
     Param(name="to", about="Last day that counts.", schema=DAY),
     Param(name="zone", about="Whose days.", schema=text(default="UTC"), example="Europe/Berlin"),
 )
+AFTER: Final = Param(name="after", about="Id of the last one seen.")
 UNLESS: Final = Param(
     name="If-None-Match", where="header", about="ETag of what you have: 304 if it is still that."
 )
@@ -61,3 +75,19 @@ IMAGE_HEADERS: Final = {
     "x-image-router-overhead-ms": "Our own time.",
     "x-image-router-failures": "Pictures that did not come.",
 }
+
+
+def how_many(default: int, *, most: int) -> Param:
+    """The length of a page."""
+    return Param(name="limit", about="How many.", schema=whole(minimum=1, maximum=most, default=default))
+
+
+def page_of(name: str, thing: str) -> dict[int, Answer]:
+    """Things in a list under `name`, of a list that may go on."""
+    return ok("A page.", obj(**{name: many(ref(thing))}, has_more=yes_no()))
+
+
+def taken_up(about: str, thing: str, *, address: str) -> dict[int, Answer]:
+    """202: it is done later; where to look, and when."""
+    told = {"location": address, "retry-after": "Seconds until a look is worth it."}
+    return {202: Answer(about=about, content={JSON: ref(thing)}, headers=told)}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from image_router.gateway.openapi_fields import MOMENT, SCOPE
-from image_router.gateway.openapi_params import A_CHANGE, A_THING, OF_SCOPE
+from image_router.gateway.openapi_params import A_CHANGE, A_THING, OF_SCOPE, how_many
 from image_router.gateway.openapi_words import (
     JSON,
     Answer,
@@ -116,7 +116,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
             Param(name="status", about="In this state.", schema=one_of(DeliveryState)),
             OF_SCOPE,
             Param(name="subject", about="Id of a job."),
-            Param(name="limit", about="How many.", schema=whole(minimum=1, maximum=200, default=50)),
+            how_many(50, most=200),
         ),
         answers=ok("The deliveries.", obj(deliveries=many(ref("WebhookDelivery")))),
     ),
