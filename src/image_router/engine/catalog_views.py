@@ -9,7 +9,7 @@ from typing import Any
 
 from image_router.core.catalog import Model
 from image_router.core.types import MAX_IMAGES, THRESHOLDS, Lane, Tier
-from image_router.engine.model_rows import Known, Row, rows
+from image_router.engine.model_rows import Known, Row, life_view, rows
 from image_router.engine.price_views import lane_view
 
 _SEED_BITS = 31
@@ -42,20 +42,11 @@ def tier_view(tier: Tier, facts: Known) -> Json:
 
 def entry_view(row: Row, facts: Known) -> Json:
     """One model: its life, its parameters and its prices in each lane."""
-    model, life = row.model, row.model.life
+    model = row.model
     lanes = [lane for lane in Lane if facts.card.has_price(model.id, lane)]
     return {
-        "id": model.id,
-        "name": model.name,
-        "aliases": list(model.aliases),
-        "dialect": model.dialect,
-        "state": row.state,
+        **life_view(row),
         "tiers": [str(tier) for tier in facts.catalog.tiers_served_by(model.id, facts.day)],
-        "successor": row.successor,
-        "released": life.released.isoformat(),
-        "deprecated": life.deprecated.isoformat() if life.deprecated else None,
-        "shutdown": life.shutdown.isoformat() if life.shutdown else None,
-        "shutdown_confidence": life.confidence,
         "parameters": parameters_view(model, lanes),
         "pixels": {
             aspect: {size: str(pixels) for size, pixels in by_size.items()}

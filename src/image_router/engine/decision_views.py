@@ -10,7 +10,7 @@ from typing import Any
 from image_router.core.decision import Candidate, Compression, Decision, Dropped, Parameters
 from image_router.core.hints import hints_of
 from image_router.core.money import usd_text
-from image_router.core.rates import Quote
+from image_router.core.rates import CostLine, Quote, QuoteLine
 from image_router.engine.explaining import Explanation
 
 Json = dict[str, Any]
@@ -102,15 +102,22 @@ def dropped_view(dropped: Dropped) -> Json:
     }
 
 
+def line_view(line: QuoteLine | CostLine) -> Json:
+    """Units × rate, as expected or as charged."""
+    return {
+        "what": line.kind,
+        "unit": line.unit,
+        "rate_usd": usd_text(line.rate),
+        "units": line.units,
+        "amount_usd": usd_text(line.amount),
+    }
+
+
 def quote_view(quote: Quote) -> Json:
     return {
         "lines": [
             {
-                "what": line.kind,
-                "unit": line.unit,
-                "rate_usd": usd_text(line.rate),
-                "units": line.units,
-                "amount_usd": usd_text(line.amount),
+                **line_view(line),
                 "ceiling_units": line.ceiling_units,
                 "ceiling_usd": usd_text(line.ceiling),
             }

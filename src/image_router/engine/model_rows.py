@@ -105,7 +105,8 @@ def _by_price(rates: ModelRates, lane: Lane) -> Iterator[str]:
         yield f"{', '.join(of_price)} {show_usd(price)}"
 
 
-def model_view(row: Row) -> dict[str, Any]:
+def life_view(row: Row) -> dict[str, Any]:
+    """How a model is called, and how long it lives."""
     model, life = row.model, row.model.life
     return {
         "id": model.id,
@@ -113,11 +114,19 @@ def model_view(row: Row) -> dict[str, Any]:
         "aliases": list(model.aliases),
         "dialect": model.dialect,
         "state": row.state,
-        "serves": list(row.serves),
         "successor": row.successor,
         "released": life.released.isoformat(),
+        "deprecated": life.deprecated.isoformat() if life.deprecated else None,
         "shutdown": life.shutdown.isoformat() if life.shutdown else None,
         "shutdown_confidence": life.confidence,
+    }
+
+
+def model_view(row: Row) -> dict[str, Any]:
+    model = row.model
+    return {
+        **life_view(row),
+        "serves": list(row.serves),
         "list_price_usd": _prices(row.rates, Lane.INTERACTIVE),
         "batch_list_price_usd": _prices(row.rates, Lane.BATCH),
         "sizes": list(model.sizes),

@@ -11,21 +11,12 @@ from image_router.core.rates import Cost
 from image_router.core.results import Attempt, GeneratedImage, ImageResult
 from image_router.core.types import Usage
 from image_router.engine.chains import ChainResult
-from image_router.engine.decision_views import Json, decision_view, dropped_view, quote_view
+from image_router.engine.decision_views import Json, decision_view, dropped_view, line_view, quote_view
 
 
 def cost_view(cost: Cost) -> Json:
     return {
-        "lines": [
-            {
-                "what": line.kind,
-                "unit": line.unit,
-                "rate_usd": usd_text(line.rate),
-                "units": line.units,
-                "amount_usd": usd_text(line.amount),
-            }
-            for line in cost.lines
-        ],
+        "lines": [line_view(line) for line in cost.lines],
         "total_usd": usd_text(cost.total),
         "rate_card": cost.card.isoformat() if cost.card else None,
     }
