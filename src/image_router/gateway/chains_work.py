@@ -14,11 +14,12 @@ from dataclasses import replace
 from typing import Final
 
 from image_router.core.chain import as_reference, reference_item, variant_item
-from image_router.core.errors import AssetError, ImageRouterError
+from image_router.core.errors import AssetError
 from image_router.core.types import ImageRequest, ReferenceRole
 from image_router.gateway.app import Duty, Parts
 from image_router.gateway.jobs_work import tell
-from image_router.storage.chains import Chain, ChainItem, ChainState
+from image_router.gateway.rounds import rounds
+from image_router.storage.chains_tables import Chain, ChainItem, ChainState
 from image_router.storage.jobs_tables import Job, JobState, NewJob
 from image_router.storage.records import REQUEST
 
@@ -43,20 +44,17 @@ async def chaining(parts: Parts, duty: Duty) -> AsyncIterator[None]:
 
 async def _look_after(parts: Parts, stopping: asyncio.Event) -> None:
     swept = float("-inf")
-    while not stopping.is_set():
-        try:
-            for chain in await parts.chains.running():
-                await step(parts, chain)
-            if time.monotonic() - swept > _SWEEPS:
-                swept = time.monotonic()
-                freed = await parts.chains.expire(keep=parts.limits.jobs_kept)
-                await parts.books.keeper.let_go(freed)
-        except ImageRouterError as problem:
-            _log.warning("chains cannot be looked after: %s", problem)
-        try:
-            await asyncio.wait_for(stopping.wait(), POLL)
-        except TimeoutError:
-            continue
+
+    async def look() -> None:
+        nonlocal swept
+        for chain in await parts.chains.running():
+            await step(parts, chain)
+        if time.monotonic() - swept > _SWEEPS:
+            swept = time.monotonic()
+            freed = await parts.chains.expire(keep=parts.limits.jobs_kept)
+            await parts.books.keeper.let_go(freed)
+
+    await rounds(look, after="chains", every=POLL, until=stopping)
 
 
 async def step(parts: Parts, chain: Chain) -> None:

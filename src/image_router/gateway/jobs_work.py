@@ -21,6 +21,7 @@ from image_router.gateway.app import Duty, Parts
 from image_router.gateway.callers import Caller
 from image_router.gateway.failures import retry_after
 from image_router.gateway.jobs_views import Terms, notice_of
+from image_router.gateway.rounds import rounds
 from image_router.gateway.surfaces import Problem, problem_of
 from image_router.storage.blobs import BlobFault
 from image_router.storage.database import Transaction
@@ -102,15 +103,7 @@ class Foreman:
 
     async def look_after(self) -> None:
         """Look again and again, until `stopping`."""
-        while not self.stopping.is_set():
-            try:
-                await self._look()
-            except ImageRouterError as problem:
-                _log.warning("jobs cannot be looked after: %s", problem)
-            try:
-                await asyncio.wait_for(self.stopping.wait(), POLL)
-            except TimeoutError:
-                continue
+        await rounds(self._look, after="jobs", every=POLL, until=self.stopping)
 
     async def give_back(self) -> None:
         """Stop what runs, for others to take up at once; what is being written down has a while to end."""

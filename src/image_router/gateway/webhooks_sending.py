@@ -23,6 +23,7 @@ from image_router.core.budget import SECOND
 from image_router.core.errors import ImageRouterError
 from image_router.engine.fetching import CheckedResolver
 from image_router.gateway.app import Duty, Parts
+from image_router.gateway.rounds import rounds
 from image_router.gateway.surfaces import JSON, Refusal
 from image_router.gateway.webhooks_rules import ALLOW, check_url
 from image_router.storage.objects import now_micros
@@ -87,15 +88,7 @@ class Sender:
 
     async def look_after(self) -> None:
         """Look for what is due again and again, until `stopping`."""
-        while not self.stopping.is_set():
-            try:
-                await self._look()
-            except ImageRouterError as problem:
-                _log.warning("webhooks cannot be looked after: %s", problem)
-            try:
-                await asyncio.wait_for(self.stopping.wait(), POLL)
-            except TimeoutError:
-                continue
+        await rounds(self._look, after="webhooks", every=POLL, until=self.stopping)
 
     async def drain(self) -> None:
         """Wait until the tries under way have ended."""
