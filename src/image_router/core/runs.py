@@ -151,7 +151,7 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A stored run."""
+    """A stored run. Its money is held in a scope of its own, below its owner's."""
 
     id: str
     name: str
@@ -165,9 +165,47 @@ class Run:
     """Of the pause or the end, in words with numbers; empty: none."""
     version: str
     """Of the program that made it; its workflows go on as that version did."""
+    rows: int | None
+    """None: not all of them are stored yet."""
+    resumes_at: Micros | None
+    """When a pause is looked at again without anybody asking; None: only on command."""
     created_at: Micros
     started_at: Micros | None
     ended_at: Micros | None
+
+    @property
+    def purse(self) -> str:
+        """The scope in which its money is held."""
+        return f"{self.scope}/{self.id}"
+
+
+class ChunkState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    """All its rows are over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Rows of one run that one workflow makes."""
+
+    run_id: str
+    number: int
+    """Within its run, from 1."""
+    lane: Lane
+    stage: Stage
+    """Of its rows, on the batch lane; FIRST on the interactive one, where both stages share a chunk."""
+    rows: int
+    state: ChunkState = ChunkState.WAITING
+    turn: int = 0
+    """How often it was begun."""
+    place: int = 0
+    """In line with the chunks of all runs; lower goes first."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.run_id}.{self.number}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +227,23 @@ class Row:
     cost: Nanos = 0
     at_risk: Nanos = 0
     tries: int = 0
+    chunk: int = 0
+    resend: bool = False
+    """Its owner wants it sent again, though an earlier call may have been paid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowEnd:
+    """What became of a row. `cost` and `at_risk` are of this run: a picture of another one costs nothing."""
+
+    state: RowState
+    cause: str = ""
+    message: str = ""
+    request_id: str | None = None
+    asset: str | None = None
+    model: str | None = None
+    cost: Nanos = 0
+    at_risk: Nanos = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

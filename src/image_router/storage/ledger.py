@@ -91,14 +91,16 @@ class Ledger:
             line = self._lines.setdefault(refusal.scope or "", deque())
         return await self._in_line(asked, line, until)
 
-    async def sent(self, hold: Hold | str, call: Sending) -> None:
+    async def sent(
+        self, hold: Hold | str, call: Sending, *, row: Callable[[Transaction], None] | None = None
+    ) -> None:
         """Note, on disk, that a call is about to be made and what it may cost.
 
         What the hold no longer covers (after an attempt that was paid or lost) is held in the same step.
         Raises BudgetExceeded when that does not fit and HoldExpired when the hold was given up: do not send.
         """
         hold_id = id_of(hold)
-        step = Step(act=lambda book: book.sent(hold_id, call), hold_id=hold_id, key=call.attempt)
+        step = Step(act=lambda book: book.sent(hold_id, call), hold_id=hold_id, key=call.attempt, row=row)
         await self._do(step)
 
     async def settle(
