@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -23,65 +20,12 @@ from image_router.providers import rest
 from image_router.providers.base import Call, ModelsUnavailable
 from image_router.providers.rest import RestProvider
 from pictures import as_base64, picture
+from raw_server import Behaviour, Line, line, raw, whole
 
 KEY = "AIzaSyRestTestKey0000000000000000000000"
 MODEL = load_catalog(None).models["gemini-3-pro-image"]
 PART = {"inlineData": {"mimeType": "image/png", "data": as_base64(picture())}}
 ANSWER = orjson.dumps({"candidates": [{"content": {"parts": [PART]}, "finishReason": "STOP"}]})
-
-Behaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
-
-
-@dataclass
-class Line:
-    """A raw server: counts requests and keeps their bytes."""
-
-    port: int = 0
-    heads: list[bytes] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
-
-
-@asynccontextmanager
-async def line(*behaviours: Behaviour) -> AsyncIterator[Line]:
-    """Serve each request with the next behaviour, the last one for all that follow."""
-    seen = Line()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = next(
-                    (h for h in head.lower().split(b"\r\n") if h.startswith(b"content-length:")), b":0"
-                )
-                seen.heads.append(head)
-                seen.bodies.append(await reader.readexactly(int(length.split(b":")[1])))
-                await behaviours[min(len(seen.heads), len(behaviours)) - 1](writer)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    seen.port = server.sockets[0].getsockname()[1]
-    async with server:
-        yield seen
-
-
-def raw(head: str, body: bytes = b"", *, close: bool = False) -> Behaviour:
-    """Write these very bytes."""
-
-    async def write(writer: asyncio.StreamWriter) -> None:
-        writer.write(head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
-        await writer.drain()
-        if close:
-            writer.close()
-
-    return write
-
-
-def whole(body: bytes, status: str = "200 OK", extra: str = "") -> Behaviour:
-    return raw(f"HTTP/1.1 {status}\nContent-Length: {len(body)}{extra}", body)
 
 
 def call(**fields: Any) -> Call:
