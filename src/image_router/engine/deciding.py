@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any, Final, Self
 
 from image_router.core.brevity import Compress
-from image_router.core.briefly import decide_briefly
 from image_router.core.catalog import Catalog, ModelState
 from image_router.core.decision import Decision, Snapshot
 from image_router.core.errors import InvalidRequest
@@ -122,10 +121,12 @@ class Decider:
         self, prompt: str | ImageRequest, *, profile: str | None = None, pressure: int = 0, **asked: Any
     ) -> Decision:
         """Decide without spending. `pressure` is the percent of a budget assumed used."""
-        request = await self.request(prompt, **asked)
-        return self._customer.allowed(
-            decide_briefly(request, self.world(profile), snapshot=assumed(pressure))
-        )
+        return self.decided(await self.request(prompt, **asked), profile=profile, pressure=pressure)
+
+    def decided(self, request: ImageRequest, *, profile: str | None = None, pressure: int = 0) -> Decision:
+        """Decide about a ready request without spending."""
+        decision = self._decisions.decide(request, self.world(profile), snapshot=assumed(pressure))
+        return self._customer.allowed(decision)
 
     async def explain(
         self, prompt: str | ImageRequest, *, profile: str | None = None, pressure: int = 0, **asked: Any

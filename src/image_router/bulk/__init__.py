@@ -1,0 +1,1 @@
+"""Long work: tables of products, chains at scale, the Batch API; durable, on one machine or many."""
