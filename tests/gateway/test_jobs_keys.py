@@ -139,6 +139,20 @@ def test_a_scope_has_so_many_jobs_in_line(site, holder) -> None:
     assert answers[3].json()["id"] == answers[1].json()["id"]
 
 
+def test_the_pictures_of_a_chain_stand_in_the_same_line(site, holder) -> None:
+    """One of four pictures never fits; one of three does not beside a job."""
+    client, _ = holder()
+    asks = {n: {"prompt": "Mira", "variants": [f"place {i}" for i in range(n)]} for n in (2, 3)}
+    never = client.post("/router/v1/chains", json=asks[3])
+    assert (never.status_code, never.headers.get("retry-after")) == (429, None)
+    assert client.post(JOBS, json=FOX).status_code == 202
+    busy(site, client)
+    later = client.post("/router/v1/chains", json=asks[2])
+    assert (later.status_code, later.json()["error"]["code"]) == (429, "too_many_jobs")
+    assert later.headers["retry-after"]
+    assert client.get("/router/v1/chains").json()["chains"] == []
+
+
 def test_a_job_that_kills_its_workers_is_given_up(site, holder) -> None:
     """After so many deaths nobody tries it again."""
     client, _ = holder()

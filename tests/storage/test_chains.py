@@ -11,9 +11,11 @@ import pytest
 from image_router.core.errors import IdempotencyConflict
 from image_router.core.types import ImageRequest, Reference
 from image_router.storage.blobs import Blobs, digest_of
-from image_router.storage.chains import Chain, Chains, ChainState, forget_chains
+from image_router.storage.chains import Chains, forget_chains
+from image_router.storage.chains_tables import Chain, ChainState
 from image_router.storage.database import Database
 from image_router.storage.jobs import Jobs
+from image_router.storage.jobs_line import JobsFull
 from image_router.storage.jobs_rows import needed_by_jobs
 from image_router.storage.jobs_tables import JobEnd, JobState, NewJob
 from image_router.storage.objects import Folder
@@ -63,6 +65,11 @@ def _job(key: str) -> tuple[NewJob, Record]:
     return new, record
 
 
+def _single(key: str) -> tuple[NewJob, Record]:
+    new, record = _job(key)
+    return replace(new, id=f"job_{key}", kind="generation", asked_key=None), record
+
+
 async def test_a_key_names_one_chain(chains) -> None:
     """However often and by however many it is sent; another chain under it is a conflict."""
     others = [replace(MIRA, id=f"chain_{place}") for place in range(5)]
@@ -99,6 +106,30 @@ async def test_resuming_forgets_what_failed_alone(chains, jobs) -> None:
         ("variant-001", None),
         ("variant-002", None),
     ]
+
+
+async def test_the_pictures_of_a_chain_count_in_line_before_they_are_jobs(chains, jobs) -> None:
+    """Three of five are asked for: another chain does not fit, two jobs do, and ends make room."""
+    await chains.add(MIRA, RECORD, most=5)
+    other = replace(MIRA, id="chain_other", asked_key="other")
+    with pytest.raises(JobsFull, match="3 jobs in line") as full:
+        await chains.add(other, RECORD, most=5)
+    assert (full.value.found, full.value.more, full.value.most) == (3, 3, 5)
+    for key in ("one", "two"):
+        await jobs.add(*_single(key), most=5)
+    with pytest.raises(JobsFull):
+        await jobs.add(*_single("three"), most=5)
+    for key in MIRA.keys:
+        await jobs.add(*_job(key))
+        await jobs.cancel(MIRA.job_id(key), then=lambda tx, job: None)
+    await jobs.add(*_single("three"), most=5)
+    with pytest.raises(JobsFull):
+        await chains.resume(MIRA, most=5)
+    await chains.end(MIRA.id, ChainState.CANCELLED)
+    with pytest.raises(JobsFull):
+        await chains.resume(MIRA, most=5)
+    await chains.resume(MIRA, most=6)
+    assert (await chains.add(MIRA, RECORD, most=1))[1], "a key that is known needs no room"
 
 
 async def test_chains_are_listed_newest_first(chains) -> None:

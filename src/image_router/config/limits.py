@@ -42,7 +42,7 @@ class Limits:
     jobs: int = 8
     """Jobs done at once."""
     jobs_waiting: int = 1000
-    """Jobs of one scope that are not over."""
+    """Jobs of one scope that are not over; the pictures of running chains count."""
     jobs_kept: float = 7 * 86_400.0
     """How long a job that is over can be fetched, and what webhooks were told."""
     connections: int = 4096

@@ -21,8 +21,8 @@ from image_router.gateway.jobs_views import JOBS, Terms, job_view
 from image_router.gateway.openai_asks import Asked
 from image_router.gateway.preferences import preferred
 from image_router.gateway.surfaces import JSON, REPLAYED
-from image_router.storage.jobs import JobsFull
-from image_router.storage.jobs_tables import NewJob
+from image_router.storage.jobs_line import JobsFull
+from image_router.storage.jobs_tables import Job, NewJob
 from image_router.storage.key_tables import rules_text
 from image_router.storage.records import REQUEST, Record
 
@@ -45,6 +45,18 @@ async def accepted(
 
     Raises what the request would be refused for at once, and Refusal for what a job cannot give.
     """
+    job, replayed = await in_line(visit, request, asked=asked, editing=editing, extras=extras)
+    headers = {"location": visit.address(f"{JOBS}/{job.id}"), "retry-after": str(ASK_AGAIN)}
+    if preferred(visit.request).respond_async:
+        headers["preference-applied"] = "respond-async"
+    body = orjson.dumps(job_view(job, visit.address("")))
+    return Response(body, 202, headers={**headers, **(REPLAYED if replayed else {})}, media_type=JSON)
+
+
+async def in_line(
+    visit: Visit, request: ImageRequest, *, asked: Asked, editing: bool, extras: Extras | None = None
+) -> tuple[Job, bool]:
+    """The job, and whether its key had named it before. Raises as `accepted`."""
     extras = extras or Extras()
     await _check(visit, request, asked=asked, extras=extras)
     decision = await visit.router.decide(request, profile=asked.profile)
@@ -61,14 +73,9 @@ async def accepted(
     record = await asyncio.to_thread(REQUEST.write, replace(request, key=None))
     new = _new(visit, request, terms, record=record, kind="edit" if editing else "generation")
     try:
-        job, replayed = await visit.parts.jobs.add(new, record, most=visit.parts.limits.jobs_waiting)
+        return await visit.parts.jobs.add(new, record, most=visit.parts.limits.jobs_waiting)
     except JobsFull as full:
-        raise refusals.too_many_jobs(request.scope, full.most) from None
-    headers = {"location": visit.address(f"{JOBS}/{job.id}"), "retry-after": str(ASK_AGAIN)}
-    if preferred(visit.request).respond_async:
-        headers["preference-applied"] = "respond-async"
-    body = orjson.dumps(job_view(job, visit.address("")))
-    return Response(body, 202, headers={**headers, **(REPLAYED if replayed else {})}, media_type=JSON)
+        raise refusals.too_many_jobs(request.scope, full) from None
 
 
 def _new(visit: Visit, request: ImageRequest, terms: Terms, *, record: Record, kind: str) -> NewJob:

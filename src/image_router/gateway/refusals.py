@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from image_router.gateway.surfaces import Problem, Refusal
+from image_router.storage.jobs_line import JobsFull
 
 _AGAIN: Final = {"x-should-retry": "true"}
 """Nothing was done and nothing can have cost money: clients may send it again by themselves."""
@@ -89,8 +90,14 @@ def conflict(code: str, words: str, *, wait: float | None = None) -> Refusal:
     return _refusal(409, code, words, wait=wait)
 
 
-def too_many_jobs(scope: str, most: int) -> Refusal:
-    words = f"scope {scope!r} has {most:,} jobs that are not over; nothing was done. Come back when some are"
+def too_many_jobs(scope: str, full: JobsFull) -> Refusal:
+    if full.more > full.most:
+        words = f"that is {full.more:,} jobs at once; a scope may have {full.most:,} in line. Ask for fewer"
+        return _refusal(429, "too_many_jobs", words)
+    words = (
+        f"scope {scope!r} has {full.found:,} jobs that are not over, of at most {full.most:,}; {full.more:,} "
+        f"more do not fit. Nothing was done. Come back when some are"
+    )
     return _refusal(429, "too_many_jobs", words, wait=60.0)
 
 

@@ -27,7 +27,8 @@ from image_router.gateway.router_asks import ask_of, request_of
 from image_router.gateway.router_reading import answer, query, variants_of
 from image_router.gateway.router_scopes import owns, seen_scope
 from image_router.gateway.surfaces import REPLAYED, ROUTER
-from image_router.storage.chains import Chain, ChainItem, ChainState
+from image_router.storage.chains_tables import Chain, ChainItem, ChainState
+from image_router.storage.jobs_line import JobsFull
 from image_router.storage.jobs_tables import JobState
 from image_router.storage.key_tables import rules_text
 from image_router.storage.records import REQUEST, Record
@@ -46,6 +47,16 @@ async def create(visit: Visit) -> Response:
         raise refusals.malformed("previous: a chain begins with a picture of its own", param="previous")
     base = await request_of(visit, ask, key=bodies.idempotency_key(visit.request))
     plan = ChainPlan(base=base, variants=tuple(variants_of(body)), profile=ask.profile)
+    chain, replayed = await begun(visit, plan)
+    made = answer(await _view(visit, chain), 202)
+    made.headers.update({"location": visit.address(f"{CHAINS}/{chain.id}"), "retry-after": "2"})
+    made.headers.update(REPLAYED if replayed else {})
+    return made
+
+
+async def begun(visit: Visit, plan: ChainPlan) -> tuple[Chain, bool]:
+    """The chain, and whether its key had named it before. Raises Refusal where its pictures are not kept."""
+    base = plan.base
     rule = await visit.parts.books.assets.rules.of(base.scope)
     if rule.store is not StoreMode.ALL:
         raise refusals.malformed(
@@ -53,7 +64,7 @@ async def create(visit: Visit) -> Response:
         )
     total = await quote_chain(visit.router, plan)
     terms = Terms(
-        profile=ask.profile,
+        profile=plan.profile,
         cache=None,
         delivery=Delivery(),
         quote_usd=usd_text(total.total),
@@ -61,11 +72,11 @@ async def create(visit: Visit) -> Response:
         base=visit.address(""),
     )
     record = await asyncio.to_thread(REQUEST.write, replace(base, key=None, max_total=None))
-    chain, replayed = await visit.parts.chains.add(_new(visit, plan, record, terms), record)
-    made = answer(await _view(visit, chain), 202)
-    made.headers.update({"location": visit.address(f"{CHAINS}/{chain.id}"), "retry-after": "2"})
-    made.headers.update(REPLAYED if replayed else {})
-    return made
+    most = visit.parts.limits.jobs_waiting
+    try:
+        return await visit.parts.chains.add(_new(visit, plan, record, terms), record, most=most)
+    except JobsFull as full:
+        raise refusals.too_many_jobs(base.scope, full) from None
 
 
 def _new(visit: Visit, plan: ChainPlan, record: Record, terms: Terms) -> Chain:
@@ -124,7 +135,10 @@ async def resume(visit: Visit) -> Response:
         raise refusals.conflict("chain_" + chain.state, words)
     if any(item.job and not item.job.state.over for item in await visit.parts.chains.items(chain)):
         raise refusals.conflict("chain_stopping", f"jobs of chain {chain.id} are still being stopped", wait=2)
-    await visit.parts.chains.resume(chain)
+    try:
+        await visit.parts.chains.resume(chain, most=visit.parts.limits.jobs_waiting)
+    except JobsFull as full:
+        raise refusals.too_many_jobs(chain.scope, full) from None
     return answer(await _view(visit, await _mine(visit)), 202)
 
 

@@ -7,112 +7,22 @@ so whoever looks after it may be any process, or several at once.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ColumnElement,
-    LargeBinary,
-    RowMapping,
-    Table,
-    Text,
-    delete,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, select, update
 
 from image_router.core.budget import SECOND, Micros, from_micros
-from image_router.core.chain import REFERENCE_KEY, variant_key
 from image_router.core.errors import IdempotencyConflict
 from image_router.storage import jobs_rows
 from image_router.storage.asset_tables import assets, under
 from image_router.storage.blobs import Blobs
+from image_router.storage.chains_tables import Chain, ChainItem, ChainState, chains
 from image_router.storage.database import Database, Transaction
-from image_router.storage.jobs_tables import Job, JobState, job_blobs, jobs
+from image_router.storage.jobs_line import check_room
+from image_router.storage.jobs_tables import JobState, job_blobs, jobs
 from image_router.storage.records import Record
-from image_router.storage.schema import metadata
 
-chains = Table(
-    "chains",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("scope", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("key_id", Text),
-    Column("rules", Text),
-    Column("asked_key", Text),
-    Column("fingerprint", Text, nullable=False),
-    Column("request", LargeBinary, nullable=False),
-    Column("prompts", Text, nullable=False),
-    Column("terms", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("ended_at", BigInteger),
-)
 _AGAIN: Final = (JobState.FAILED, JobState.CANCELLED)
-
-
-class ChainState(StrEnum):
-    """How far a chain is."""
-
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    PARTIAL = "partial"
-    """Over, and some variants did not come."""
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
-    """A chain as it was asked for, and its state."""
-
-    id: str
-    scope: str
-    state: ChainState = ChainState.RUNNING
-    key_id: str | None
-    rules: str | None
-    """Of the key when the chain was made (key_tables.rules_text)."""
-    asked_key: str | None
-    fingerprint: str
-    request: bytes = field(repr=False)
-    """A REQUEST record: the character."""
-    prompts: tuple[str, ...]
-    """Of the reference, then of each variant."""
-    terms: str
-    """JSON of whoever made the chain, for each of its jobs."""
-    created_at: Micros = 0
-    ended_at: Micros | None = None
-
-    @property
-    def key(self) -> str:
-        """What the keys of its pictures begin with."""
-        return self.asked_key or self.id
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Of its pictures: the reference, then each variant."""
-        return (REFERENCE_KEY, *(variant_key(place) for place in range(1, len(self.prompts))))
-
-    def job_id(self, item: str) -> str:
-        return f"{self.id}.{item}"
-
-    def work_key(self, item: str) -> str:
-        """The key under which a picture is paid once."""
-        return f"{self.key}/{item}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChainItem:
-    """One picture of a chain: its job, if there is one yet, and what is kept of it."""
-
-    key: str
-    prompt: str
-    job: Job | None
-    asset_id: str | None
 
 
 class Chains:
@@ -121,11 +31,14 @@ class Chains:
     def __init__(self, db: Database, blobs: Blobs) -> None:
         self._db, self._blobs = db, blobs
 
-    async def add(self, new: Chain, record: Record) -> tuple[Chain, bool]:
-        """Begin a chain; True where its key had named it before. Raises IdempotencyConflict, AssetError."""
+    async def add(self, new: Chain, record: Record, *, most: int | None = None) -> tuple[Chain, bool]:
+        """Begin a chain; True where its key had named it before.
+
+        Raises IdempotencyConflict, AssetError, and JobsFull where its scope would have more than `most` jobs.
+        """
         for digest, data in record.pieces.items():
             await self._blobs.put(digest, data)
-        return await self._db.write(lambda tx: _add(tx, new, frozenset(record.pieces)))
+        return await self._db.write(lambda tx: _add(tx, new, frozenset(record.pieces), most=most))
 
     async def get(self, chain_id: str) -> Chain | None:
         return await self._db.read(lambda tx: _find(tx, chains.c.id == chain_id))
@@ -157,9 +70,12 @@ class Chains:
 
         return await self._db.write(lambda tx: _delete(tx, old(tx)))
 
-    async def resume(self, chain: Chain) -> None:
-        """Take a chain up again: what failed or was cancelled is forgotten, what came stays."""
-        await self._db.write(lambda tx: _resume(tx, chain))
+    async def resume(self, chain: Chain, *, most: int | None = None) -> None:
+        """Take a chain up again: what failed or was cancelled is forgotten, what came stays.
+
+        Raises JobsFull, as `add`.
+        """
+        await self._db.write(lambda tx: _resume(tx, chain, most=most))
 
 
 def forget_chains(tx: Transaction, scope: str, *, before: Micros) -> frozenset[str]:
@@ -176,10 +92,11 @@ def _delete(tx: Transaction, condition: ColumnElement[bool]) -> frozenset[str]:
     return digests
 
 
-def _add(tx: Transaction, new: Chain, digests: frozenset[str]) -> tuple[Chain, bool]:
+def _add(tx: Transaction, new: Chain, digests: frozenset[str], *, most: int | None) -> tuple[Chain, bool]:
     same = (chains.c.scope == new.scope) & (chains.c.asked_key == new.asked_key)
     known = _find(tx, same) if new.asked_key is not None else None
     if known is None:
+        check_room(tx, new.scope, more=len(new.prompts), most=most)
         values: dict[str, Any] = {name: getattr(new, name) for name in Chain.__slots__}
         values |= {"prompts": json.dumps(new.prompts), "created_at": tx.now.wall}
         tx.connection.execute(insert(chains).values(values))
@@ -229,9 +146,12 @@ def _end(tx: Transaction, chain_id: str, state: ChainState) -> bool:
     return bool(tx.connection.execute(update(chains).where(open_one).values(values)).rowcount)
 
 
-def _resume(tx: Transaction, chain: Chain) -> None:
+def _resume(tx: Transaction, chain: Chain, *, most: int | None) -> None:
     mine = [chain.job_id(key) for key in chain.keys]
     tx.connection.execute(delete(jobs).where(jobs.c.id.in_(mine), jobs.c.state.in_(_AGAIN)))
+    came = select(func.count()).select_from(jobs).where(jobs.c.id.in_(mine))
+    missing = len(mine) - int(tx.connection.execute(came).scalar_one())
+    check_room(tx, chain.scope, more=missing, most=most)
     over = (chains.c.id == chain.id) & chains.c.ended_at.is_not(None)
     tx.connection.execute(update(chains).where(over).values(state=ChainState.RUNNING, ended_at=None))
 

@@ -12,13 +12,14 @@ import socket
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from image_router.core import holds
 from image_router.core.budget import SECOND
 from image_router.storage import jobs_rows as rows
 from image_router.storage.blobs import Blobs
 from image_router.storage.database import Database, Transaction
+from image_router.storage.jobs_line import check_room
 from image_router.storage.jobs_tables import Holder, Job, JobClaim, JobEnd, JobQuery, NewJob, jobs
 from image_router.storage.records import Record
 
@@ -30,14 +31,6 @@ LOST_AT_MOST: Final = 3
 
 Then = Callable[[Transaction, Job], None]
 """What belongs to the end of a job, in the same transaction."""
-
-
-class JobsFull(Exception):
-    """A scope has as many jobs in line as it may; nothing was done."""
-
-    def __init__(self, scope: str, most: int) -> None:
-        super().__init__(f"scope {scope!r} has {most:,} jobs that are not over")
-        self.most = most
 
 
 class Jobs:
@@ -55,10 +48,9 @@ class Jobs:
         """
         known = await self._of_key(new)
         if known is None:
-            if most is not None and await self._waiting(new.scope) >= most:
-                raise JobsFull(new.scope, most)
+            await self._db.read(lambda tx: check_room(tx, new.scope, more=1, most=most))
             await self._store(record)
-        job = await self._db.write(lambda tx: rows.insert_job(tx, new))
+        job = await self._db.write(lambda tx: _inserted(tx, new, most))
         if job is not None:
             # Garbage collection may have run between storing and the row that says who needs it.
             await self._store(record)
@@ -74,10 +66,6 @@ class Jobs:
     async def listed(self, query: JobQuery) -> list[Job]:
         """Newest first."""
         return await self._db.read(lambda tx: rows.list_jobs(tx, query))
-
-    async def _waiting(self, scope: str) -> int:
-        mine = select(func.count()).where(jobs.c.ended_at.is_(None), jobs.c.scope == scope)
-        return await self._db.read(lambda tx: int(tx.connection.execute(mine).scalar_one()))
 
     async def result(self, job_id: str) -> bytes | None:
         """The RESULT record of a job that succeeded."""
@@ -155,6 +143,13 @@ class Jobs:
     async def _store(self, record: Record) -> None:
         for digest, data in record.pieces.items():
             await self._blobs.put(digest, data)
+
+
+def _inserted(tx: Transaction, new: NewJob, most: int | None) -> Job | None:
+    job = rows.insert_job(tx, new)
+    if job is not None:
+        check_room(tx, new.scope, more=0, most=most)  # others may have come since the look
+    return job
 
 
 def _any_free(tx: Transaction) -> bool:
