@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 
@@ -10,6 +11,9 @@ import pytest
 from PIL import Image
 
 from gemini_emulator import Emulator
+from image_router.books import open_books
+from image_router.core.storing import StoreMode
+from image_router.storage.storing_rules import StoringRule
 
 
 @pytest.fixture
@@ -129,6 +133,17 @@ def test_a_link_shows_the_very_bytes(client) -> None:
     """response_format=url: whoever has the link sees the picture, without a key, for an hour."""
     answer = client.images.generate(prompt="a fox", model="auto", response_format="url")
     assert "signature=" in answer.data[0].url
+
+
+async def test_a_link_is_refused_where_the_scope_that_pays_keeps_no_picture(client, site) -> None:
+    """The rules of the scope in the body count, as its budget does: nothing is made that nobody could see."""
+    async with open_books(home=site.home, offline=True) as books:
+        await books.rules.set("events", StoringRule(store=StoreMode.NONE))
+    asked = {"prompt": "a fox", "model": "auto", "response_format": "url", "extra_body": {"scope": "events"}}
+    with pytest.raises(openai.BadRequestError, match="keeps none") as caught:
+        await asyncio.to_thread(client.images.generate, **asked)
+    assert caught.value.param == "response_format"
+    assert not site.emulator.bill().entries
 
 
 def test_output_format_converts_when_asked(client) -> None:

@@ -101,7 +101,7 @@ async def _check_delivery(visit: Visit, asked: Asked) -> None:
     if asked.delivery.format or asked.delivery.stream:
         words = "response_format=url gives the kept original at the end; leave output_format and stream out"
         raise refusals.malformed(words, param="response_format")
-    scope = visit.caller.scope
+    scope = visit.caller.paying(asked.scope)
     rule = await visit.parts.books.assets.rules.of(scope)
     if rule.store is not StoreMode.ALL:
         words = f"response_format=url needs pictures to be kept, and scope {scope!r} keeps {rule.store}"
