@@ -200,8 +200,7 @@ async def test_a_reader_sees_one_state(database: Database) -> None:
 async def test_the_schema_is_what_the_queries_expect(database: Database) -> None:
     """Migrations make exactly the tables and columns that storage/schema describes."""
     kinds = {BigInteger: ("BIGINT", "INTEGER"), Integer: ("INTEGER",), Text: ("TEXT",), Boolean: ("BOOLEAN",)}
-    # SQLite knows no type of that name, and keeps bytes as they are.
-    kinds[LargeBinary] = ("BYTEA", "BLOB", "NUMERIC")
+    kinds[LargeBinary] = ("BYTEA", "BLOB")
 
     def look(tx: Transaction) -> None:
         there = inspect(tx.connection)

@@ -33,7 +33,7 @@ from image_router.storage.migrations import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """Statements with {path}, {counter} and {given_id} where the two databases differ."""
+    """Statements with {path}, {bytes}, {counter} and {given_id} where the two databases differ."""
 
     number: int
     name: str

@@ -3,7 +3,6 @@
 NUMBER = 2
 NAME = "assets"
 
-# BYTEA: SQLite keeps bytes as they are in a column of whatever type.
 STATEMENTS = (
     """
     CREATE TABLE assets (
@@ -11,7 +10,7 @@ STATEMENTS = (
         made_at BIGINT NOT NULL, purpose TEXT NOT NULL, tier TEXT, model TEXT NOT NULL, cost BIGINT NOT NULL,
         digest TEXT, bytes BIGINT NOT NULL, media_type TEXT NOT NULL, width INTEGER NOT NULL,
         height INTEGER NOT NULL, response_id TEXT, work_key TEXT, cache_key TEXT, provenance TEXT NOT NULL,
-        stored BOOLEAN NOT NULL, thumbnail TEXT, details TEXT, words TEXT, slots TEXT, record BYTEA,
+        stored BOOLEAN NOT NULL, thumbnail TEXT, details TEXT, words TEXT, slots TEXT, record {bytes},
         removed_at BIGINT, removed_why TEXT
     )
     """,
@@ -40,7 +39,7 @@ STATEMENTS = (
         scope {path} NOT NULL, work_key TEXT NOT NULL, fingerprint TEXT NOT NULL, state TEXT NOT NULL,
         owner TEXT NOT NULL, turn INTEGER NOT NULL, request_id TEXT NOT NULL, begun_at BIGINT NOT NULL,
         ended_at BIGINT, lease_until BIGINT NOT NULL, lease_epoch TEXT NOT NULL, lease_length BIGINT NOT NULL,
-        cost BIGINT NOT NULL, record BYTEA,
+        cost BIGINT NOT NULL, record {bytes},
         PRIMARY KEY (scope, work_key)
     )
     """,
