@@ -22,6 +22,17 @@ PROGRAM = Path(sys.executable).parent / "image-router"
 _OWN_WORDS = {"cost", "statement", "usage", "reconcile", "serve"}
 """Commands that neither make, explain nor look up an image; their flags say what they are there."""
 HEAVY = {"PIL", "aiohttp", "google", "numpy", "starlette", "uvicorn"}
+NOT_FOR_WORDS = {
+    "asyncio",
+    "hashlib",
+    "image_router.core.compressing",
+    "image_router.core.reply",
+    "image_router.core.text_calls",
+    "image_router.engine.media",
+    "isal",
+    "logging",
+    "pybase64",
+}
 
 
 def commands() -> dict[str, click.Command]:
@@ -123,15 +134,24 @@ def test_errors_are_json_when_asked(run: Run) -> None:
     assert "512, 1K, 2K, 4K" in ran.json["error"]["message"]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["explain", "a fox"]])
-def test_fast_commands_load_nothing_heavy(here: Path, arguments: list[str]) -> None:
-    """--help and explain load no imaging library, SDK, HTTP client or web framework."""
+def loaded_by(arguments: list[str]) -> set[str]:
     script = (
         "import json, sys\nfrom image_router.cli.app import outcome_of\n"
         f"outcome_of({arguments!r})\nprint(json.dumps(sorted(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert HEAVY & set(json.loads(done.stdout.splitlines()[-1])) == set()
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["explain", "a fox"]])
+def test_fast_commands_load_nothing_heavy(here: Path, arguments: list[str]) -> None:
+    """--help and explain load no imaging library, SDK, HTTP client or web framework."""
+    assert HEAVY & loaded_by(arguments) == set()
+
+
+def test_explaining_words_loads_nothing_for_pictures_and_replies(here: Path) -> None:
+    """What reads pictures and replies, and what shortens prompts, is left where it is."""
+    assert NOT_FOR_WORDS & loaded_by(["explain", "a fox"]) == set()
 
 
 def test_importing_the_package_loads_nothing(here: Path) -> None:

@@ -109,7 +109,9 @@ def cli() -> None:
 def run(arguments: list[str] | None = None) -> None:
     """Run a command line and leave the process with its exit code; expected errors show no traceback."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    sys.exit(outcome_of(arguments))
+    status = outcome_of(arguments)
+    gc.freeze()  # a process that ends need not look through all it loaded for garbage: a tenth of explaining
+    sys.exit(status)
 
 
 def _wants_json(arguments: list[str]) -> bool:

@@ -63,6 +63,8 @@ class ModelState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
+    """From when to when a model id is served, and how sure that is."""
+
     released: date
     deprecated: date | None = None
     """Day the shutdown was announced."""

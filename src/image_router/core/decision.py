@@ -71,6 +71,8 @@ class Adapted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
+    """One way to serve the request: a model, how it is used, and at what price."""
+
     tier: Tier | None
     """None for a pinned model that serves no tier on the day."""
     model: Model
@@ -113,6 +115,8 @@ class Compression:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped:
+    """A tier or model that cannot or may not serve, and why."""
+
     tier: Tier | None
     model: str | None
     reason: DropReason
@@ -137,6 +141,8 @@ class GuardAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
+    """Who serves a request, in order, by which rule and at what price."""
+
     request: ImageRequest
     rule: str
     """Name of the rule that fired; 'pinned tier' and 'pinned model' for pins."""

@@ -40,6 +40,8 @@ class When:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
+    """One line of a policy: the tier for requests that are like this."""
+
     name: str
     when: When
     tier: Tier
@@ -72,6 +74,8 @@ class RetryBudget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
+    """The data that decides."""
+
     name: str
     version: str
     description: str

@@ -87,6 +87,8 @@ class Quote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostLine:
+    """units × rate, as charged."""
+
     kind: LineKind
     unit: str
     rate: Nanos

@@ -50,6 +50,8 @@ class _Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shortlist:
+    """What the rule or the pin leaves to choose from."""
+
     rule: str
     reason: str
     options: tuple[_Option, ...]
