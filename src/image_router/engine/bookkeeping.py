@@ -87,10 +87,10 @@ class _Held:
         return (*overruns, *filter(None, (self.trouble,)))
 
 
-def settlement_of(attempt: Attempt, *, index: int, size: Size | None) -> Settlement:
-    """What the ledger is told of an attempt."""
+def settlement_of(attempt: Attempt, *, index: int, size: Size | None, row: str = "") -> Settlement:
+    """What the ledger is told of an attempt; `row` names its request where the hold is of several."""
     return Settlement(
-        attempt=AttemptKey(number=attempt.number, index=index),
+        attempt=AttemptKey(number=attempt.number, index=index, request_id=row),
         billed=attempt.billed,
         cost=attempt.cost,
         at_risk=attempt.at_risk or None,
@@ -114,7 +114,8 @@ class LedgerAccounts:
         self._opening = asyncio.Lock()
         self._ledger: Ledger | None = None
 
-    async def _opened(self) -> Ledger:
+    async def opened(self) -> Ledger:
+        """The ledger itself, for who holds money for many requests at once. Raises StorageError."""
         async with self._opening:
             if self._ledger is None:
                 self._ledger = Ledger(await self._database.opened(), on_alert=self._announce)
@@ -127,7 +128,7 @@ class LedgerAccounts:
         await self._database.aclose()
 
     async def strain(self, scope: str) -> Strain:
-        ledger = await self._opened()
+        ledger = await self.opened()
         await ledger.sweep()
         return await ledger.strain(scope)
 
@@ -135,12 +136,12 @@ class LedgerAccounts:
     async def holding(
         self, decision: Decision, *, request_id: str, deadline: float, wait: float
     ) -> AsyncIterator[Account]:
-        ledger = await self._opened()
+        ledger = await self.opened()
         asked = self._asked(decision, request_id, deadline)
         hold = await ledger.hold(asked, wait=wait)
         self._announce(Held(request_id=request_id, scope=asked.scope, amount=asked.amount))
         held = _Held(ledger, hold, self._announce, request_id, alone=decision.request.n == 1)
-        beat = _Beat(ledger, hold)
+        beat = Beat(ledger, hold)
         try:
             yield held
         finally:
@@ -164,7 +165,7 @@ class LedgerAccounts:
         )
 
 
-class _Beat:
+class Beat:
     """Renews the lease of a hold until it ends; most holds are closed before the first beat."""
 
     def __init__(self, ledger: Ledger, hold: Hold) -> None:

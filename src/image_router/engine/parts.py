@@ -6,7 +6,9 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from copy import copy
 from dataclasses import dataclass, field
+from typing import Self
 
 from image_router.core import ids
 from image_router.core.decision import Decision
@@ -70,6 +72,13 @@ class Staff:
         self._opening = asyncio.Lock()
         self.hedging = Hedging(parts.hedge)
         self.sharing = Sharing()
+
+    async def keeping(self, accounts: Accounts) -> Self:
+        """The same, over other books: all else is opened first and shared. Nobody closes the copy."""
+        await self.door()
+        other = copy(self)
+        other._shelf, other._accounts = self.shelf, accounts
+        return other
 
     async def aclose(self) -> None:
         """Close the store, the books and the provider's connections."""

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
+from sqlalchemy import select
+
 from image_router.core.budget import from_micros
 from image_router.core.decision import Candidate, Decision
 from image_router.core.errors import AssetError, ImageRouterError, KeyBusy, ProviderError, StorageError
@@ -24,6 +26,7 @@ from image_router.storage.cache import Cache
 from image_router.storage.database import Database, Transaction
 from image_router.storage.landing import Landed, Note, Stranded, insert_asset
 from image_router.storage.lazy import LazyDatabase
+from image_router.storage.schema import holds
 from image_router.storage.steps import settling, take_steps
 from image_router.storage.work import Finished, Refused, Works, is_refusal
 from image_router.storage.work_rows import Claimed, Running, Work
@@ -42,9 +45,12 @@ class _Opened:
 class DurableShelf:
     """Opened when the first picture comes; whoever made the database closes it, after the shelf."""
 
-    def __init__(self, database: LazyDatabase, *, assets: Callable[[Database], Assets]) -> None:
+    def __init__(
+        self, database: LazyDatabase, *, assets: Callable[[Database], Assets], owner: str | None = None
+    ) -> None:
         self._database = database
         self._assets = assets
+        self._owner = owner
         self._opening = asyncio.Lock()
         self._parts: _Opened | None = None
         self._unbooked: dict[str, str] = {}
@@ -55,7 +61,7 @@ class DurableShelf:
             if self._parts is None:
                 db = await self._database.opened()
                 assets = self._assets(db)
-                self._parts = _Opened(db, assets, Cache(db, assets), Works(db, assets))
+                self._parts = _Opened(db, assets, Cache(db, assets), Works(db, assets, owner=self._owner))
                 await _adopt_stranded(self._parts.assets)
             return self._parts
 
@@ -166,7 +172,10 @@ def settle(tx: Transaction, note: Note) -> None:
     """Book what a stranded picture cost. Raises what the ledger refuses."""
     if note.hold_id is None:
         return
-    settlement = settlement_of(note.attempt, index=note.asset.index, size=note.request.size)
+    asked, of_hold = note.asset.request_id, select(holds.c.request_id).where(holds.c.id == note.hold_id)
+    # A call names its request only where that is not its hold's.
+    row = "" if tx.connection.execute(of_hold).scalar_one_or_none() == asked else asked
+    settlement = settlement_of(note.attempt, index=note.asset.index, size=note.request.size, row=row)
     (done,), _ = take_steps(tx, [settling(note.hold_id, settlement)])
     if isinstance(done, ImageRouterError):
         raise done
