@@ -75,8 +75,16 @@ def inspect(data: bytes) -> ImageFacts:
 
     A PNG is whole when the checksums of all its pieces hold, a JPEG when it reaches its end mark, a small
     WebP when it decodes, a large one when its pieces reach its end. Decoding a PNG as well would take thirty
-    times as long and find nothing more.
+    times as long and find nothing more. Whatever its `outline` leaves in doubt Pillow judges.
     """
+    if (known := outline(data)) and known[1].width * known[1].height <= MAX_PIXELS:
+        media_type, pixels = known
+    else:
+        media_type, pixels = _by_pillow(data)
+    return ImageFacts(media_type=media_type, pixels=pixels, digest=digest_of(data))
+
+
+def _by_pillow(data: bytes) -> tuple[str, Pixels]:
     from PIL import Image, UnidentifiedImageError  # heavy: loaded with the first picture
 
     try:
@@ -99,14 +107,7 @@ def inspect(data: bytes) -> ImageFacts:
         raise Defect(f"the picture is damaged or cut off: {error}") from None
     if (mark := _END_MARKS.get(media_type)) and data.rfind(mark, -_TAIL) < 0:
         raise Defect("the picture is cut off: its end mark is missing")
-    return ImageFacts(media_type=media_type, pixels=Pixels(width, height), digest=digest_of(data))
-
-
-def facts_of(data: bytes) -> ImageFacts:
-    """What a provider's picture is, by its structure; where that leaves doubts, as `inspect` says."""
-    if (known := outline(data)) and known[1].width * known[1].height <= MAX_PIXELS:
-        return ImageFacts(media_type=known[0], pixels=known[1], digest=digest_of(data))
-    return inspect(data)
+    return media_type, Pixels(width, height)
 
 
 def digest_of(data: bytes) -> str:
@@ -136,7 +137,7 @@ def _inspected(image: ReplyImage) -> ReplyImage:
     if image.defect is not None or image.facts is not None:
         return image
     try:
-        return replace(image, facts=facts_of(image.data))
+        return replace(image, facts=inspect(image.data))
     except Defect as defect:
         return _unwrapped(image) or replace(image, defect=str(defect))
 
@@ -147,7 +148,7 @@ def _unwrapped(image: ReplyImage) -> ReplyImage | None:
         return None
     try:
         data = pybase64.b64decode(image.data, validate=True)
-        facts = facts_of(data)
+        facts = inspect(data)
     except (ValueError, Defect):
         return None
     return replace(

@@ -15,8 +15,10 @@ from isal.isal_zlib import crc32
 from image_router.core.types import Pixels
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
+_DEPTHS: Final = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
+"""Colour type → bits (https://www.w3.org/TR/png-3/#11IHDR, 2026-11-22)."""
 _FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
-"""Baseline, extended and progressive: the JPEG frames that everybody decodes."""
+"""Baseline, extended and progressive: the JPEG frames that everybody decodes, with 8 bits."""
 _SCAN, _END = 0xDA, b"\xff\xd9"
 _WEBP_PICTURES: Final = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 
@@ -41,7 +43,8 @@ def _png_pixels(data: bytes) -> Pixels | None:
         if end + 4 > len(data) or crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
             return None
         if name == b"IHDR" and at == len(_PNG) and length == 13:
-            pixels = _pixels(*struct.unpack_from(">II", data, at + 8))
+            width, height, depth, colour = struct.unpack_from(">IIBB", data, at + 8)
+            pixels = _pixels(width, height) if depth in _DEPTHS.get(colour, ()) else None
         elif name == b"IDAT":
             drawn = drawn or length > 0
         elif name == b"IEND":
@@ -57,8 +60,8 @@ def _jpeg_pixels(data: bytes) -> Pixels | None:
         if marker == _SCAN:
             return pixels
         if marker in _FRAMES and at + 9 <= len(data):
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            pixels = _pixels(width, height)
+            depth, height, width = struct.unpack_from(">BHH", data, at + 4)
+            pixels = _pixels(width, height) if depth == 8 else None
         at += 2 + length
     return None
 
