@@ -111,10 +111,10 @@ async def test_a_row_is_sent_and_over_with_the_ledgers_own_steps(database: Datab
     key = AttemptKey(number=1, request_id="req_1")
 
     def marked(tx: Transaction) -> None:
-        mark_sent(tx, "run_1", [1], hold_id=hold.id, request_id="req_1")
+        mark_sent(tx, "run_1", numbers=[1], hold_id=hold.id, request_id="req_1")
 
     def finished(tx: Transaction) -> None:
-        finish_row(tx, "run_1", 1, end=RowEnd(state=RowState.DONE, asset="ab" * 32, cost=100))
+        finish_row(tx, "run_1", number=1, end=RowEnd(state=RowState.DONE, asset="ab" * 32, cost=100))
 
     await ledger.sent(hold, sending(150, key), row=marked)
     (row,) = await runs.rows_of(RowQuery(run_id="run_1", states={RowState.SENT}))
@@ -129,17 +129,17 @@ async def test_a_row_is_sent_and_over_with_the_ledgers_own_steps(database: Datab
 
 async def test_a_row_is_over_once(database: Database) -> None:
     runs = await stored(database)
-    assert await runs.finish("run_1", 1, RowEnd(state=RowState.FAILED, cause="refused"))
-    assert not await runs.finish("run_1", 1, RowEnd(state=RowState.DONE))
+    assert await runs.finish("run_1", 1, end=RowEnd(state=RowState.FAILED, cause="refused"))
+    assert not await runs.finish("run_1", 1, end=RowEnd(state=RowState.DONE))
     (row,) = await runs.rows_of(RowQuery(run_id="run_1", states={RowState.FAILED}))
     assert row.cause == "refused"
 
 
 async def test_rows_that_are_given_up_wait_again(database: Database) -> None:
     runs = await stored(database)
-    await database.write(lambda tx: mark_sent(tx, "run_1", [1, 2], hold_id=None, remote_job="job_1"))
+    await database.write(lambda tx: mark_sent(tx, "run_1", numbers=[1, 2], hold_id=None, remote_job="job_1"))
     assert list(numbers(await runs.rows_of(RowQuery(run_id="run_1", remote_job="job_1")))) == [1, 2]
-    await database.write(lambda tx: free_rows(tx, "run_1", [2]))
+    await database.write(lambda tx: free_rows(tx, "run_1", numbers=[2]))
     assert list(numbers(await runs.rows_of(RowQuery(run_id="run_1", states={RowState.WAITING})))) == [2, 3, 4]
 
 
@@ -147,11 +147,11 @@ async def test_a_run_is_done_with_its_last_row(database: Database) -> None:
     runs = await stored(database)
     await runs.begin("run_1")
     for number in (1, 2, 3):
-        await runs.finish("run_1", number, RowEnd(state=RowState.DONE))
+        await runs.finish("run_1", number, end=RowEnd(state=RowState.DONE))
     assert (await runs.end_chunk("run_1", 1)).state is RunState.RUNNING
     assert (await runs.end_chunk("run_1", 2)).state is RunState.RUNNING
     assert (await runs.chunk("run_1", 2)).state is ChunkState.WAITING
-    await runs.finish("run_1", 4, RowEnd(state=RowState.FAILED))
+    await runs.finish("run_1", 4, end=RowEnd(state=RowState.FAILED))
     assert (await runs.end_chunk("run_1", 2)).state is RunState.DONE
 
 
@@ -186,7 +186,7 @@ async def test_what_failed_is_tried_again_when_asked(database: Database) -> None
     await runs.begin("run_1")
     for number in range(1, 5):
         state = RowState.FAILED if number == 3 else RowState.DONE
-        await runs.finish("run_1", number, RowEnd(state=state))
+        await runs.finish("run_1", number, end=RowEnd(state=state))
     await runs.end_chunk("run_1", 1)
     assert (await runs.end_chunk("run_1", 2)).state is RunState.DONE
     assert await runs.retry("run_1", {RowState.FAILED}, resend=False) == 1
@@ -198,7 +198,7 @@ async def test_what_failed_is_tried_again_when_asked(database: Database) -> None
 async def test_a_cancelled_run_keeps_what_was_sent(database: Database) -> None:
     runs = await stored(database)
     await runs.begin("run_1")
-    await database.write(lambda tx: mark_sent(tx, "run_1", [1], hold_id="hold_1", request_id="req_1"))
+    await database.write(lambda tx: mark_sent(tx, "run_1", numbers=[1], hold_id="hold_1", request_id="req_1"))
     assert (await runs.cancel("run_1")).state is RunState.CANCELLED
     progress = await runs.progress("run_1")
     assert progress.states == {RowState.SENT: 1, RowState.CANCELLED: 3}
@@ -218,7 +218,7 @@ async def test_scopes_take_turns_and_urgent_runs_go_first(database: Database) ->
     await runs.begin("run_1")
     await runs.begin_chunk("run_1", 1)
     for number in (1, 2):
-        await runs.finish("run_1", number, RowEnd(state=RowState.DONE))
+        await runs.finish("run_1", number, end=RowEnd(state=RowState.DONE))
     await runs.end_chunk("run_1", 1)
     await stored(database, rows=4, run_id="run_2", scope="other")
     await stored(database, rows=4, run_id="run_3", scope="acme")

@@ -63,7 +63,7 @@ class StoredRuns:
         their number."""
         stored, source = 0, iter(placed)
         while some := list(islice(source, _AT_ONCE)):
-            await self.db.write(_job(rows.insert_rows, run_id, some))
+            await self.db.write(_storing(run_id, some))
             stored += len(some)
         return stored
 
@@ -98,7 +98,7 @@ class StoredRuns:
 
     async def pause(self, run_id: str, stopped: Stopped) -> Run:
         """Stand still, unless it is over or stands still already."""
-        return await self.db.write(lambda tx: pause_run(tx, run_id, stopped))
+        return await self.db.write(lambda tx: pause_run(tx, run_id, stopped=stopped))
 
     async def cancel(self, run_id: str) -> Run:
         """End it: what waits is cancelled, what was sent is still settled."""
@@ -114,9 +114,9 @@ class StoredRuns:
     async def count(self, query: RowQuery) -> int:
         return await self.db.read(lambda tx: rows.count_rows(tx, query))
 
-    async def finish(self, run_id: str, number: int, end: RowEnd) -> bool:
+    async def finish(self, run_id: str, number: int, *, end: RowEnd) -> bool:
         """Say what became of a row outside any settlement, as of one that was never sent."""
-        return await self.db.write(lambda tx: rows.finish_row(tx, run_id, number, end=end))
+        return await self.db.write(lambda tx: rows.finish_row(tx, run_id, number=number, end=end))
 
     async def progress(self, run_id: str) -> Progress:
         return await self.db.read(lambda tx: rows.progress_of(tx, find_run(tx, run_id)))
@@ -159,7 +159,7 @@ def find_run(tx: Transaction, run_id: str) -> Run:
     )
 
 
-def pause_run(tx: Transaction, run_id: str, stopped: Stopped) -> Run:
+def pause_run(tx: Transaction, run_id: str, *, stopped: Stopped) -> Run:
     values = {
         "state": RunState.PAUSED,
         "pause": stopped.pause,
@@ -170,8 +170,8 @@ def pause_run(tx: Transaction, run_id: str, stopped: Stopped) -> Run:
     return find_run(tx, run_id)
 
 
-def _job(act: Callable[..., Any], *given: Any) -> Callable[[Transaction], Any]:
-    return lambda tx: act(tx, *given)
+def _storing(run_id: str, some: Sequence[tuple[PlannedRow, int]]) -> Callable[[Transaction], None]:
+    return lambda tx: rows.insert_rows(tx, run_id, placed=some)
 
 
 def _create(tx: Transaction, new: NewRun, version: str) -> Run:

@@ -39,7 +39,7 @@ class RowQuery:
     limit: int | None = None
 
 
-def insert_rows(tx: Transaction, run_id: str, placed: Sequence[tuple[PlannedRow, int]]) -> None:
+def insert_rows(tx: Transaction, run_id: str, *, placed: Sequence[tuple[PlannedRow, int]]) -> None:
     """Store planned rows with the chunks they belong to."""
     if placed:
         tx.connection.execute(
@@ -59,8 +59,8 @@ def count_rows(tx: Transaction, query: RowQuery) -> int:
 def mark_sent(
     tx: Transaction,
     run_id: str,
-    numbers: Collection[int],
     *,
+    numbers: Collection[int],
     hold_id: str | None,
     request_id: str | None = None,
     remote_job: str | None = None,
@@ -85,14 +85,14 @@ def mark_sent(
     return len(there)
 
 
-def free_rows(tx: Transaction, run_id: str, numbers: Collection[int]) -> None:
+def free_rows(tx: Transaction, run_id: str, *, numbers: Collection[int]) -> None:
     """Let rows wait again that were sent and are not over: their call was given up, and cost what it cost."""
     sent = and_(_ROWS.run_id == run_id, _ROWS.number.in_(numbers), _ROWS.state == RowState.SENT)
     values = {"state": RowState.WAITING, "remote_job": None, "tries": _ROWS.tries + 1}
     tx.connection.execute(update(run_rows).where(sent).values(values))
 
 
-def finish_row(tx: Transaction, run_id: str, number: int, *, end: RowEnd) -> bool:
+def finish_row(tx: Transaction, run_id: str, *, number: int, end: RowEnd) -> bool:
     """Write down what became of a row, once; False where that was known already.
 
     `cost` and `at_risk` are added to what earlier holds counted for it.
