@@ -459,3 +459,26 @@ async def test_what_is_not_durable_is_not_waited_for(tmp_path: Path) -> None:
             await database.write_together(together, None, durable=durable)
     full, normal = 2, 1
     assert seen == [full, normal, normal, full]
+
+
+async def test_what_is_durable_brings_along_what_another_connection_did_not_wait_for(
+    on_postgresql: str,
+) -> None:
+    """One log for all connections: flushed up to a commit, it holds everything that was committed before."""
+
+    def look(tx: Transaction, items: Sequence[str]) -> list[str]:
+        for item in items:
+            note(tx, item)
+        mode = tx.connection.exec_driver_sql("SHOW synchronous_commit").scalar_one()
+        return [mode for _ in items]
+
+    def at(tx: Transaction, place: str) -> int:
+        return int(tx.connection.exec_driver_sql(f"SELECT {place}() - '0/0'::pg_lsn").scalar_one())
+
+    together: Together[str, str] = Together(look)
+    async with await Database.open(on_postgresql) as one, await Database.open(on_postgresql) as two:
+        for turn in range(20):
+            assert await one.write_together(together, f"held {turn}", durable=False) == "off"
+            written = await one.read(lambda tx: at(tx, "pg_current_wal_insert_lsn"))
+            assert await two.write_together(together, f"paid {turn}") == "on"
+            assert await two.read(lambda tx: at(tx, "pg_current_wal_flush_lsn")) >= written

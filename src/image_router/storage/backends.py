@@ -154,6 +154,8 @@ class Postgresql:
         )
 
     def enter(self, connection: Connection, *, durable: bool) -> None:
+        # There is one log for all connections, and it is flushed up to a commit: no later one outlives this
+        # (https://www.postgresql.org/docs/current/wal-async-commit.html, read 2026-11-22).
         relaxed = "" if durable else "SET LOCAL synchronous_commit = off; "
         connection.exec_driver_sql(relaxed + self._entrance)
 

@@ -107,8 +107,9 @@ class Database:
     async def write_together(self, together: Together[Item, T], item: Item, *, durable: bool = True) -> T:
         """Like `write`, together with all other items for the same job that wait.
 
-        What is not `durable` survives the process at once, and a power cut once anything durable that came
-        after it does: whatever is there has all that was written before it.
+        What is not `durable` survives this process at once, and a power cut or a crash of the database
+        server once anything durable that came after it does, whichever connection or process wrote that:
+        whatever is there has all that was written before it.
         """
         return cast(T, await self._submit(_Ticket(together=together, item=item, durable=durable)))
 
