@@ -28,6 +28,7 @@ from image_router.storage.migrations import (
     m0011_feedback,
     m0012_runs,
     m0013_journal,
+    m0014_remote_jobs,
 )
 
 
@@ -56,6 +57,7 @@ ALL: Final = tuple(
         m0011_feedback,
         m0012_runs,
         m0013_journal,
+        m0014_remote_jobs,
     )
 )
 
