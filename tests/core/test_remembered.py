@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 from typing import Any
 
@@ -13,7 +14,7 @@ from image_router.core.brevity import Compress
 from image_router.core.briefly import decide_briefly
 from image_router.core.decision import Decision, Snapshot
 from image_router.core.errors import BudgetExceeded, RequestError
-from image_router.core.remembered import Decisions
+from image_router.core.remembered import LONGEST, Decisions
 from image_router.core.routing import World
 from image_router.core.types import (
     Adaptation,
@@ -96,6 +97,25 @@ def test_requests_alike_are_decided_once() -> None:
         request = ImageRequest(prompt=prompt, scope=f"team/{number}", key=str(number))
         assert memory.decide(request, today, snapshot=Snapshot()).request is request
     assert fresh.calls == 1
+
+
+def test_nothing_of_a_request_is_kept() -> None:
+    """A decision may be remembered for long; the words and pictures it was made for are let go."""
+    memory = Decisions()
+    request = ImageRequest(prompt="a red mug", references=(reference(role=ReferenceRole.STYLE),))
+    holders = sys.getrefcount(request), sys.getrefcount(request.references[0])
+    memory.decide(request, _WORLDS[TODAY, "default"], snapshot=Snapshot())
+    assert (sys.getrefcount(request), sys.getrefcount(request.references[0])) == holders
+
+
+def test_long_fields_are_not_kept() -> None:
+    """What would be part of the memory's key must be small."""
+    fresh, today = _Counting(), _WORLDS[TODAY, "default"]
+    memory = Decisions(fresh)
+    for length in (LONGEST, LONGEST, LONGEST + 1, LONGEST + 1):
+        request = ImageRequest(prompt="a red mug", system_instruction="x" * length)
+        memory.decide(request, today, snapshot=Snapshot())
+    assert fresh.calls == 3
 
 
 def test_memory_is_bounded() -> None:

@@ -1,8 +1,9 @@
 """Decisions remembered: requests that differ in nothing that deciding looks at are decided once.
 
 What deciding sees of a prompt is its length and its script; nearly all requests of a day are alike in that
-and in their fields, and of references their roles alone count. Where more does (a conversation, a full budget, a
-prompt that may be shortened) each request is decided anew. Pure but for what it remembers.
+and in their fields, and of references their roles alone count. Where more does (a conversation, a full
+budget, a prompt that may be shortened) each request is decided anew, and so is one with fields too long to
+keep. Whose request it was, its words and its pictures are not remembered. Pure but for what it remembers.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from image_router.core.routing import World
 from image_router.core.types import ImageRequest
 
 MOST: Final = 4096
+LONGEST: Final = 2000
+"""Characters of the text to render and the system instruction together: they are kept with a decision."""
+_NOBODYS: Final = ImageRequest(prompt="-")
 _UNSEEN: Final = {"prompt", "scope", "key", "deadline", "references", "conversation"}
 _SEEN: Final = attrgetter(*(field.name for field in fields(ImageRequest) if field.name not in _UNSEEN))
 Decide = Callable[[ImageRequest, World, Snapshot], Decision]
@@ -41,7 +45,7 @@ class Decisions:
         """As decide_briefly. Refusals are never remembered."""
         if request.conversation or may_shorten(request, world):
             return self._fresh(request, world, snapshot)
-        if guard_acts(world.policy.guard, snapshot):
+        if guard_acts(world.policy.guard, snapshot) or _long(request):
             return self._fresh(request, world, snapshot)
         roles = tuple(reference.role for reference in request.references)
         shape = (_SEEN(request), roles, *_prompt_shape(request), snapshot.open_circuits, id(world))
@@ -49,9 +53,14 @@ class Decisions:
         if found is None:
             if len(self._known) >= self._most:
                 self._known.clear()
+            decision = replace(self._fresh(request, world, snapshot), request=_NOBODYS)
             # The world is kept too: its id is only its own for as long as it lives.
-            found = self._known[shape] = (world, self._fresh(request, world, snapshot))
+            found = self._known[shape] = (world, decision)
         return replace(found[1], request=request)
+
+
+def _long(request: ImageRequest) -> bool:
+    return len(request.text or "") + len(request.system_instruction or "") > LONGEST
 
 
 def _prompt_shape(request: ImageRequest) -> tuple[int, str | None]:
