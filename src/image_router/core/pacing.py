@@ -309,11 +309,12 @@ def settle(
     return {
         charge.key: _settled(meters.get(charge.key, Meter()), charge, after, learning, now)
         for charge in charges
-        if charge.limit.counted or _heeds(charge, after)
+        if charge.limit.counted or heeds(charge, after)
     }
 
 
-def _heeds(charge: Charge, after: Aftermath) -> bool:
+def heeds(charge: Charge, after: Aftermath) -> bool:
+    """Whether the provider's wish to wait concerns what was charged."""
     return after.cause in charge.limit.learns_from and after.wait is not None
 
 

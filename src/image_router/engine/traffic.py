@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from image_router.core.breaker import Place
 from image_router.core.causes import Cause, FailureScope, Retry
@@ -27,12 +28,14 @@ from image_router.core.pacing import (
     Shortage,
     admit,
     allowed,
+    heeds,
     sent,
     settle,
     worst,
 )
 from image_router.engine.admission import Ask, Permit, Refusal, TrafficParts, ill, short
 from image_router.engine.circuits import Circuits, OpenCircuit
+from image_router.engine.pauses import Pauses
 from image_router.engine.pool import Member
 from image_router.engine.waiting import Door, Ticket, WaitingRoom
 
@@ -64,7 +67,8 @@ class Traffic:
 
     def __init__(self, parts: TrafficParts) -> None:
         self._parts = parts
-        self._circuits = Circuits(parts)
+        self._circuits, self._pauses = Circuits(parts), Pauses(parts)
+        self._limits = cache(parts.rules.limits)
         door = Door(
             attempt=self._attempt,
             release=self.release,
@@ -199,7 +203,7 @@ class Traffic:
         if isinstance(members, Refusal):
             return members
         able = await self._able(ticket.ask, members)
-        if any(not self._parts.rules.limits(ticket.ask.model, member.project) for member in able):
+        if any(not self._limits(ticket.ask.model, member.project) for member in able):
             return await self._attempt(ticket)
         projects = {member.project for member in able}
         shortest: Shortage | None = None
@@ -244,10 +248,14 @@ class Traffic:
 
     async def _charge(self, ticket: Ticket, member: Member) -> tuple[Charge, ...] | Shortage:
         loads, learning = self._loads(ticket, member.project), self._parts.rules.book.learning
-        got = await self._parts.store.change_meters(
-            [load.key for load in loads],
-            lambda meters, now: admit(meters, loads, learning=learning, now=now),
-        )
+        if any(load.limit.counted for load in loads):
+            got = await self._parts.store.change_meters(
+                [load.key for load in loads],
+                lambda meters, now: admit(meters, loads, learning=learning, now=now),
+            )
+        else:
+            meters, now = await self._pauses.look()
+            _, got = admit(meters, loads, learning=learning, now=now)
         if isinstance(got, Shortage) and got.limit.by_project:
             blocked = next(load for load in loads if load.limit is got.limit)
             ticket.blocked_by[blocked.key] = blocked.amount
@@ -267,7 +275,7 @@ class Traffic:
     ) -> list[Load]:
         ask = ticket.ask
         loads = []
-        for limit in self._parts.rules.limits(ask.model, project):
+        for limit in self._limits(ask.model, project):
             key = MeterKey(project=project, model="" if limit.by_project else ask.model, limit=limit.name)
             before = sum(other.amount(limit.resource) for other in ahead) // share
             if limit.by_project:
@@ -278,6 +286,8 @@ class Traffic:
 
     async def _settle(self, permit: Permit, after: Aftermath) -> None:
         learning, charges = self._parts.rules.book.learning, permit.charges
+        if not any(charge.limit.counted or heeds(charge, after) for charge in charges):
+            return
 
         def change(meters: Meters, now: Moment) -> tuple[Meters, list[LimitLearned]]:
             settled = settle(meters, charges, after=after, learning=learning, now=now)
@@ -286,6 +296,7 @@ class Traffic:
 
         for lesson in await self._parts.store.change_meters([c.key for c in charges], change):
             self._parts.announce(lesson)
+        self._pauses.forget()
 
     def _lesson(self, charge: Charge, meter: Meter, now: Moment) -> LimitLearned:
         limit, learning = charge.limit, self._parts.rules.book.learning
@@ -317,7 +328,7 @@ class Traffic:
         return replace(outcome, retry=Retry.CAPACITY, retry_after=None, scope=FailureScope.MODEL)
 
     def _limit_of(self, key: MeterKey) -> Limit | None:
-        limits = self._parts.rules.limits(key.model, key.project)
+        limits = self._limits(key.model, key.project)
         return next((limit for limit in limits if limit.name == key.limit), None)
 
     def _gauge(self, key: MeterKey, meter: Meter, now: Moment) -> Gauge:
