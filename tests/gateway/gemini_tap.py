@@ -72,12 +72,14 @@ class Tap:
         return Response(answered, reply.status, headers=kept)
 
 
-def tapped(home: Path, stack: ExitStack, *, day: str = DAY, keyed: bool = False) -> tuple[Site, Tap]:
+def tapped(
+    home: Path, stack: ExitStack, *, day: str = DAY, keyed: bool = False, **more: Any
+) -> tuple[Site, Tap]:
     """A gateway whose every exchange with the emulator is recorded."""
     emulator = stack.enter_context(emulated(as_of=day))
     tap = Tap(emulator.url)
     upstream = started(tap.app, stack)
-    settings = {"home": home, "offline": True, "emulator_url": upstream, "as_of": day}
+    settings = {"home": home, "offline": True, "emulator_url": upstream, "as_of": day, **more}
     url = started(partial(gateway, Choices(open=not keyed), **settings), stack)
     return Site(url=url, emulator=emulator, home=home), tap
 

@@ -16,7 +16,7 @@ import pytest
 from google import genai
 from google.genai.errors import APIError
 
-from gateway.conftest import DAY, Site, started
+from gateway.conftest import Site, started
 from gateway.gemini_tap import Tap, key_of, picture, posted, spent, tapped
 from image_router.books import open_books
 from image_router.core.money import parse_usd
@@ -314,22 +314,19 @@ async def test_a_mixed_run_is_booked_as_it_is_billed(wired) -> None:
     assert await spent(site) == site.emulator.bill().total > 500_000_000
 
 
-async def test_the_sdk_as_provider_says_that_it_rewrites(tmp_path) -> None:
-    """A body cannot pass through google-genai unchanged: an error says what to set, and nothing is held."""
+@pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
+async def test_bodies_pass_through_google_genai_byte_for_byte(tmp_path) -> None:
+    """With provider = sdk as well: both bodies, a stream, a refusal, and the ledger equals the bill."""
     with ExitStack() as stack:
-        emulator = stack.enter_context(emulated(as_of=DAY))
-        settings = {
-            "home": tmp_path,
-            "offline": True,
-            "emulator_url": emulator.url,
-            "as_of": DAY,
-            "provider": "sdk",
-        }
-        url = started(partial(gateway, Choices(open=True), **settings), stack)
-        status, body, _ = await posted(f"{url}/v1beta/models/{PRO}:generateContent", ASK)
-        assert status == 500
-        assert "set provider = rest" in json.loads(body)["error"]["message"]
-        assert not emulator.bill().entries
+        site, tap = tapped(tmp_path, stack, provider="sdk")
+        root = f"{site.url}/v1beta/models/{PRO}"
+        for method in ("generateContent", "streamGenerateContent?alt=sse", "countTokens"):
+            status, body, _ = await posted(f"{root}:{method}", ASK)
+            assert (status, tap.last.asked, tap.last.answered) == (200, ASK, body)
+        site.emulator.faults.add("invalid_argument", times=1)
+        status, body, _ = await posted(f"{root}:generateContent", ASK)
+        assert (status, tap.last.answered) == (400, body)
+        assert await spent(site) == site.emulator.bill().total > 0
 
 
 async def test_a_file_goes_with_the_key_that_holds_it(tmp_path) -> None:

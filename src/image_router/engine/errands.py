@@ -47,7 +47,7 @@ async def running(
     try:
         provider = permit.member.provider
         if not isinstance(provider, Relays):
-            raise ConfigError(f"provider {provider.name} passes nothing on; set provider = rest")
+            raise ConfigError(f"provider {provider.name} passes nothing on; set provider = rest or sdk")
         async with provider.errand(errand) as answer:
             yield Reply(running=answer, permit=permit, door=door)
     except Unreachable as problem:

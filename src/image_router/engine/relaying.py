@@ -84,8 +84,8 @@ class ParcelDoor:
         if not isinstance(provider, Relays):
             await self._door.release(permit)
             raise ConfigError(
-                f"provider {provider.name} rewrites every request, so a body cannot pass through as it is; "
-                f"set provider = rest, or ask for auto, a tier or a purpose instead of a model id"
+                f"provider {provider.name} passes nothing on; set provider = rest or sdk, or ask for auto, a "
+                f"tier or a purpose instead of a model id"
             )
         carrier = _Carrier(provider, permit.member, parcel=self._parcel)
         return replace(permit, member=replace(permit.member, provider=carrier))

@@ -18,18 +18,34 @@ import orjson
 
 from image_router.core.catalog import Model
 from image_router.core.errors import ConfigError
-from image_router.core.reply import ApiError, FaultKind, Reply, TransportFault
+from image_router.core.reply import ApiError, FaultKind, RawAnswer, Reply, TransportFault
 from image_router.core.text_calls import TextCall
 from image_router.core.tracing import headers_onward
 from image_router.core.types import Dialect
 from image_router.providers import text_wire
-from image_router.providers.base import Call, Entitlement, ListedModel, ModelsUnavailable, Provider
+from image_router.providers.base import (
+    Call,
+    Entitlement,
+    Errand,
+    Letter,
+    ListedModel,
+    ModelsUnavailable,
+    Provider,
+    Relays,
+    Running,
+    Unreachable,
+)
 from image_router.providers.error_wire import parse_error
 from image_router.providers.probing import entitlement_of
+from image_router.providers.sdk_raw import RawCall, RawResponse, opened
 from image_router.providers.wires import WIRES, Wire
 
 LOOKUP_TIMEOUT = 30.0
 """Seconds for the list of models or a probe."""
+ERRAND_TIMEOUT = 300.0
+"""Seconds for an errand: a piece of a file goes up in one."""
+MAX_BODY = 128 * 1024 * 1024
+"""Bytes of one answer that passes on."""
 
 # Exception class name → (how the transport failed, whether the request may have been received). Names, since
 # the client chooses between aiohttp, httpx and httpx2, and none of the three need be installed.
@@ -43,6 +59,7 @@ _FAULTS: Mapping[str, tuple[FaultKind, bool]] = {
     "ClientPayloadError": (FaultKind.TRUNCATED, True),
     "IncompleteRead": (FaultKind.TRUNCATED, True),
     "DecodingError": (FaultKind.MALFORMED, True),
+    "JSONDecodeError": (FaultKind.MALFORMED, True),
     "UnicodeDecodeError": (FaultKind.MALFORMED, True),
     "ClientResponseError": (FaultKind.MALFORMED, True),
     "TimeoutException": (FaultKind.TIMEOUT, True),
@@ -100,6 +117,38 @@ class SdkProvider:
         reply = await self._post(call.model.id, text_wire.request_body(call), wire=wire, timeout=timeout)
         return replace(reply, elapsed=time.perf_counter() - started)
 
+    async def relay(self, letter: Letter, model: Model, *, timeout: float) -> Reply:
+        """One call with a body that is sent as it came; the reply keeps the answer as it came."""
+        if model.dialect is Dialect.PREDICT and isinstance(self._predict, Relays):
+            return await self._predict.relay(letter, model, timeout=timeout)
+        started, parse = time.perf_counter(), WIRES[model.dialect].parse_reply
+        folder = "publishers/google/" if self._transport.vertexai else ""
+        call = RawCall(method="post", path=f"{folder}{letter.path}", body=letter.body, timeout=timeout)
+        try:
+            async with _answering(timeout), opened(self._transport, call) as response:
+                raw = await _whole(response, letter)
+        except _Unanswered as failed:
+            return replace(failed.reply, elapsed=time.perf_counter() - started)
+        reply = await asyncio.to_thread(parse, raw.status, raw.headers, body=raw.body)
+        return replace(reply, elapsed=time.perf_counter() - started, raw=raw)
+
+    @asynccontextmanager
+    async def errand(self, errand: Errand) -> AsyncIterator[Running]:
+        """Run an errand once, as it is. Raises Unreachable, and ConfigError at the enterprise endpoint."""
+        if self._transport.vertexai:
+            raise ConfigError(
+                "the enterprise endpoint has no files, batches or token counts under these addresses; use "
+                "the Gemini API for them: provider = rest with an API key"
+            )
+        call = RawCall(
+            method=errand.method, path=errand.path, body=errand.body, headers=errand.headers, version=""
+        )
+        try:
+            async with _answering(ERRAND_TIMEOUT), opened(self._transport, call) as response:
+                yield Running(status=response.status, headers=response.headers, pieces=response.pieces)
+        except _Unanswered as failed:
+            raise Unreachable(str(failed)) from None
+
     async def models(self) -> tuple[ListedModel, ...]:
         """All pages of models.list. Raises ModelsUnavailable."""
         try:
@@ -142,6 +191,21 @@ class SdkProvider:
             return failed.reply
         text: str = answer.body or ""
         return await asyncio.to_thread(wire.parse_reply, 200, answer.headers or {}, body=text.encode())
+
+
+async def _whole(response: RawResponse, letter: Letter) -> RawAnswer:
+    """All pieces, each told of as it comes. Raises _Unanswered for more than MAX_BODY."""
+    pieces, size = [], 0
+    async for piece in response.pieces:
+        pieces.append(piece)
+        size += len(piece)
+        if size > MAX_BODY:
+            words = f"the answer has more than {MAX_BODY:,} bytes"
+            fault = TransportFault(kind=FaultKind.MALFORMED, sent=True, detail=words)
+            raise _Unanswered(Reply(http_status=response.status, fault=fault), words)
+        if letter.listener and response.status == 200:
+            letter.listener(RawAnswer(status=200, headers=response.headers, body=piece))
+    return RawAnswer(status=response.status, headers=response.headers, body=b"".join(pieces))
 
 
 class _Unanswered(Exception):
