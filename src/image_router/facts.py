@@ -75,6 +75,12 @@ def load_policies(
     return {name: parse_policy(files[name], parents=files) for name in wanted}
 
 
+def read_policy(home: Path | None, given: str) -> Policy:
+    """A policy that is no file yet; it may extend those that are. Raises ConfigError with line and reason."""
+    parents = {path.stem: _read(path) for path in _files("policies", home)}
+    return parse_policy(TomlFile("policy", given), parents=parents)
+
+
 def load_traffic(
     home: Path | None,
     *,

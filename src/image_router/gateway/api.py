@@ -10,6 +10,7 @@ from image_router.gateway import gemini_api, health, jobs_api, openai_api, route
 from image_router.gateway.app import Beside, Entry, Gateway
 from image_router.gateway.chains_work import chaining
 from image_router.gateway.dashboard import pages
+from image_router.gateway.dashboard.stream import streaming
 from image_router.gateway.gemini_batches import settling
 from image_router.gateway.jobs_work import working
 from image_router.gateway.journaling import journaling
@@ -29,7 +30,7 @@ _SERVED: Final[tuple[Entry, ...]] = (
 ENTRIES: Final[tuple[Entry, ...]] = (*_SERVED, *entries_about(_SERVED), *pages.ENTRIES)
 
 
-BESIDE: Final[tuple[Beside, ...]] = (journaling, working, chaining, sending, settling)
+BESIDE: Final[tuple[Beside, ...]] = (streaming, journaling, working, chaining, sending, settling)
 
 
 def worker(choices: Choices, **settings: Any) -> Gateway:

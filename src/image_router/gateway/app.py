@@ -21,7 +21,7 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from image_router.books import Books
-from image_router.config import Limits
+from image_router.config import Limits, Settings
 from image_router.core.errors import ImageRouterError
 from image_router.core.ids import new_id
 from image_router.core.key_permits import allow_admin
@@ -33,6 +33,7 @@ from image_router.gateway.callers import Caller, Doorkeeper
 from image_router.gateway.intake import Intake, Room
 from image_router.gateway.journaling import JournalSink
 from image_router.gateway.links import Links
+from image_router.gateway.live import Live
 from image_router.gateway.metering import Meter
 from image_router.gateway.preferences import preferred
 from image_router.gateway.sessions import Sessions
@@ -78,6 +79,8 @@ class Parts:
     journal: Journal
     noted: JournalSink
     """What this process has to write into the journal."""
+    live: Live
+    settings: Settings
     private_hooks: bool = False
     """Webhooks may go to private addresses, and over http."""
     limits: Limits = field(default_factory=Limits)

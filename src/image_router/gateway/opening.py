@@ -14,6 +14,7 @@ from image_router.gateway.app import Parts
 from image_router.gateway.callers import KeyedDoors, OpenDoors
 from image_router.gateway.journaling import JournalSink
 from image_router.gateway.links import Links
+from image_router.gateway.live import Live
 from image_router.gateway.sessions import Sessions
 from image_router.storage.chains import Chains
 from image_router.storage.jobs import Jobs
@@ -54,6 +55,8 @@ async def opened(choices: Choices, settings: Mapping[str, Any]) -> AsyncIterator
             outbox=Outbox(books.db),
             journal=Journal(books.db),
             noted=noted,
+            live=Live(books.db),
+            settings=known,
             private_hooks=known.webhooks_private,
             links=Links(secret=await shared_secret(books.db, "links")),
             sessions=Sessions(secret=await shared_secret(books.db, "sessions")),

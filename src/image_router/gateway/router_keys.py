@@ -33,7 +33,7 @@ _NO_STORE: Final = {"cache-control": "no-store"}
 
 async def create(visit: Visit) -> Response:
     """POST /router/v1/keys: a new key; its secret is in this answer alone."""
-    rules = _rules(await _body(visit))
+    rules = rules_of(await _body(visit))
     for name in ("name", "scope"):
         if rules.get(name) is None:
             raise refusals.malformed(f"{name} is missing; a key needs a name and a scope", param=name)
@@ -63,7 +63,7 @@ async def own(visit: Visit) -> Response:
 
 async def patch(visit: Visit) -> Response:
     """PATCH /router/v1/keys/{id}: some rules; what is not named stays, null takes a rule away."""
-    key, rules = await _known(visit), _rules(await _body(visit))
+    key, rules = await _known(visit), rules_of(await _body(visit))
     if not rules:
         raise refusals.malformed(f"nothing to set; there are {', '.join(_RULES)}")
     new = await visit.parts.books.keys.set(key.id, who=who(visit), **rules)
@@ -117,8 +117,8 @@ async def _body(visit: Visit) -> dict[str, Any]:
     return await bodies.read_json(visit.request, limit=visit.parts.limits.small_body)
 
 
-def _rules(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The rules that a body names, as KeyRules has them; null takes one away."""
+def rules_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The rules that a body names, as KeyRules has them; null takes one away. Raises Refusal."""
     check_names(body, _RULES)
     return {name: _rule(body, name) for name in body}
 

@@ -14,6 +14,7 @@ from typing import Final
 from markupsafe import Markup, escape
 
 from image_router.core.economics import Projection, usd
+from image_router.core.journal import Latency
 from image_router.core.money import show_usd
 from image_router.core.palette import TITLE
 from image_router.core.spending import Share
@@ -108,6 +109,35 @@ def columns(name: str, drawn: Sequence[Bar], *, title: str) -> Markup:
         last = Markup('<text class="end" x="{}%" y="{}">{}</text>')
         parts.append(last.format(_percent(step * len(drawn)), _TALL + 18, drawn[-1].label))
     return _svg(name, title, drawn, height=_TALL + 24, inside=Markup("").join(parts), kind="columns")
+
+
+def spans(name: str, models: Sequence[Latency], *, title: str) -> Markup:
+    """How long calls take: for each model a bar of half the calls, paler ones of nine in ten and of 99."""
+    known = [one for one in models if one.calls]
+    most = max((one.p99 for one in known), default=0.0) or 1.0
+    drawn = [
+        Bar(
+            label=one.model,
+            amount=Fraction(one.p99).limit_denominator(),
+            text=f"{one.p50:.2f} s, {one.p90:.2f} s, {one.p99:.2f} s",
+            tone="tone-ink",
+        )
+        for one in known
+    ]
+    rows = Markup("").join(_span(one, place, most=most) for place, one in enumerate(known))
+    return _svg(name, title, drawn, height=_ROW * len(known), inside=rows, kind="spans")
+
+
+def _span(one: Latency, place: int, *, most: float) -> Markup:
+    top = _ROW * place
+    p50, p90, p99 = (_percent(Fraction(each / most)) for each in (one.p50, one.p90, one.p99))
+    return Markup(
+        '<g class="tone-ink"><text x="0" y="{}">{}</text><text class="amount" x="100%" y="{}">{:.2f} s</text>'
+        '<rect class="track" x="0" y="{top}" width="100%" height="12" rx="6"/>'
+        '<rect class="whisker" x="0" y="{top}" width="{}%" height="12" rx="6"/>'
+        '<rect class="whisker inner" x="0" y="{top}" width="{}%" height="12" rx="6"/>'
+        '<rect class="bar" x="0" y="{top}" width="{}%" height="12" rx="6"/></g>'
+    ).format(top + 15, one.model, top + 15, one.p50, p99, p90, p50, top=top + 23)
 
 
 def _column(bar: Bar, left: Fraction, step: Fraction, *, share: Fraction) -> Markup:

@@ -8,7 +8,17 @@ from starlette.responses import Response
 
 from image_router.gateway import refusals
 from image_router.gateway.app import Entry, Visit
-from image_router.gateway.dashboard import economics, gallery, live_router, pictures, spend
+from image_router.gateway.dashboard import (
+    economics,
+    gallery,
+    keys,
+    live_router,
+    operations,
+    pictures,
+    settings,
+    spend,
+    stream,
+)
 from image_router.gateway.dashboard.doors import SIGN_IN, public
 from image_router.gateway.dashboard.rendering import PAGES
 from image_router.gateway.dashboard.signing_in import ask, choose_theme, sign_in, sign_out
@@ -25,6 +35,10 @@ ENTRIES: Final = (
     *economics.ENTRIES,
     *gallery.ENTRIES,
     *spend.ENTRIES,
+    *operations.ENTRIES,
+    *stream.ENTRIES,
+    *keys.ENTRIES,
+    *settings.ENTRIES,
     *pictures.ENTRIES,
     Entry(method="GET", path=SIGN_IN, endpoint=public(ask), surface=PAGES, public=True),
     Entry(method="POST", path=SIGN_IN, endpoint=public(sign_in), surface=PAGES, public=True),

@@ -68,6 +68,8 @@ class Nav:
     name: str
     title: str
     path: str
+    admin: bool = False
+    """For admins alone."""
 
 
 NAV: Final = (
@@ -75,6 +77,9 @@ NAV: Final = (
     Nav(name="economics", title="Economics", path="/dashboard/economics"),
     Nav(name="gallery", title="Gallery", path="/dashboard/gallery"),
     Nav(name="spend", title="Spend", path="/dashboard/spend"),
+    Nav(name="operations", title="Operations", path="/dashboard/operations"),
+    Nav(name="keys", title="Keys", path="/dashboard/keys", admin=True),
+    Nav(name="settings", title="Settings", path="/dashboard/settings", admin=True),
 )
 
 

@@ -36,4 +36,5 @@ for (const form of document.querySelectorAll("[data-theme-form]")) {
   });
 }
 
+document.querySelector(".top [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 enliven(document);
