@@ -125,6 +125,17 @@ def test_explain_spends_nothing(run: Run, emulator: Any) -> None:
     assert len(emulator.requests()) == before
 
 
+def test_words_without_a_purpose_hint_at_the_one_for_final_copy(run: Run) -> None:
+    """Not where the caller chose a purpose or a tier, and not without words to render."""
+    words = ("explain", "a poster", "--text", "SALE")
+    (said,) = run(*words, "--json").json["hints"]
+    assert said.endswith("for final copy, where every letter counts, ask for final_hero")
+    assert f"hint        {said} (--purpose)" in run(*words).out
+    for flags in (("--purpose", "final_hero", "--size", "2K"), ("--tier", "nano_banana")):
+        assert run(*words, *flags, "--json").json["hints"] == []
+    assert run("explain", "a poster", "--json").json["hints"] == []
+
+
 def test_a_final_picture_hints_at_sizes_for_print(run: Run) -> None:
     """At 1K a final picture is told of 2K and 4K; at 2K, or for a draft, nothing is said. Nothing breaks."""
     said = "1K is a size for screens: for print, gemini-3-pro-image also makes 2K and 4K"

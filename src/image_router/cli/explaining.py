@@ -93,7 +93,7 @@ def _tree(explanation: Explanation) -> Iterator[str]:
     for warning in decision.warnings:
         yield f"note        {warning}"
     for hint in hints_of(decision):
-        yield f"hint        {hint} (--size)"
+        yield f"hint        {hint.words} (--{hint.field})"
     yield from _compression(decision.compression)
     yield _bold(f"candidates  {len(decision.candidates)}, in the order they are tried")
     for place, candidate in enumerate(decision.candidates, 1):

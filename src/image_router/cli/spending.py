@@ -187,7 +187,7 @@ def show_result(result: ImageResult, shown: Shown, *, manner: Manner) -> int:
         for warning in result.warnings:
             click.echo(f"note: {warning}", err=True)
         for hint in hints_of(result.decision):
-            click.echo(f"hint: {hint} (--size)", err=True)
+            click.echo(f"hint: {hint.words} (--{hint.field})", err=True)
         if len(result.images) > 1 or result.failures or len(result.attempts) > 1:
             click.echo(_sum_line(result), err=manner.piped)
     return PARTIAL.status if result.failures else OK.status

@@ -55,7 +55,7 @@ def decision_view(decision: Decision) -> Json:
         else None,
         "compression": compression_view(decision.compression) if decision.compression else None,
         "warnings": list(decision.warnings),
-        "hints": list(hints_of(decision)),
+        "hints": [hint.words for hint in hints_of(decision)],
     }
 
 
