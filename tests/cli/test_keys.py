@@ -186,6 +186,7 @@ def test_lists_show_what_is_set(run: Run) -> None:
         (["create", "x", "--tier", "gold"], "is not one of nano_banana_pro"),
         (["create", "x", "--tier", "none", "--tier", "nano_banana"], "is not a valid Tier"),
         (["create", "x", "--scope", "acme//x"], "is not a path like"),
+        (["create", "acme/x"], "say who pays with --scope acme/x, and give the key a name, such as x"),
         (["create", " "], "printable characters"),
         (["create", "x", "--who", " "], "--who is empty"),
         (["set", "k7f2m4qa"], "nothing to set"),

@@ -76,9 +76,14 @@ def create(name: str, as_json: bool, who: str | None, **options: Any) -> int:
     image-router keys create trial --scope acme/trial --max-size 1K --in-flight 2 --expires 30d
     ROUTER_KEY=$(image-router keys create ci --scope acme/ci)
 
-    NAME says who holds it; the secret is all that stdout gets. Without a rule everything is allowed and
-    nothing limited; budgets of the scope count in any case.
+    NAME says who holds it, --scope who pays; the secret is all that stdout gets. Without a rule everything is
+    allowed and nothing limited; budgets of the scope count in any case.
     """
+    if "/" in name and not options["scope"]:
+        raise InvalidRequest(
+            f"{name!r} stands for the key's name and reads like a scope: say who pays with --scope {name}, "
+            f"and give the key a name, such as {name.rpartition('/')[2] or 'shop'}"
+        )
     rules = take_rules(options, now=_now())
     scope = options["scope"] or settings_from(dict(options)).scope
     asked = KeyRules(name=name, scope=scope, **rules)

@@ -25,7 +25,7 @@ _WIDE: Final = ("sizes", "ratios", "context", "thinking", "grounding", "watermar
 
 @click.group(invoke_without_command=True)
 @click.option("--wide", is_flag=True, help="More columns; for terminals wider than 100 characters.")
-@click.option("--markdown", is_flag=True, help="Print Markdown tables.")
+@click.option("--markdown", is_flag=True, help="Print every column, as Markdown tables.")
 @json_option
 @day_options
 @click.pass_context
@@ -38,6 +38,8 @@ def models(ctx: click.Context, /, wide: bool, markdown: bool, as_json: bool, **o
     image-router models --wide
     image-router models --json
     image-router models check --offline
+
+    The table has what fits 100 characters; --wide, --markdown and --json tell the rest.
     """
     if ctx.invoked_subcommand:
         return
