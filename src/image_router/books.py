@@ -41,6 +41,7 @@ from image_router.storage.keeping import Keeper
 from image_router.storage.ledger import Ledger
 from image_router.storage.router_keys import RouterKeys
 from image_router.storage.storing_rules import StoringRules
+from image_router.storage.work_rows import finished_among
 from image_router.wiring import assets_on, database_of, today
 
 
@@ -103,6 +104,10 @@ class Books:
     def keeper(self) -> Keeper:
         """Who throws pictures away."""
         return Keeper(self.assets)
+
+    async def finished(self, scope: str, keys: Sequence[str]) -> frozenset[str]:
+        """Which of these keys of a scope name work that is done."""
+        return await self.db.read(lambda tx: finished_among(tx, scope, keys))
 
     async def scope(self, name: str | None) -> str | None:
         """The scope, if anybody ever used it or one below it. Raises InvalidRequest: it may be misspelt."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from image_router.core.economics import Mix
     from image_router.core.limits import TrafficRules
     from image_router.core.packing import BatchLimits
+    from image_router.core.template import Template
 
 # importlib.resources costs 15 ms to import, and the wheel is always unpacked.
 SHIPPED = Path(__file__).parent / "data"
@@ -112,6 +113,29 @@ def load_batch_limits(home: Path | None) -> BatchLimits:
     from image_router.core.packing_toml import parse_batch_limits  # what explaining need not load
 
     return parse_batch_limits(_read(_own(home, "limits/batch.toml")))
+
+
+def load_templates(home: Path | None) -> dict[str, Template]:
+    """Templates by name: the shipped ones and the user's `<home>/templates/*.toml`.
+
+    Raises ConfigError for a broken file.
+    """
+    from image_router.core.template_toml import parse_template  # what explaining need not load
+
+    return {path.stem: parse_template(_read(path)) for path in _files("templates", home)}
+
+
+def template_text(home: Path | None, name: str) -> str:
+    """A template's file as it is, the user's where both have the name."""
+    paths = {path.stem: path for path in _files("templates", home)}
+    return _read(paths[name]).text
+
+
+def load_template(path: Path) -> Template:
+    """A template of the user's. Raises ConfigError."""
+    from image_router.core.template_toml import parse_template  # as above
+
+    return parse_template(_read(path))
 
 
 def _own(home: Path | None, name: str) -> Path:

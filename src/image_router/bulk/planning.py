@@ -5,7 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,6 +25,7 @@ from typing import Final, Protocol
 from image_router.bulk.tables import Line
 from image_router.core.decision import Decision
 from image_router.core.errors import ImageRouterError
+from image_router.core.run_plan import Sums
 from image_router.core.runs import PlannedRow, RowAsk, Stage
 from image_router.core.template import BadLine, Drafted, Template, expand
 from image_router.core.types import ImageRequest, Lane, Reference, ReferenceRole
@@ -72,33 +82,36 @@ class Planner:
     """Of every row, whatever it says; None: its own."""
     finished: Finished = nothing_finished
 
-    async def plan(self, lines: Iterable[Line]) -> AsyncIterator[PlannedRow | RowProblem]:
-        """Every row in the order of the table, and every line that is left out."""
-        number = 0
+    async def plan(
+        self, lines: Iterable[Line], sums: Sums | None = None
+    ) -> AsyncIterator[PlannedRow | RowProblem]:
+        """Every row in the order of the table, and every line that is left out; added up in `sums`."""
+        sums = sums or Sums()
         with closing(_Seen()) as seen:
             for block in _blocks(lines, BLOCK):
-                drafts = list(self._drafted(block))
-                keys = [draft.key for draft in drafts if isinstance(draft, _Draft)]
-                done = await self.finished(keys)
-                known = seen.look(keys)
-                for draft in drafts:
-                    if isinstance(draft, RowProblem):
-                        yield draft
+                drafted = list(self._drafted(block))
+                keys = [draft.key for each in drafted if isinstance(each, list) for draft in each]
+                known, done = seen.look(keys), await self.finished(keys)
+                for each in drafted:
+                    problem = each if isinstance(each, RowProblem) else _contradiction(each, known)
+                    if problem is not None:
+                        sums.lines_left_out += 1
+                        yield problem
                         continue
-                    planned = self._planned(draft, number + 1, before=known.get(draft.key), done=done)
-                    if isinstance(planned, PlannedRow):
-                        number += 1
-                        known.setdefault(draft.key, _Mark(number, draft.ask_digest))
-                    yield planned
+                    for draft in each if isinstance(each, list) else ():
+                        row = _planned(draft, sums.rows + 1, before=known.get(draft.key), done=done)
+                        known.setdefault(draft.key, _Mark(row.number, draft.digest))
+                        sums.add(row, draft.decision.quote)
+                        yield row
                 seen.note(known)
 
-    def _drafted(self, lines: Iterable[Line]) -> Iterator[_Draft | RowProblem]:
+    def _drafted(self, lines: Iterable[Line]) -> Iterator[list[_Draft] | RowProblem]:
         for line in lines:
             if line.broken:
                 yield RowProblem(line=line.number, column=None, reason=line.broken)
                 continue
             try:
-                yield from self._drafts(line)
+                yield self._drafts(line)
             except BadLine as problem:
                 yield RowProblem(line=line.number, column=problem.column, reason=str(problem))
             except ImageRouterError as problem:
@@ -118,7 +131,7 @@ class Planner:
             digest = _digest(drafted.ask, references, parent)
             key = drafted.key or f"row-{digest}"
             if drafted.stage is Stage.FIRST:
-                parent = key
+                parent = digest
             drafts.append(_Draft(line.number, drafted, key, digest, decision))
         return drafts
 
@@ -128,27 +141,33 @@ class Planner:
             return replace(_REFERENCE_TO_COME, role=ReferenceRole.OBJECT, digest=source)
         return _facts_of(self.folder / source)
 
-    def _planned(
-        self, draft: _Draft, number: int, *, before: _Mark | None, done: Collection[str]
-    ) -> PlannedRow | RowProblem:
-        if before is not None and before.digest != draft.ask_digest:
+
+def _contradiction(drafts: list[_Draft], known: Mapping[str, _Mark]) -> RowProblem | None:
+    """Whether a line names a key that already names something else."""
+    for draft in drafts:
+        before = known.get(draft.key)
+        if before is not None and before.digest != draft.digest:
             reason = f"key {draft.key!r} already names row {before.number:,}, which asks for something else"
-            return RowProblem(line=draft.line, column="key", reason=reason)
-        head, quote = draft.decision.head, draft.decision.quote
-        return PlannedRow(
-            number=number,
-            line=draft.line,
-            key=draft.key,
-            subject=draft.drafted.subject,
-            stage=draft.drafted.stage,
-            ask=draft.drafted.ask,
-            model=head.model.id,
-            tier=head.tier,
-            quote=quote.total,
-            ceiling=draft.decision.ceiling,
-            duplicate_of=before.number if before else None,
-            finished=draft.key in done,
-        )
+            return RowProblem(line=draft.line, column=None, reason=reason)
+    return None
+
+
+def _planned(draft: _Draft, number: int, *, before: _Mark | None, done: Collection[str]) -> PlannedRow:
+    head = draft.decision.head
+    return PlannedRow(
+        number=number,
+        line=draft.line,
+        key=draft.key,
+        subject=draft.drafted.subject,
+        stage=draft.drafted.stage,
+        ask=draft.drafted.ask,
+        model=head.model.id,
+        tier=head.tier,
+        quote=draft.decision.quote.total,
+        ceiling=draft.decision.ceiling,
+        duplicate_of=before.number if before else None,
+        finished=draft.key in done,
+    )
 
 
 def request_of(ask: RowAsk, *, references: tuple[Reference, ...], scope: str) -> ImageRequest:
@@ -178,7 +197,7 @@ class _Draft:
     line: int
     drafted: Drafted
     key: str
-    ask_digest: str
+    digest: str
     decision: Decision
 
 

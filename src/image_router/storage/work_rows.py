@@ -108,6 +108,14 @@ def look(tx: Transaction, work: Work) -> Row | Running | None:
     )
 
 
+def finished_among(tx: Transaction, scope: str, keys: Collection[str]) -> frozenset[str]:
+    """Which of these keys' work is done, and was not refused."""
+    wanted = select(works.c.work_key).where(
+        works.c.scope == scope, works.c.work_key.in_(keys), works.c.state == WorkState.FINISHED
+    )
+    return frozenset(tx.connection.execute(wanted).scalars())
+
+
 def take(tx: Transaction, work: Work, *, claimant: Claimant) -> Found:
     """Take a key that is free or was left, or say what became of it. Raises IdempotencyConflict."""
     found = look(tx, work)
