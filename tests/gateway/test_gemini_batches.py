@@ -131,7 +131,7 @@ async def test_nobody_sees_the_batches_of_others(locked) -> None:
 @pytest.mark.parametrize(
     ("source", "code"),
     [
-        ({"fileName": "files/abc"}, 501),
+        ({"fileName": "files/abc"}, 403),
         ({"requests": {"requests": []}}, 400),
         ({"requests": {"requests": [{"request": {"contents": [], "cachedContent": "c"}}]}}, 400),
     ],

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from typing import Any, Final, TypeAlias
 
 from image_router.core.causes import Billed, Cause
 from image_router.core.decision import Decision
@@ -24,6 +25,9 @@ LIFE: Final = 72 * 3600.0
 (https://ai.google.dev/gemini-api/docs/batch-api, read 2026-11-22)."""
 _ACTIVE: Final = frozenset({"PENDING", "RUNNING", "UNSPECIFIED", ""})
 _FREE: Final = frozenset({"FAILED", "EXPIRED"})
+_AT_ONCE: Final = 8
+Results: TypeAlias = Callable[[str], AsyncGenerator[Any]]
+"""The answers in a result file, one by one: each `response` or `error`. Nothing for one that is gone."""
 
 
 async def held(ledger: Ledger, decisions: Sequence[Decision], *, scope: str, owner: str) -> Hold:
@@ -55,44 +59,77 @@ async def held(ledger: Ledger, decisions: Sequence[Decision], *, scope: str, own
 
 async def free(ledger: Ledger, hold_id: str, *, rows: int) -> None:
     """Nothing of it was accepted."""
-    await _all(ledger, hold_id, rows=rows, billed=Billed.NO)
+    await _all(ledger, hold_id, rows=range(rows), billed=Billed.NO)
 
 
 async def unknown(ledger: Ledger, hold_id: str, *, rows: int) -> None:
     """Nobody can say what of it was billed."""
-    await _all(ledger, hold_id, rows=rows, billed=Billed.UNKNOWN)
+    await _all(ledger, hold_id, rows=range(rows), billed=Billed.UNKNOWN)
 
 
-async def _all(ledger: Ledger, hold_id: str, *, rows: int, billed: Billed) -> None:
+async def _all(ledger: Ledger, hold_id: str, *, rows: range, billed: Billed) -> None:
     cause = Cause.UNKNOWN_ERROR if billed is Billed.NO else Cause.CONNECTION_LOST
-    done = (Settlement(attempt=_row(index), billed=billed, outcome=cause) for index in range(rows))
+    done = (Settlement(attempt=_row(index), billed=billed, outcome=cause) for index in rows)
     await asyncio.gather(*(ledger.settle(hold_id, one) for one in done))
     await ledger.close(hold_id)
 
 
-async def settled(ledger: Ledger, batch: RemoteBatch, *, operation: Any, world: World) -> bool:
+async def settled(
+    ledger: Ledger, batch: RemoteBatch, *, operation: Any, results: Results, world: World
+) -> bool:
     """Book what an operation says of its rows; False while it is under way. May be repeated."""
-    metadata = operation.get("metadata") or {}
-    state = str(metadata.get("state") or "").removeprefix("BATCH_STATE_").removeprefix("JOB_STATE_")
+    state = state_of(operation)
     if state in _ACTIVE and not operation.get("done"):
         return False
-    rows = _answers(operation)
-    if not rows:
-        await (free if state in _FREE else unknown)(ledger, batch.hold_id, rows=batch.rows)
-        return True
-    answers = [*rows, *[None] * batch.rows][: batch.rows]
-    done = [_settlement(i, answer, batch=batch, world=world) for i, answer in enumerate(answers)]
-    await asyncio.gather(*(ledger.settle(batch.hold_id, one) for one in done))
-    await ledger.close(batch.hold_id)
+    file, booked = result_file(operation), 0
+    async with aclosing(results(file) if file else _inline(operation)) as answers:
+        async for some in _together(answers):
+            done = [
+                await asyncio.to_thread(_settlement, index, answer, batch=batch, world=world)
+                for index, answer in enumerate(some[: batch.rows - booked], start=booked)
+            ]
+            await asyncio.gather(*(ledger.settle(batch.hold_id, one) for one in done))
+            booked += len(done)
+    missing = Billed.NO if not booked and state in _FREE else Billed.UNKNOWN
+    await _all(ledger, batch.hold_id, rows=range(booked, batch.rows), billed=missing)
     return True
 
 
-def _answers(operation: Any) -> list[Any]:
+def state_of(operation: Any) -> str:
+    """Of a batch, without its prefix."""
+    metadata = operation.get("metadata") or {}
+    return str(metadata.get("state") or "").removeprefix("BATCH_STATE_").removeprefix("JOB_STATE_")
+
+
+def result_file(operation: Any) -> str | None:
+    """Name of the file with the rows' answers, where they came as a file."""
+    file = _output(operation).get("responsesFile")
+    return file if isinstance(file, str) else None
+
+
+def _output(operation: Any) -> Any:
+    found = operation.get("response") or (operation.get("metadata") or {}).get("output")
+    return found if isinstance(found, dict) else {}
+
+
+async def _inline(operation: Any) -> AsyncGenerator[Any]:
     """Each row's `response` or `error`, in whatever order they come: all rows are of one model."""
-    output = operation.get("response") or (operation.get("metadata") or {}).get("output") or {}
-    inlined = output.get("inlinedResponses") or {}
+    inlined = _output(operation).get("inlinedResponses") or {}
     rows = inlined.get("inlinedResponses") if isinstance(inlined, dict) else inlined
-    return rows if isinstance(rows, list) else []
+    for row in rows if isinstance(rows, list) else ():
+        yield row
+
+
+async def _together(answers: AsyncIterator[Any]) -> AsyncIterator[list[Any]]:
+    """A few at a time: settlements side by side share a commit, and their pictures memory."""
+    some: list[Any] = []
+    async for answer in answers:
+        some.append(answer)
+        if len(some) == _AT_ONCE:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
 def _settlement(index: int, answer: Any, *, batch: RemoteBatch, world: World) -> Settlement:

@@ -1,4 +1,4 @@
-"""Google's Batch API: passed on with inline rows, held before, settled by ourselves when it is over.
+"""Google's Batch API: passed on, rows inline or in a file; held before, settled by ourselves when it is over.
 
 Whoever asks for a batch's state brings its settlement forward; whether anybody asks or not, `settling` looks.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -16,20 +16,22 @@ from urllib.parse import quote
 import orjson
 from starlette.responses import Response
 
+from image_router.core.catalog import Model
 from image_router.core.decision import Decision
 from image_router.core.errors import ImageRouterError
 from image_router.core.relaying import as_written
 from image_router.core.reply import RawAnswer
 from image_router.core.scopes import scope_path
-from image_router.core.types import Lane
+from image_router.core.types import ImageRequest, Lane
 from image_router.engine.errands import running
 from image_router.gateway import batch_money, bodies, refusals
 from image_router.gateway import gemini_bodies as read
 from image_router.gateway.app import Duty, Parts, Visit
 from image_router.gateway.fields import whole
-from image_router.gateway.gemini_errands import answered, errand_of, passed
+from image_router.gateway.gemini_errands import answered, check_files, errand_of, passed
 from image_router.gateway.gemini_made import common
 from image_router.gateway.gemini_relay import as_it_came
+from image_router.gateway.gemini_rows import Row, answers_in, row_of, rows_of
 from image_router.gateway.gemini_targets import check_method, target
 from image_router.gateway.surfaces import JSON
 from image_router.providers.base import Errand
@@ -40,9 +42,11 @@ from image_router.storage.remote_batches import (
     batches_of,
     end_batch,
     forget_batch,
+    hurry_batch,
     remember_batch,
     take_due,
 )
+from image_router.storage.remote_files import LIFE, remember_file
 
 log = logging.getLogger("image_router.gateway")
 
@@ -65,7 +69,9 @@ async def created(visit: Visit, name: str, *, method: str) -> Response:
     meant = target(visit, name, retired=request.retired)
     check_method(meant.model, "generateContent")
     visit.router.check_day()
-    decisions = [await _decided(visit, row, request=request, model=meant.model) for row in _rows(message)]
+    source = read.value(read.value(message, "batch"), "inputConfig")
+    rows, files = await _rows(visit, source, model=meant.model)
+    decisions = [_decided(visit, row, request=request) for row in rows]
     ceiling, ledger = sum(one.ceiling for one in decisions), Ledger(visit.parts.books.db)
     async with visit.caller.let_in(images=len(decisions), ceiling=ceiling) as entry:
         entry.settle(ceiling)
@@ -74,14 +80,16 @@ async def created(visit: Visit, name: str, *, method: str) -> Response:
             name="", scope=request.scope, model=meant.model.id, hold_id=hold.id, rows=len(decisions)
         )
         path = f"v1beta/models/{quote(meant.path, safe='')}:{method}"
-        answer = await _sent(visit, errand_of(visit, path, body=body), batch=batch, ledger=ledger)
+        answer = await _sent(visit, errand_of(visit, path, body=body), batch=batch, files=files)
     return as_it_came(answer, {**meant.headers, "x-image-router-hold": hold.id})
 
 
-async def _sent(visit: Visit, errand: Errand, *, batch: RemoteBatch, ledger: Ledger) -> RawAnswer:
-    """Make the batch. Refused, its hold is free; of unknown outcome, its rows are."""
+async def _sent(visit: Visit, errand: Errand, *, batch: RemoteBatch, files: tuple[str, ...]) -> RawAnswer:
+    """Make the batch with the key that holds its files. Refused, its hold is free; of unknown outcome, its
+    rows are."""
+    ledger = Ledger(visit.parts.books.db)
     try:
-        answer, reply = await answered(visit, errand, about=batch.model)
+        answer, reply = await answered(visit, errand, about=batch.model, resources=files)
     except ImageRouterError:
         await batch_money.unknown(ledger, batch.hold_id, rows=batch.rows)
         raise
@@ -94,27 +102,27 @@ async def _sent(visit: Visit, errand: Errand, *, batch: RemoteBatch, ledger: Led
     return answer
 
 
-def _rows(message: read.Json) -> list[Any]:
-    """The requests of inline rows. Raises Refusal for a file of rows."""
-    source = read.value(read.value(message, "batch"), "inputConfig")
-    if read.value(source, "fileName") is not None:
-        raise refusals.not_served(
-            "rows in a file are not passed on: nobody here has read what they would cost. Send them inline "
-            "(src=[…]), or make them as jobs: /router/v1/jobs"
-        )
-    rows = read.items(read.value(source, "requests"), "requests")
-    if not 0 < len(rows) <= MOST_ROWS:
-        raise refusals.malformed(f"{len(rows)} inline rows; 1 to {MOST_ROWS} are taken", param="requests")
-    return [read.value(row, "request") or {} for row in rows]
+async def _rows(visit: Visit, source: Any, *, model: Model) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows, and the caller's files that they need. Raises Refusal for what cannot be held."""
+    file = read.word(source, "fileName")
+    if file is not None:
+        await check_files(visit, (file,))
+        rows = await rows_of(visit, file, model)
+    else:
+        inline = read.items(read.value(source, "requests"), "requests")
+        if not 0 < len(inline) <= MOST_ROWS:
+            raise refusals.malformed(
+                f"{len(inline)} inline rows; 1 to {MOST_ROWS} are taken", param="requests"
+            )
+        rows = [row_of(read.value(row, "request") or {}, model) for row in inline]
+    named = tuple(dict.fromkeys(name for row in rows for name in row.files))
+    return rows, (*((file,) if file else ()), *await check_files(visit, named))
 
 
-async def _decided(visit: Visit, row: Any, *, request: Any, model: Any) -> Decision:
+def _decided(visit: Visit, row: Row, *, request: ImageRequest) -> Decision:
     """The ceiling of a row at batch rates, if the caller's key allows it."""
-    if read.files(row):
-        raise refusals.not_served("rows with fileData are not passed on; send pictures as inlineData")
-    written = read.written(row, model)
-    asked = replace(request, prompt=read.last_words(row), model=model.id, lane=Lane.BATCH)
-    decision = as_written(asked, written, world=visit.router.world())
+    asked = replace(request, model=row.written.model.id, lane=Lane.BATCH)
+    decision = as_written(asked, row.written, world=visit.router.world())
     asked = replace(asked, size=decision.head.parameters.size)
     return visit.caller.allowed(replace(decision, request=asked))
 
@@ -160,7 +168,7 @@ async def _mine(visit: Visit, name: str) -> RemoteBatch:
 
 async def _deleted(visit: Visit, batch: RemoteBatch) -> Response:
     """Settled first; what is still under way can never be told afterwards."""
-    await _looked(visit.parts, batch)
+    await _looked(visit.parts, batch, patient=True)
     errand = Errand(method="DELETE", path=f"v1beta/{batch.name}")
     answer, _ = await answered(visit, errand, resources=(batch.name,))
     if answer.status == 200:
@@ -171,21 +179,38 @@ async def _deleted(visit: Visit, batch: RemoteBatch) -> Response:
     return as_it_came(answer, {})
 
 
-async def _looked(parts: Parts, batch: RemoteBatch) -> RawAnswer:
-    """The provider's word on a batch; where it is over, its rows are booked."""
+async def _looked(parts: Parts, batch: RemoteBatch, *, patient: bool = False) -> RawAnswer:
+    """The provider's word on a batch; where it is over, its rows are booked.
+
+    Rows in a file are many: whoever is not patient leaves them to the next look.
+    """
     errand = Errand(method="GET", path=f"v1beta/{batch.name}")
     door = await parts.router.door()
     async with running(door, errand, scope=batch.scope, resources=(batch.name,)) as reply:
         body = b"".join([piece async for piece in reply.running.pieces])
         answer = RawAnswer(status=reply.running.status, headers=reply.running.headers, body=body)
-    if not batch.settled and answer.status in (200, 404):
-        await _settled(parts, batch, orjson.loads(body) if answer.status == 200 else {"done": True})
+        operation = orjson.loads(body) if answer.status == 200 else {"done": True}
+        file = batch_money.result_file(operation)
+        if file is not None and not batch.settled:
+            await remember_file(parts.books.db, file, scope=batch.scope)
+            await reply.bind_for(file, LIFE / 10**6)
+    if batch.settled or answer.status not in (200, 404):
+        return answer
+    if file is not None and not patient:
+        await hurry_batch(parts.books.db, batch.name)
+    else:
+        await _settled(parts, batch, operation)
     return answer
 
 
 async def _settled(parts: Parts, batch: RemoteBatch, operation: Any) -> None:
-    world, ledger = parts.router.world(), Ledger(parts.books.db)
-    if await batch_money.settled(ledger, batch, operation=operation, world=world):
+    ledger, world = Ledger(parts.books.db), parts.router.world()
+    door = await parts.router.door()
+
+    def results(file: str) -> AsyncGenerator[Any]:
+        return answers_in(door, file, scope=batch.scope)
+
+    if await batch_money.settled(ledger, batch, operation=operation, results=results, world=world):
         await end_batch(parts.books.db, batch.name)
 
 
@@ -205,7 +230,7 @@ async def _settle_all(parts: Parts) -> None:
     while True:
         try:
             while batch := await take_due(parts.books.db, every=int(EVERY * 10**6)):
-                await _looked(parts, batch)
+                await _looked(parts, batch, patient=True)
         except (ImageRouterError, orjson.JSONDecodeError) as problem:
             log.warning("a batch could not be looked at, and will be again: %s", problem)
         await asyncio.sleep(EVERY / 3)

@@ -62,23 +62,27 @@ def number(message: Any, name: str) -> int | None:
 
 def written(message: Json, model: Model) -> Written:
     """What a generateContent body can cost. Raises Refusal for what would be paid by rules unknown here."""
+    return Written(model=model, **measured(message))
+
+
+def measured(message: Json) -> dict[str, Any]:
+    """The same, whichever model it is for: the other fields of Written. Raises Refusal likewise."""
     _check_priced(message)
     config = value(message, "generationConfig")
     thinking = value(config, "thinkingConfig")
     inputs = list(_inputs(message))
     tools = items(message, "tools")
-    return Written(
-        model=model,
-        words=_words(message),
-        pictures=sum(kind.startswith("image/") for kind in inputs),
-        opaque=not all(kind.startswith("image/") for kind in inputs) or any(_opens(tool) for tool in tools),
-        size=_size(config),
-        aspect=word(value(config, "imageConfig"), "aspectRatio"),
-        thinking=word(thinking, "thinkingLevel"),
-        thinking_tokens=number(thinking, "thinkingBudget") or 0,
-        most_output=number(config, "maxOutputTokens"),
-        searches=any(value(tool, name) is not None for tool in tools for name in _SEARCHES),
-    )
+    return {
+        "words": _words(message),
+        "pictures": sum(kind.startswith("image/") for kind in inputs),
+        "opaque": not all(kind.startswith("image/") for kind in inputs) or any(map(_opens, tools)),
+        "size": _size(config),
+        "aspect": word(value(config, "imageConfig"), "aspectRatio"),
+        "thinking": word(thinking, "thinkingLevel"),
+        "thinking_tokens": number(thinking, "thinkingBudget") or 0,
+        "most_output": number(config, "maxOutputTokens"),
+        "searches": any(value(tool, name) is not None for tool in tools for name in _SEARCHES),
+    }
 
 
 def written_predict(message: Json, model: Model) -> Written:

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from image_router.core.reply import RawAnswer
-from image_router.gateway import bodies, refusals
+from image_router.gateway import bodies, gemini_rows, refusals
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.fields import whole
 from image_router.gateway.gemini_errands import answered, check_files, errand_of, flowing, passed
@@ -32,6 +32,8 @@ _UPLOADING: Final = "x-goog-upload-"
 _PAGE: Final = 100
 _FAR: Final = 10**6
 _AT_ONCE: Final = 8
+_ROWS: Final = "rows"
+"""Says in an upload's address that its bytes are read as rows of a batch."""
 
 
 async def begun(visit: Visit) -> Response:
@@ -46,7 +48,12 @@ async def begun(visit: Visit) -> Response:
         return as_it_came(answer, headers)
     upload_id = parse_qs(urlsplit(headers[_URLS[0]]).query)["upload_id"][0]
     await reply.bind_for(f"uploads/{upload_id}", LIFE / 10**6)
+    rows = gemini_rows.holds_rows(visit.request.headers, body)
+    if rows:
+        await gemini_rows.begun(visit, upload_id)
     query = {"upload_id": upload_id, "upload_protocol": "resumable", "scope": scope}
+    if rows:
+        query[_ROWS] = "1"
     url = f"{visit.request.url.path}?{urlencode({**query, 'signature': _signature(visit, upload_id, scope)})}"
     return as_it_came(answer, {**headers, **dict.fromkeys(_URLS, visit.address(url))})
 
@@ -62,10 +69,22 @@ async def continued(visit: Visit) -> Response:
     query = urlencode({"upload_id": upload_id, "upload_protocol": "resumable"})
     errand = errand_of(visit, f"upload/{_version(visit)}/files?{query}", body=body)
     answer, reply = await answered(visit, errand, resources=(f"uploads/{upload_id}",))
-    if name := _made(answer):
+    name = _made(answer)
+    if _ROWS in asked and answer.status == 200 and "upload" in _commands(visit.request):
+        await gemini_rows.taken(visit, upload_id, body, at=_offset(visit.request), file=name)
+    if name:
         await reply.bind_for(name, LIFE / 10**6)
         await remember_file(visit.parts.books.db, name, scope=scope)
     return as_it_came(answer, _uploading(answer))
+
+
+def _commands(request: Request) -> set[str]:
+    return {word.strip() for word in request.headers.get(f"{_UPLOADING}command", "").split(",")}
+
+
+def _offset(request: Request) -> int:
+    told = request.headers.get(f"{_UPLOADING}offset", "0")
+    return int(told) if told.isascii() and told.isdigit() else 0
 
 
 def _made(answer: RawAnswer) -> str | None:

@@ -49,7 +49,6 @@ _MEANINGS: Final[Mapping[int, str]] = {
     422: "The idempotency key stands for another request.",
     429: "A limit of the key, a budget or the provider; Retry-After says when to come back.",
     500: "A bug of ours; the log has it under the request id.",
-    501: "Google can do it, and it is not passed on: nothing would hold and settle what it costs.",
     502: "The provider failed.",
     503: "Not now: stopping, busy, or the database cannot be asked.",
     504: "The provider did not answer in time.",
@@ -63,7 +62,6 @@ _OF_RISK: Final[Mapping[Risk, frozenset[int]]] = {
     Risk.DECIDING: frozenset({404, 410, 429}),
     Risk.SPENDING: frozenset({404, 409, 410, 422, 429, 502, 504}),
     Risk.LINKED: _KEYED,
-    Risk.PASSED_ON: frozenset({501}),
     Risk.CHANGING: frozenset({409}),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from image_router.gateway.openapi_params import A_THING, IDEMPOTENCY, PASSED_ON, PREFER
+from image_router.gateway.openapi_params import A_THING, IDEMPOTENCY, PREFER, SPENDING
 from image_router.gateway.openapi_words import (
     JSON,
     Answer,
@@ -88,7 +88,7 @@ def _method(root: str, method: str) -> Operation:
             examples=examples,
         ),
         answers={200: Answer(about="Google's answer.", content=answers)},
-        risks=PASSED_ON,
+        risks=SPENDING,
         path=f"{root}/models/{{model}}:{method}",
     )
 
@@ -131,7 +131,7 @@ def _files(root: str) -> dict[tuple[str, str], Operation]:
             group=Group.GEMINI,
             summary=f"{summary}, {root[1:]}",
             answers=answers,
-            risks=PASSED_ON,
+            risks=SPENDING,
             **more,
         )
 
@@ -178,7 +178,7 @@ def _batches(root: str) -> dict[tuple[str, str], Operation]:
             about=_BATCHED,
             params=(name,) if tail else (page,),
             answers={200: Answer(about="Google's answer.", content={JSON: _OPEN})},
-            risks=PASSED_ON,
+            risks=SPENDING,
         )
 
     one = {

@@ -21,8 +21,7 @@ from image_router.gateway.openapi_words import (
 )
 
 DECIDING: Final = frozenset({Risk.BODY, Risk.THING, Risk.DECIDING})
-SPENDING: Final = frozenset({*Risk} - {Risk.LINKED, Risk.PASSED_ON})
-PASSED_ON: Final = SPENDING | {Risk.PASSED_ON}
+SPENDING: Final = frozenset({*Risk} - {Risk.LINKED})
 A_THING: Final = frozenset({Risk.THING})
 A_CHANGE: Final = frozenset({Risk.BODY, Risk.THING})
 ITS_BYTES: Final = frozenset({Risk.THING, Risk.BYTES})

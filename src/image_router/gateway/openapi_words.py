@@ -40,8 +40,6 @@ class Risk(StrEnum):
     """Limits, budgets, and the provider."""
     LINKED = "linked"
     """A signed link opens it as well as a key."""
-    PASSED_ON = "passed on"
-    """What the provider can do, and what may pass, are not the same."""
     CHANGING = "changing"
     """Somebody else may be at the same thing."""
 

@@ -111,10 +111,6 @@ def no_file(name: str) -> Refusal:
     return _refusal(403, "file_forbidden", words, param="fileUri")
 
 
-def not_served(words: str) -> Refusal:
-    return _refusal(501, "not_served", words)
-
-
 def no_model(words: str) -> Refusal:
     return _refusal(404, "model_not_found", words, param="model")
 
@@ -126,7 +122,6 @@ _KINDS = {
     408: ("timeout_error", "DEADLINE_EXCEEDED"),
     409: ("conflict_error", "ABORTED"),
     429: ("rate_limit_error", "RESOURCE_EXHAUSTED"),
-    501: ("server_error", "UNIMPLEMENTED"),
     503: ("server_error", "UNAVAILABLE"),
 }
 

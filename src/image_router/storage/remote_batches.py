@@ -91,6 +91,12 @@ async def take_due(db: Database, *, every: int) -> RemoteBatch | None:
     return await db.write(take)
 
 
+async def hurry_batch(db: Database, name: str) -> None:
+    """Let the next who looks take it first."""
+    open_one = update(remote_batches).where(_columns.name == name, _columns.settled_at.is_(None))
+    await db.write(lambda tx: tx.connection.execute(open_one.values(look_at=0)))
+
+
 async def end_batch(db: Database, name: str) -> None:
     """All its rows are settled."""
     mine = update(remote_batches).where(_columns.name == name, _columns.settled_at.is_(None))

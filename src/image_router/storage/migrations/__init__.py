@@ -29,6 +29,7 @@ from image_router.storage.migrations import (
     m0012_runs,
     m0013_journal,
     m0014_remote_jobs,
+    m0015_remote_rows,
 )
 
 
@@ -58,6 +59,7 @@ ALL: Final = tuple(
         m0012_runs,
         m0013_journal,
         m0014_remote_jobs,
+        m0015_remote_rows,
     )
 )
 
