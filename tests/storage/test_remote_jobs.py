@@ -10,8 +10,8 @@ from image_router.core.types import Lane, Purpose, Tier
 from image_router.storage.database import Database
 from image_router.storage.remote_jobs import (
     RemoteJobs,
-    allow_resending,
     claim_of,
+    go_interactive,
     leave_job,
     paid_besides,
     row_now,
@@ -143,7 +143,8 @@ async def test_rows_leave_a_job_they_were_never_sent_with(database: Database) ->
     await jobs.intend([(job("bj_1"), [1, 2])])
     await database.write(lambda tx: leave_job(tx, "bj_1", [2]))
     assert [row.planned.number for row in await jobs.waiting("run_1", 1)] == [2, 3]
-    await database.write(lambda tx: allow_resending(tx, "run_1", [2]))
+    await database.write(lambda tx: go_interactive(tx, "run_1", [2], resend=True))
+    assert [row.planned.number for row in await jobs.waiting("run_1", 1)] == [3]
     await database.write(lambda tx: paid_besides(tx, "run_1", 2, cost=5, at_risk=1))
     row = (await jobs.numbered("run_1", [2]))[2]
     assert (row.resend, row.cost, row.at_risk) == (True, 5, 1)

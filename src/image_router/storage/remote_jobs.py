@@ -12,9 +12,13 @@ from typing import Any
 from sqlalchemy import and_, delete, func, insert, or_, select, update
 
 from image_router.core.budget import Micros
+from image_router.core.holds import AttemptKey, SendState
 from image_router.core.limits import UsageTier
+from image_router.core.money import Nanos
 from image_router.core.packing import NoRoom, ProjectUse
 from image_router.core.runs import Row, RowState
+from image_router.core.types import Lane
+from image_router.storage import schema
 from image_router.storage.asset_tables import works
 from image_router.storage.database import Database, Transaction
 from image_router.storage.remote_jobs_tables import (
@@ -66,21 +70,21 @@ class RemoteJobs:
         return found[0] if found else None
 
     async def waiting(self, run_id: str, chunk: int) -> list[Row]:
-        """Rows of a chunk that wait and belong to no job yet."""
+        """Rows of a chunk that wait for a job; those that go on at once are not among them."""
         mine = and_(
             _ROWS.run_id == run_id,
             _ROWS.chunk == chunk,
             _ROWS.state == RowState.WAITING,
             _ROWS.remote_job.is_(None),
             _ROWS.duplicate_of.is_(None),
+            _ROWS.lane == Lane.BATCH,
         )
         wanted = select(run_rows).where(mine).order_by(_ROWS.number)
         return await self.db.read(lambda tx: _rows(tx, wanted))
 
     async def rows_of(self, job_id: str) -> list[Row]:
         """A job's rows, in the order of their numbers."""
-        wanted = select(run_rows).where(_ROWS.remote_job == job_id).order_by(_ROWS.number)
-        return await self.db.read(lambda tx: _rows(tx, wanted))
+        return await self.db.read(lambda tx: job_rows(tx, job_id))
 
     async def numbered(self, run_id: str, numbers: Collection[int]) -> dict[int, Row]:
         """Rows of a run by their numbers, whichever job they are in now."""
@@ -143,6 +147,11 @@ def find_job(tx: Transaction, job_id: str) -> RemoteJob:
     return job_from(tx.connection.execute(select(remote_jobs).where(_JOBS.id == job_id)).mappings().one())
 
 
+def job_rows(tx: Transaction, job_id: str) -> list[Row]:
+    """Rows that are in a job now, in the order of their numbers."""
+    return _rows(tx, select(run_rows).where(_ROWS.remote_job == job_id).order_by(_ROWS.number))
+
+
 def change_job(tx: Transaction, job_id: str, **values: Any) -> RemoteJob:
     tx.connection.execute(update(remote_jobs).where(_JOBS.id == job_id).values(values))
     return find_job(tx, job_id)
@@ -154,10 +163,31 @@ def leave_job(tx: Transaction, job_id: str, numbers: Iterable[int]) -> None:
     tx.connection.execute(update(run_rows).where(mine).values(remote_job=None))
 
 
-def allow_resending(tx: Transaction, run_id: str, numbers: Iterable[int]) -> None:
-    """Whoever makes these rows next may send them, although an earlier call may have been paid."""
+def go_interactive(tx: Transaction, run_id: str, numbers: Iterable[int], *, resend: bool = False) -> None:
+    """Let waiting rows be made one by one; `resend`: although an earlier call may have been paid."""
     mine = and_(_ROWS.run_id == run_id, _ROWS.number.in_(list(numbers)), _ROWS.state == RowState.WAITING)
-    tx.connection.execute(update(run_rows).where(mine).values(resend=True))
+    values: dict[str, Any] = {"lane": Lane.INTERACTIVE, "remote_job": None}
+    if resend:
+        values["resend"] = True
+    tx.connection.execute(update(run_rows).where(mine).values(values))
+
+
+def plan_for(tx: Transaction, run_id: str, number: int, *, model: str) -> None:
+    """A waiting row leaves its job: another model is to make it."""
+    mine = and_(_ROWS.run_id == run_id, _ROWS.number == number, _ROWS.state == RowState.WAITING)
+    values = {"planned_model": model, "remote_job": None}
+    tx.connection.execute(update(run_rows).where(mine).values(values))
+
+
+def unsettled(tx: Transaction, hold_id: str) -> dict[AttemptKey, Nanos]:
+    """Calls of a hold of which nobody has said what came of them, with what each may have cost."""
+    c = schema.sends.c
+    mine = and_(c.hold_id == hold_id, c.state == SendState.SENT)
+    found = tx.connection.execute(select(schema.sends).where(mine).order_by(c.request_id))
+    return {
+        AttemptKey(number=row.attempt, index=row.image_index, request_id=row.request_id): row.at_risk
+        for row in found
+    }
 
 
 def paid_besides(tx: Transaction, run_id: str, number: int, *, cost: int, at_risk: int) -> None:

@@ -42,6 +42,7 @@ remote_jobs = Table(
     Column("look_at", BigInteger, nullable=False),
     Column("made_at", BigInteger, nullable=False),
     Column("asked_at", BigInteger),
+    Column("given_up_at", BigInteger),
     Column("over_at", BigInteger),
     Column("ended_at", BigInteger),
 )
@@ -68,15 +69,13 @@ class RemoteState(StrEnum):
     """Money is held, rows are sent; whether the provider has made it, is to be found out."""
     OPEN = "open"
     """The provider has it, under `name`."""
-    GIVEN_UP = "given_up"
-    """Cancelled, or its results never came, and its rows go elsewhere; what comes all the same is kept."""
     OVER = "over"
     """The provider is done with it; its results are to be fetched."""
     ENDED = "ended"
     """Every row is settled."""
 
 
-AT_PROVIDER: Final = frozenset({RemoteState.ASKED, RemoteState.OPEN, RemoteState.GIVEN_UP})
+AT_PROVIDER: Final = frozenset({RemoteState.ASKED, RemoteState.OPEN})
 """States in which it counts among a project's open jobs."""
 
 
@@ -118,6 +117,8 @@ class RemoteJob:
     look_at: Micros = 0
     made_at: Micros = 0
     asked_at: Micros | None = None
+    given_up_at: Micros | None = None
+    """When it was cancelled, to have its rows made elsewhere; what comes of it all the same is kept."""
     over_at: Micros | None = None
     ended_at: Micros | None = None
 

@@ -13,7 +13,8 @@ STATEMENTS = (
         project TEXT, member TEXT, name TEXT, input_file TEXT, input_until BIGINT, result_file TEXT,
         hold_id TEXT, told TEXT NOT NULL, succeeded INTEGER NOT NULL, reason TEXT NOT NULL,
         looks INTEGER NOT NULL, lists INTEGER NOT NULL, look_at BIGINT NOT NULL,
-        made_at BIGINT NOT NULL, asked_at BIGINT, over_at BIGINT, ended_at BIGINT
+        made_at BIGINT NOT NULL, asked_at BIGINT, given_up_at BIGINT,
+        over_at BIGINT, ended_at BIGINT
     )
     """,
     "CREATE INDEX remote_jobs_by_chunk ON remote_jobs (run_id, chunk)",

@@ -1,0 +1,256 @@
+"""The batch lane against the emulator over real HTTP: every row accounted for, one bill for all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bulk.made_rows import accounted, rows_of
+from bulk.remote import begun, done, lane_of, plain, rows_now, states_now
+from gemini_emulator import Emulator
+from image_router.bulk.parts import Bulk
+from image_router.core.budget import SECOND
+from image_router.core.runs import RowState
+from image_router.core.types import Lane, Purpose
+from image_router.storage.budgets import Budgets
+from image_router.storage.remote_jobs_tables import RemoteState
+
+DONE = RowState.DONE
+
+
+async def test_rows_come_back_as_pictures_at_half_price(bulk: Bulk, emulator: Emulator) -> None:
+    run, lane = await begun(bulk), lane_of(bulk)
+    await done(bulk, lane, run)
+    assert await states_now(bulk, run) == [DONE] * 4
+    await accounted(bulk, emulator, run)
+    assert {entry.lane for entry in emulator.bill().entries} == {"batch"}
+    for row in await rows_now(bulk, run):
+        assert row.asset
+        assert await bulk.bench.assets.blobs.there(row.asset)
+    batch = emulator.bill().total
+    for row in await rows_now(bulk, run):
+        await bulk.bench.router.generate(
+            row.planned.ask.prompt, purpose=Purpose.HERO, scope="acme", cache="bypass"
+        )
+    interactive = emulator.bill().total - batch
+    assert interactive == 2 * batch
+
+
+async def test_the_key_of_a_row_is_free_afterwards_and_hands_out_its_picture(
+    bulk: Bulk, emulator: Emulator
+) -> None:
+    run, lane = await begun(bulk), lane_of(bulk)
+    await done(bulk, lane, run)
+    bill = emulator.bill().total
+    for row in await rows_now(bulk, run):
+        result = await bulk.bench.router.generate(
+            row.planned.ask.prompt, purpose=Purpose.HERO, scope="acme", key=row.planned.key
+        )
+        assert (result.image.digest, result.image.cached) == (row.asset, True)
+    assert emulator.bill().total == bill
+
+
+async def test_a_key_is_another_ones_while_the_job_runs(bulk: Bulk, emulator: Emulator) -> None:
+    emulator.faults.add("batch_stuck", times=1)
+    run, lane = await begun(bulk, plain(bulk, 1)), lane_of(bulk)
+    [job] = await lane.prepare(run.id, 1)
+    await lane.open(job)
+    [row] = await rows_now(bulk, run)
+    assert row.state is RowState.SENT
+    with pytest.raises(Exception, match=f"batch job {job} is at the work of key"):
+        await bulk.bench.router.generate(
+            row.planned.ask.prompt, purpose=Purpose.HERO, scope="acme", key=row.planned.key
+        )
+
+
+@pytest.mark.parametrize("fault", ["batch_out_of_order", "batch_unreadable;"])
+async def test_order_and_passing_trouble_do_not_matter(bulk: Bulk, emulator: Emulator, fault: str) -> None:
+    emulator.faults.add(fault.rstrip(";"), times=1)
+    run, lane = await begun(bulk), lane_of(bulk)
+    await done(bulk, lane, run)
+    assert await states_now(bulk, run) == [DONE] * 4
+    prompts = {asset.details.prompt for asset in await bulk.bench.assets.list() if asset.details}
+    assert prompts == {row.planned.ask.prompt for row in await rows_now(bulk, run)}
+    await accounted(bulk, emulator, run)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "batch_fails",
+        "batch_rows_fail;rows=0,2",
+        "batch_rows_fail",
+        "batch_rows_cancelled;rows=1",
+        "batch_rows_missing;rows=1,3",
+    ],
+)
+async def test_rows_that_failed_or_are_missing_go_again_and_cost_nothing(
+    bulk: Bulk, emulator: Emulator, fault: str
+) -> None:
+    emulator.faults.add(fault, times=1)
+    run, lane = await begun(bulk), lane_of(bulk)
+    await done(bulk, lane, run)
+    assert await states_now(bulk, run) == [DONE] * 4
+    assert len(await lane.parts.jobs.of_run(run.id)) == 2
+    await accounted(bulk, emulator, run)
+
+
+async def test_rows_that_always_fail_end_as_failed(bulk: Bulk, emulator: Emulator) -> None:
+    emulator.faults.add("batch_rows_fail;rows=0")
+    run, lane = await begun(bulk, plain(bulk, 1)), lane_of(bulk)
+    await done(bulk, lane, run)
+    [row] = await rows_now(bulk, run)
+    assert row.state is RowState.FAILED
+    assert "unavailable" in row.message
+    await accounted(bulk, emulator, run)
+
+
+async def test_a_row_that_is_refused_is_refused_and_its_key_remembers(bulk: Bulk, emulator: Emulator) -> None:
+    emulator.faults.add("batch_rows_answer;rows=0;fault=image_safety")
+    run, lane = await begun(bulk, plain(bulk, 2)), lane_of(bulk)
+    await done(bulk, lane, run)
+    first, second = await rows_now(bulk, run)
+    assert (first.state, first.cause) == (RowState.FAILED, "output_refused")
+    assert second.state is DONE
+    bill = emulator.bill().total
+    with pytest.raises(Exception, match="refused"):
+        await bulk.bench.router.generate(
+            first.planned.ask.prompt, purpose=Purpose.HERO, scope="acme", key=first.planned.key
+        )
+    assert emulator.bill().total == bill
+    await accounted(bulk, emulator, run)
+
+
+async def test_a_result_that_is_gone_counts_as_paid_and_unknown(bulk: Bulk, emulator: Emulator) -> None:
+    emulator.faults.add("batch_result_gone", times=1)
+    run, lane = await begun(bulk), lane_of(bulk)
+    [job] = await lane.prepare(run.id, 1)
+    while (looked := await lane.step(job)).state is not RemoteState.OVER:
+        pass
+    looked = await lane.step(job)
+    assert looked.state is RemoteState.OVER
+    assert "not fetched yet" in looked.reason
+    over_at = await lane.parts.jobs.now() - 49 * 3600 * SECOND
+    await lane.parts.jobs.change(job, over_at=over_at)
+    assert (await lane.step(job)).ended
+    assert await states_now(bulk, run) == [RowState.UNKNOWN] * 4
+    progress = await bulk.runs.progress(run.id)
+    assert progress.at_risk == progress.spent >= emulator.bill().total > 0
+    assert progress.held == 0
+
+
+async def test_a_creation_whose_answer_was_lost_is_adopted_and_paid_once(
+    bulk: Bulk, emulator: Emulator
+) -> None:
+    emulator.faults.add("drop_after", method="batchGenerateContent", times=1)
+    run, lane = await begun(bulk), lane_of(bulk)
+    await done(bulk, lane, run)
+    [job] = await lane.parts.jobs.of_run(run.id)
+    assert job.name
+    assert await states_now(bulk, run) == [DONE] * 4
+    assert len(emulator.bill().entries) == 4
+    await accounted(bulk, emulator, run)
+
+
+async def test_a_creation_that_never_arrived_is_looked_for_twice_before_it_is_made_again(
+    bulk: Bulk, emulator: Emulator
+) -> None:
+    emulator.faults.add("drop_before", method="batchGenerateContent", times=1)
+    run = await begun(bulk)
+    limits = lane_of(bulk).parts.limits
+    lane = lane_of(bulk, limits=replace(limits, adopt_wait=120))
+    [job] = await lane.prepare(run.id, 1)
+    looked = await lane.step(job)
+    assert (looked.state, looked.wait) == (RemoteState.ASKED, 120)
+    assert 100 < (await lane.step(job)).wait <= 120
+    await lane.parts.jobs.change(job, look_at=0)
+    assert (await lane.step(job)).state is RemoteState.OPEN
+    assert len(emulator.bill().entries) == 4
+    await done(bulk, lane, run)
+    await accounted(bulk, emulator, run)
+
+
+async def test_a_creation_refused_for_lack_of_room_is_tried_again_without_being_looked_for(
+    bulk: Bulk, emulator: Emulator
+) -> None:
+    emulator.faults.add("rate_limit_help_only", method="batchGenerateContent", times=1)
+    run, lane = await begun(bulk), lane_of(bulk)
+    [job] = await lane.prepare(run.id, 1)
+    looked = await lane.step(job)
+    assert looked.state is RemoteState.ASKED
+    assert looked.wait == 60
+    await lane.parts.jobs.change(job, look_at=0)
+    assert (await lane.step(job)).state is RemoteState.OPEN
+    await done(bulk, lane, run)
+    await accounted(bulk, emulator, run)
+
+
+async def test_a_job_that_the_provider_will_not_have_gives_its_rows_and_money_back(
+    bulk: Bulk, emulator: Emulator
+) -> None:
+    emulator.faults.add("key_blocked", method="batchGenerateContent", times=1)
+    run, lane = await begun(bulk), lane_of(bulk)
+    [job] = await lane.prepare(run.id, 1)
+    with pytest.raises(Exception, match="key"):
+        await lane.step(job)
+    assert await states_now(bulk, run) == [RowState.WAITING] * 4
+    assert (await bulk.runs.progress(run.id)).held == 0
+    await done(bulk, lane, run)
+    await accounted(bulk, emulator, run)
+
+
+async def test_a_stuck_job_is_given_up_and_its_rows_are_made_one_by_one(
+    bulk: Bulk, emulator: Emulator
+) -> None:
+    emulator.faults.add("batch_stuck", times=1)
+    run, lane = await begun(bulk), lane_of(bulk)
+    [job] = await lane.prepare(run.id, 1)
+    await lane.step(job)
+    assert (await lane.step(job)).state is RemoteState.OPEN
+    assert (await lane.give_up(job, reason="late")).ended
+    assert await states_now(bulk, run) == [RowState.WAITING] * 4
+    assert await lane.prepare(run.id, 1) == ()
+    assert (await bulk.runs.progress(run.id)).held == 0
+    for row in await rows_now(bulk, run):
+        assert not row.resend
+        await bulk.bench.router.generate(
+            row.planned.ask.prompt, purpose=Purpose.HERO, scope="acme", key=row.planned.key
+        )
+    assert {entry.lane for entry in emulator.bill().entries} == {"interactive"}
+
+
+async def test_there_is_no_more_sent_than_there_is_money_for(bulk: Bulk, emulator: Emulator) -> None:
+    rows = list(plain(bulk))
+    ceiling = bulk.bench.router.decided(await _request(bulk)).head.quote.ceiling
+    run, lane = await begun(bulk, iter(rows)), lane_of(bulk)
+    await Budgets(bulk.db).set(run.purse, who="test", total=2 * ceiling + 1)
+    [job] = await lane.prepare(run.id, 1)
+    looked = await lane.step(job)
+    assert looked.state is RemoteState.INTENT
+    assert (await lane.run(job)).ended
+    assert (await states_now(bulk, run)).count(DONE) == 2
+    progress = await bulk.runs.progress(run.id)
+    assert progress.spent == emulator.bill().total <= 2 * ceiling + 1
+
+
+async def _request(bulk: Bulk):
+    return await bulk.bench.router.request(
+        "mug 0, picture 0", purpose=Purpose.HERO, lane=Lane.BATCH, scope="acme"
+    )
+
+
+async def test_variants_name_their_reference_which_is_uploaded_once(bulk: Bulk, emulator: Emulator) -> None:
+    rows = rows_of(bulk, subjects=1, variants=3, lane=Lane.BATCH, purpose=Purpose.HERO)
+    run, lane = await begun(bulk, rows), lane_of(bulk)
+    assert await lane.prepare(run.id, 2) == ()
+    await done(bulk, lane, run, chunk=1)
+    await done(bulk, lane, run, chunk=2)
+    assert await states_now(bulk, run) == [DONE] * 4
+    first, *variants = await rows_now(bulk, run)
+    for row in variants:
+        family = await bulk.bench.assets.family(row.asset or "")
+        assert [parent.digest for parent in family.parents] == [first.asset]
+    uploads = await lane.parts.jobs.uploads("p1", [first.asset or ""], until=0)
+    assert set(uploads) == {first.asset}
+    await accounted(bulk, emulator, run)
