@@ -101,6 +101,10 @@ class Shelf(Protocol):
         """
         ...
 
+    async def note_uses(self) -> None:
+        """Write down which pictures of the cache were used lately."""
+        ...
+
     async def aclose(self) -> None:
         """Finish what was begun."""
         ...
@@ -124,6 +128,9 @@ class NoShelf:
     @asynccontextmanager
     async def placing(self, paid: Paid) -> AsyncIterator[Placed]:
         yield Placed()
+
+    async def note_uses(self) -> None:
+        """There are none."""
 
     async def aclose(self) -> None:
         return None

@@ -159,6 +159,10 @@ class DurableShelf:
         except ImageRouterError as problem:
             _log.warning("paid pictures are not yet written down: %s", problem)
 
+    async def note_uses(self) -> None:
+        if self._parts is not None:
+            await self._parts.cache.note_uses()
+
     async def aclose(self) -> None:
         if self._parts is not None:
             await self._book_late(self._parts)

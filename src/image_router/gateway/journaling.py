@@ -28,6 +28,7 @@ from image_router.core.events import (
     PaceEnded,
 )
 from image_router.core.journal import CallNote, ProcessReport, Queue, Shut
+from image_router.engine.shelf import Shelf
 from image_router.storage.journal import FRESH, Journal
 from image_router.storage.objects import now_micros
 
@@ -90,7 +91,7 @@ class JournalSink:
 @asynccontextmanager
 async def journaling(parts: Parts, duty: Duty) -> AsyncIterator[None]:
     """Keep the journal for as long as the block lasts."""
-    clerk = _Clerk(parts.journal, parts.noted)
+    clerk = _Clerk(parts.journal, parts.noted, parts.router.shelf)
     working = asyncio.create_task(clerk.work())
     try:
         yield
@@ -100,8 +101,8 @@ async def journaling(parts: Parts, duty: Duty) -> AsyncIterator[None]:
 
 
 class _Clerk:
-    def __init__(self, journal: Journal, sink: JournalSink) -> None:
-        self._journal, self._sink = journal, sink
+    def __init__(self, journal: Journal, sink: JournalSink, shelf: Shelf) -> None:
+        self._journal, self._sink, self._shelf = journal, sink, shelf
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._told, self._told_at, self._swept = ProcessReport(), 0.0, 0.0
         self.stopping = asyncio.Event()
@@ -119,6 +120,7 @@ class _Clerk:
     async def _write_down(self, *, leaving: bool = False) -> None:
         try:
             await self._sink.flush(self._journal)
+            await self._shelf.note_uses()
             await self._tell(ProcessReport() if leaving else self._sink.report)
             await self._sweep()
         except StorageError as problem:

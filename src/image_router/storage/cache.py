@@ -137,7 +137,7 @@ class Cache:
 
     async def stats(self, scope: str | None = None) -> Stats:
         """Of one scope and all below it, or of everything."""
-        await self._flush()
+        await self.note_uses()
         total = await self._db.read(lambda tx: cache_rows.totals(tx, scope))
         return Stats(
             entries=total.entries,
@@ -158,12 +158,12 @@ class Cache:
 
     async def prune(self) -> int:
         """Drop what is too old, and the longest unused beyond the bounds; how many."""
-        await self._flush()
+        await self.note_uses()
         return await self._db.write(lambda tx: cache_rows.prune(tx, self._bounds, now=self._clock()))
 
     async def aclose(self) -> None:
-        """Write down which entries were used."""
-        await self._flush()
+        """Write down what is not yet."""
+        await self.note_uses()
 
     async def _durable(self, place: Place, entry: Entry) -> Kept | None:
         try:
@@ -178,7 +178,8 @@ class Cache:
         self._memory.put(place, hit)
         return hit
 
-    async def _flush(self) -> None:
+    async def note_uses(self) -> None:
+        """Write down which entries were used."""
         used, self._used = self._used, Counter()
         if used:
             await self._db.write(lambda tx: cache_rows.note_use(tx, used, now=self._clock()))

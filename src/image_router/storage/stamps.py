@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, select
 
+from image_router.storage.asset_tables import cached_images
 from image_router.storage.database import Database, Transaction
 from image_router.storage.jobs_tables import jobs
 from image_router.storage.journal import journal, process_reports
@@ -59,7 +60,12 @@ def _jobs(tx: Transaction) -> list[Any]:
 
 
 def _spend(tx: Transaction) -> list[Any]:
-    return _rows(tx, select(func.max(entries.c.id)), select(func.max(budget_changes.c.id)))
+    return _rows(
+        tx,
+        select(func.max(entries.c.id)),
+        select(func.max(budget_changes.c.id)),
+        select(func.max(cached_images.c.used_at)),
+    )
 
 
 def _calls(tx: Transaction) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 
 import pytest
@@ -75,11 +76,44 @@ async def test_an_admin_sets_caps(site, ann: Person) -> None:
     assert "acme" in (await ann.get("/dashboard/spend")).words
 
 
+async def test_a_gauge_says_when_the_guard_acts(site, ann: Person) -> None:
+    """From the scope's own line on; below it, where that line is."""
+    await _make(ann, "hero")
+    spent = site.emulator.bill().total
+    async with open_books(home=site.home, offline=True) as books:
+        await books.budgets.set("default", who="ann", month=spent * 2)
+    page = await ann.get("/dashboard/spend")
+    assert "The guard acts from 90 %" in page.words
+    fields = {"form_token": page.token, "budget_scope": "default", "guard_percent": "40"}
+    assert (await ann.post("/dashboard/spend", fields)).status == 303
+    page = await ann.get("/dashboard/spend")
+    assert "guard acts" in page.words
+    assert "nothing becomes dearer" in page.words
+    assert "guard percent – 40" in page.words
+
+
+async def test_what_the_cache_saved_is_told(site, ann: Person) -> None:
+    """What the same pictures would have cost again."""
+    for _ in range(2):
+        async with ann.session.post(
+            f"{ann.url}/router/v1/images", json={"prompt": "a fox", "seed": 7}
+        ) as reply:
+            assert reply.status == 200
+    saved = show_usd(site.emulator.bill().total)
+    for _ in range(100):
+        page = await ann.get("/dashboard/spend")
+        if "Saved by the cache" in page.words:
+            break
+        await asyncio.sleep(0.05)
+    assert f"Saved by the cache, so far {saved}" in page.words
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"day": "much"}, "is not an amount in dollars"),
         ({"day": "-1"}, "must be between"),
+        ({"guard_percent": "140"}, "no whole number"),
         ({}, "at least one cap"),
         ({"day": "5", "budget_scope": ""}, "name a scope"),
         ({"day": "5", "budget_scope": "a//b"}, "scope"),

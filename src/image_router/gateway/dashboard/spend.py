@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
@@ -12,22 +13,36 @@ from image_router.core.key_permits import allow_admin
 from image_router.core.money import Nanos, parse_usd
 from image_router.core.pressure import Standing
 from image_router.core.statement import By, Period, period_of
-from image_router.engine.budget_views import CAPS
+from image_router.engine.budget_views import CAPS, change_view
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.dashboard.charts import day_bars
 from image_router.gateway.dashboard.doors import form, shown
 from image_router.gateway.dashboard.rendering import HEADERS, PAGES, page
-from image_router.gateway.fields import day, one_of, text
+from image_router.gateway.fields import day, one_of, text, whole
 from image_router.gateway.refusals import malformed
-from image_router.gateway.router_scopes import bound_by, seen_scope, who
+from image_router.gateway.router_scopes import bound_by, owns, seen_scope, who
 
 PATH: Final = "/dashboard/spend"
+_CHANGES: Final = 12
 _BY: Final = (By.PURPOSE, By.TIER, By.MODEL, By.SCOPE, By.SIZE, By.LANE, By.OUTCOME)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauge:
+    """One cap, and from where on the guard acts for its scope."""
+
+    standing: Standing
+    guard_percent: int
+
+    @property
+    def acts(self) -> bool:
+        return self.standing.percent >= self.guard_percent
 
 
 async def spend(visit: Visit) -> Response:
     """GET /dashboard/spend: this month, or the days that are asked for."""
     given = {name: value for name, value in visit.request.query_params.items() if value}
+    stamps = await visit.parts.live.now()
     today = datetime.now(UTC).date()
     first, last = day(given, "from") or today.replace(day=1), day(given, "to") or today
     period = period_of(first, last, scope=seen_scope(visit, given.get("scope")))
@@ -45,6 +60,10 @@ async def spend(visit: Visit) -> Response:
         forecast=month_end(read["report"].total.spent, first=first, last=last),
         days=day_bars(read["report"].days, first=first, last=last),
         gauges=await _gauges(visit),
+        cache=await visit.parts.books.cache.stats(period.scope),
+        changes=await _changes(visit),
+        guard=visit.router.world().policy.guard,
+        stamps=stamps,
     )
 
 
@@ -58,11 +77,22 @@ async def _read(visit: Visit, period: Period, by: By) -> dict[str, Any]:
     }
 
 
-async def _gauges(visit: Visit) -> list[Standing]:
+async def _gauges(visit: Visit) -> list[Gauge]:
     """Every cap that is the viewer's concern, each once."""
-    budgets = visit.parts.books.budgets
-    scopes = [one.scope for one in await budgets.all() if bound_by(visit, one.scope)]
-    return [one for scope in scopes for one in await budgets.standing(scope) if one.scope == scope]
+    budgets, policy = visit.parts.books.budgets, visit.router.world().policy
+    return [
+        Gauge(standing=one, guard_percent=budget.guard_percent or policy.guard.at_percent)
+        for budget in await budgets.all()
+        if bound_by(visit, budget.scope)
+        for one in await budgets.standing(budget.scope)
+        if one.scope == budget.scope
+    ]
+
+
+async def _changes(visit: Visit) -> list[dict[str, Any]]:
+    """The latest changes of caps that are the viewer's concern."""
+    found = await visit.parts.books.budgets.history(seen_scope(visit, None))
+    return [change_view(one) for one in reversed(found) if owns(visit, one.scope)][:_CHANGES]
 
 
 async def set_caps(visit: Visit) -> Response:
@@ -71,9 +101,13 @@ async def set_caps(visit: Visit) -> Response:
     if visit.caller.key is not None:
         allow_admin(visit.caller.key)
     scope, caps = text(fields, "budget_scope") or "", {name: text(fields, name) for name in CAPS}
-    changes = {
+    changes: dict[str, Any] = {
         name: None if cap == "none" else parse_usd(cap, name=name) for name, cap in caps.items() if cap
     }
+    if (percent := text(fields, "guard_percent") or "") == "none":
+        changes["guard_percent"] = None
+    elif percent:
+        changes["guard_percent"] = whole(fields, "guard_percent", default=None, low=1, high=100)
     if not scope or not changes:
         raise malformed("name a scope and at least one cap in dollars, such as 5, or none to take it away")
     await visit.parts.books.budgets.set(scope, who=who(visit), **changes)
