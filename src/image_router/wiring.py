@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from google import genai
 
     from gemini_emulator import Emulator
+    from image_router.bulk.parts import BulkParts
     from image_router.core.catalog import Catalog
     from image_router.core.events import Sink
     from image_router.core.limits import TrafficRules
@@ -100,14 +101,40 @@ def profile_of(settings: Settings) -> str:
 
 def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] | None = None) -> Parts:
     """The facts and the collaborators; no network, no key needed yet. Raises ConfigError."""
+    known = facts_of(settings)
+    announcer = _announcer(settings, sinks)
+    return _parts(settings, known, doors=_Doors(settings, announce=announcer, catalog=known.catalog))
+
+
+def bulk_of(
+    settings: Settings, *, via: Provider | None = None, sinks: tuple[Sink, ...] | None = None
+) -> BulkParts:
+    """What runs are stored with and made with; nothing is opened yet. Raises ConfigError."""
+    from image_router.bulk.parts import BulkParts, new_executor
+
+    known, executor = facts_of(settings), new_executor()
+    doors = _Doors(settings, announce=_announcer(settings, sinks), catalog=known.catalog, owner=executor.id)
+    parts = _parts(settings, known, doors=doors)
+    return BulkParts(
+        router=replace(parts, provider=lambda: via) if via else parts,
+        executor=executor,
+        database=doors.database,
+        address=database_of(settings),
+        assets=partial(assets_on, settings),
+    )
+
+
+def _announcer(settings: Settings, sinks: tuple[Sink, ...] | None) -> Announcer:
+    from image_router.telemetry import Announcer
+
+    return Announcer(sinks_of(settings) if sinks is None else sinks)
+
+
+def _parts(settings: Settings, known: Facts, *, doors: _Doors) -> Parts:
     from image_router.engine.hedging import HedgePolicy
     from image_router.engine.parts import Parts
     from image_router.storage.conversations import ConversationStore
-    from image_router.telemetry import Announcer
 
-    known = facts_of(settings)
-    announcer = Announcer(sinks_of(settings) if sinks is None else sinks)
-    doors = _Doors(settings, announce=announcer, catalog=known.catalog)
     return Parts(
         **{field.name: getattr(known, field.name) for field in fields(known)},
         provider=provider_for(settings),
@@ -121,7 +148,7 @@ def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] | None = None) -> Pa
         accounts=doors.accounts,
         shelf=doors.shelf,
         door=doors.door,
-        announce=announcer,
+        announce=doors.announce,
     )
 
 
@@ -184,11 +211,13 @@ def assets_on(settings: Settings, db: Database) -> Assets:
 class _Doors:
     """What books, pictures and traffic of one router share: a database, opened when money is first needed."""
 
-    def __init__(self, settings: Settings, *, announce: Announcer, catalog: Catalog) -> None:
-        self._settings, self._announce, self._catalog = settings, announce, catalog
+    def __init__(
+        self, settings: Settings, *, announce: Announcer, catalog: Catalog, owner: str | None = None
+    ) -> None:
+        self._settings, self.announce, self._catalog, self._owner = settings, announce, catalog, owner
 
     @cached_property
-    def _database(self) -> LazyDatabase:
+    def database(self) -> LazyDatabase:
         from image_router.storage.lazy import LazyDatabase
 
         return LazyDatabase(database_of(self._settings))
@@ -196,13 +225,13 @@ class _Doors:
     def accounts(self) -> Accounts:
         from image_router.engine.bookkeeping import LedgerAccounts
 
-        owner = f"{platform.node()}:{os.getpid()}"
-        return LedgerAccounts(self._database, owner=owner, announce=self._announce)
+        owner = self._owner or f"{platform.node()}:{os.getpid()}"
+        return LedgerAccounts(self.database, owner=owner, announce=self.announce)
 
     def shelf(self) -> Shelf:
         from image_router.engine.shelving import DurableShelf
 
-        return DurableShelf(self._database, assets=partial(assets_on, self._settings))
+        return DurableShelf(self.database, assets=partial(assets_on, self._settings), owner=self._owner)
 
     async def door(self, provider: Provider) -> Door:
         """The emulator's overloads must not shut real models, and its calls are not paced."""
@@ -213,13 +242,13 @@ class _Doors:
 
         settings = self._settings
         offline = settings.offline or not provider.real
-        store = MemoryTraffic() if offline else DatabaseTraffic(await self._database.opened())
+        store = MemoryTraffic() if offline else DatabaseTraffic(await self.database.opened())
         return Traffic(
             TrafficParts(
                 pool=_pool_of(settings, provider),
                 rules=traffic_rules_of(settings, paced=not offline),
                 models=self._catalog.find,
-                announce=self._announce,
+                announce=self.announce,
                 store=store,
             )
         )

@@ -148,11 +148,11 @@ async def test_a_run_is_done_with_its_last_row(database: Database) -> None:
     await runs.begin("run_1")
     for number in (1, 2, 3):
         await runs.finish("run_1", number, end=RowEnd(state=RowState.DONE))
-    assert (await runs.end_chunk("run_1", 1)).state is RunState.RUNNING
-    assert (await runs.end_chunk("run_1", 2)).state is RunState.RUNNING
+    assert (await runs.end_chunk(await runs.chunk("run_1", 1))).state is RunState.RUNNING
+    assert (await runs.end_chunk(await runs.chunk("run_1", 2))).state is RunState.RUNNING
     assert (await runs.chunk("run_1", 2)).state is ChunkState.WAITING
     await runs.finish("run_1", 4, end=RowEnd(state=RowState.FAILED))
-    assert (await runs.end_chunk("run_1", 2)).state is RunState.DONE
+    assert (await runs.end_chunk(await runs.chunk("run_1", 2))).state is RunState.DONE
 
 
 async def test_the_same_table_started_twice_is_one_run(database: Database) -> None:
@@ -187,8 +187,8 @@ async def test_what_failed_is_tried_again_when_asked(database: Database) -> None
     for number in range(1, 5):
         state = RowState.FAILED if number == 3 else RowState.DONE
         await runs.finish("run_1", number, end=RowEnd(state=state))
-    await runs.end_chunk("run_1", 1)
-    assert (await runs.end_chunk("run_1", 2)).state is RunState.DONE
+    await runs.end_chunk(await runs.chunk("run_1", 1))
+    assert (await runs.end_chunk(await runs.chunk("run_1", 2))).state is RunState.DONE
     assert await runs.retry("run_1", {RowState.FAILED}, resend=False) == 1
     assert (await runs.get("run_1")).state is RunState.RUNNING
     states = [chunk.state for chunk in await runs.chunks_of("run_1")]
@@ -219,7 +219,7 @@ async def test_scopes_take_turns_and_urgent_runs_go_first(database: Database) ->
     await runs.begin_chunk("run_1", 1)
     for number in (1, 2):
         await runs.finish("run_1", number, end=RowEnd(state=RowState.DONE))
-    await runs.end_chunk("run_1", 1)
+    await runs.end_chunk(await runs.chunk("run_1", 1))
     await stored(database, rows=4, run_id="run_2", scope="other")
     await stored(database, rows=4, run_id="run_3", scope="acme")
     await stored(database, rows=2, run_id="run_4", scope="acme", priority=50)

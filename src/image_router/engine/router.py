@@ -102,11 +102,11 @@ class ImageRouter(Decider):
         other._parts = replace(self._parts, wait_for_key=for_key)
         return other
 
-    async def under(self, accounts: Accounts, *, on_ambiguous: OnAmbiguous, for_key: float) -> Self:
-        """The same for requests whose money is held together, waiting `for_key` seconds at a key."""
+    async def under(self, accounts: Accounts, **changes: Any) -> Self:
+        """The same over other books, with some Parts changed: for requests whose money is held together."""
         other = copy(self)
         other._staff = await self._staff.keeping(accounts)
-        other._parts = replace(self._parts, on_ambiguous=on_ambiguous, wait_for_key=for_key)
+        other._parts = replace(self._parts, **changes)
         return other
 
     async def door(self) -> Door:

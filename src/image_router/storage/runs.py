@@ -6,7 +6,7 @@ What is to be done next is told by these tables alone; whatever carries the work
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
@@ -26,7 +26,9 @@ from image_router.core.runs import (
     RowEnd,
     RowState,
     Run,
+    RunKind,
     RunState,
+    Stage,
 )
 from image_router.storage import runs_rows as rows
 from image_router.storage.asset_tables import under
@@ -36,6 +38,7 @@ from image_router.storage.runs_tables import chunk_from, run_chunks, run_from, r
 
 _AT_ONCE: Final = 1000
 """Rows stored in one transaction."""
+_OPEN: Final = frozenset(RowState) - OVER
 _ENDED: Final = frozenset({RunState.DONE, RunState.CANCELLED})
 
 
@@ -79,6 +82,7 @@ class StoredRuns:
         self,
         *,
         scope: str | None = None,
+        kind: RunKind | None = None,
         states: Collection[RunState] | None = None,
         limit: int = 50,
     ) -> list[Run]:
@@ -86,6 +90,8 @@ class StoredRuns:
         wanted = select(runs).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit)
         if scope is not None:
             wanted = wanted.where(under(runs.c.scope, scope))
+        if kind is not None:
+            wanted = wanted.where(runs.c.kind == kind)
         if states is not None:
             wanted = wanted.where(runs.c.state.in_(states))
         return await self.db.read(
@@ -137,9 +143,14 @@ class StoredRuns:
         """Say that somebody is at it; its `turn` is one more."""
         return await self.db.write(lambda tx: _begin_chunk(tx, run_id, number))
 
-    async def end_chunk(self, run_id: str, number: int) -> Run:
-        """Done, where all its rows are over, else it waits again; with its last chunk the run is over."""
-        return await self.db.write(lambda tx: _end_chunk(tx, run_id, number))
+    async def end_chunk(self, chunk: Chunk) -> Run:
+        """Done, where all its rows are over, else it waits again, unless somebody has begun it anew; with its
+        last row the run is over. A run whose references are to be looked at pauses when they are made."""
+        return await self.db.write(lambda tx: _end_chunk(tx, chunk))
+
+    async def approve(self, run_id: str, *, rejected: Collection[str] = ()) -> Run:
+        """The references have been looked at: the variants of all subjects but the rejected are made."""
+        return await self.db.write(lambda tx: _approve(tx, run_id, rejected))
 
 
 def find_run(tx: Transaction, run_id: str) -> Run:
@@ -295,12 +306,32 @@ def _begin_chunk(tx: Transaction, run_id: str, number: int) -> Chunk:
     return _chunk(tx, run_id, number)
 
 
-def _end_chunk(tx: Transaction, run_id: str, number: int) -> Run:
-    left = rows.count_rows(tx, RowQuery(run_id=run_id, chunk=number, states=frozenset(RowState) - OVER))
-    state = ChunkState.WAITING if left else ChunkState.DONE
-    tx.connection.execute(update(run_chunks).where(_is_chunk(run_id, number)).values(state=state))
-    _close_if_over(tx, run_id)
-    return find_run(tx, run_id)
+def _end_chunk(tx: Transaction, chunk: Chunk) -> Run:
+    mine = RowQuery(run_id=chunk.run_id, chunk=chunk.number, states=_OPEN)
+    state = ChunkState.WAITING if rows.count_rows(tx, mine) else ChunkState.DONE
+    same = and_(_is_chunk(chunk.run_id, chunk.number), run_chunks.c.turn == chunk.turn)
+    tx.connection.execute(update(run_chunks).where(same).values(state=state))
+    _close_if_over(tx, chunk.run_id)
+    run = find_run(tx, chunk.run_id)
+    if run.terms.approve_references and run.state is RunState.RUNNING and _references_made(tx, run):
+        reason = "all references are made; look at them, then `image-router catalog approve`"
+        return pause_run(tx, run.id, stopped=Stopped(pause=Pause.APPROVAL, reason=reason))
+    return run
+
+
+def _references_made(tx: Transaction, run: Run) -> bool:
+    return not rows.count_rows(tx, RowQuery(run_id=run.id, stage=Stage.FIRST, states=_OPEN))
+
+
+def _approve(tx: Transaction, run_id: str, rejected: Collection[str]) -> Run:
+    run = find_run(tx, run_id)
+    if run.pause is not Pause.APPROVAL:
+        raise InvalidRequest(f"run {run.id} is {run.state} and waits for no approval")
+    if rejected:
+        mine = RowQuery(run_id=run.id, subjects=rejected, stage=Stage.SECOND)
+        rows.cancel_rows(tx, mine, why="its reference was rejected")
+    _set(tx, run.id, {"terms": terms_text(replace(run.terms, approve_references=False))})
+    return _begin(tx, run.id)
 
 
 def _close_if_over(tx: Transaction, run_id: str) -> None:

@@ -6,7 +6,7 @@ So what a row says of money is never ahead of the ledger, nor behind it.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, func, insert, select, update
@@ -85,11 +85,11 @@ def mark_sent(
     return len(there)
 
 
-def free_rows(tx: Transaction, run_id: str, *, numbers: Collection[int]) -> None:
-    """Let rows wait again that were sent and are not over: their call was given up, and cost what it cost."""
-    sent = and_(_ROWS.run_id == run_id, _ROWS.number.in_(numbers), _ROWS.state == RowState.SENT)
-    values = {"state": RowState.WAITING, "remote_job": None, "tries": _ROWS.tries + 1}
-    tx.connection.execute(update(run_rows).where(sent).values(values))
+def free_rows(tx: Transaction, run_id: str, *, numbers: Collection[int], tries: int = 1) -> None:
+    """Let rows wait again that are not over: their call was given up, and cost what it cost."""
+    open_ = and_(_ROWS.run_id == run_id, _ROWS.number.in_(numbers), _ROWS.state.not_in(OVER))
+    values = {"state": RowState.WAITING, "remote_job": None, "tries": _ROWS.tries + tries}
+    tx.connection.execute(update(run_rows).where(open_).values(values))
 
 
 def finish_row(tx: Transaction, run_id: str, *, number: int, end: RowEnd) -> bool:
@@ -110,6 +110,16 @@ def finish_row(tx: Transaction, run_id: str, *, number: int, end: RowEnd) -> boo
     values |= {name: value for name, value in optional.items() if value is not None}
     open_ = and_(_is(run_id, number), _ROWS.state.not_in(OVER))
     return tx.connection.execute(update(run_rows).where(open_).values(values)).rowcount == 1
+
+
+def finish_counted(tx: Transaction, run_id: str, *, number: int, end: RowEnd) -> bool:
+    """finish_row with what the ledger counts for its calls on its last hold."""
+    on = select(_ROWS.hold_id, _ROWS.request_id).where(_is(run_id, number))
+    hold_id, request_id = tx.connection.execute(on).one()
+    if hold_id is not None and request_id is not None:
+        cost, at_risk = counted(tx, hold_id, request_id=request_id)
+        end = replace(end, cost=cost, at_risk=at_risk)
+    return finish_row(tx, run_id, number=number, end=end)
 
 
 def counted(tx: Transaction, hold_id: str, *, request_id: str) -> tuple[Nanos, Nanos]:
