@@ -9,7 +9,9 @@ import errno
 import hashlib
 import os
 import struct
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -21,12 +23,17 @@ from image_router.core.errors import AssetError, InvalidRequest
 from image_router.core.reply import ImageFacts, Reply, ReplyImage
 from image_router.core.types import Pixels, Reference, ReferenceRole
 from image_router.engine.outline import outline, whole_webp
+from image_router.providers.spooling import Spooled
 
 MAX_PIXELS = 64_000_000
 """More is refused before it is decoded. The largest picture a model makes has 19 million (12288x1536)."""
 _DECODED = 4_000_000
 """Pixels up to which a WebP is decoded: one of 3 KB can have MAX_PIXELS, a gigabyte and seconds of work."""
+_UNDECODED = frozenset({b"\x89PNG", *(b"\xff\xd8\xff%c" % marker for marker in range(256))})
+"""How pictures begin that are judged without decoding them."""
 _VERY_MANY = 1 << 40
+_MAPPED = threading.BoundedSemaphore(2)
+"""Pictures that rest in files, each of some megabytes, are in memory no more than two at a time."""
 MAX_REFERENCE_BYTES = 50_000_000
 """One reference file."""
 MAX_INLINE_BYTES = 100_000_000
@@ -117,7 +124,7 @@ def digest_of(data: bytes) -> str:
 
 def weight_of(reply: Reply) -> int:
     """Bytes to go through when a reply is inspected; a picture that must be decoded counts as very many."""
-    return sum(len(one.data) if outline(one.data) else _VERY_MANY for one in reply.images)
+    return sum(len(one.data) if one.data[:4] in _UNDECODED else _VERY_MANY for one in reply.images)
 
 
 def inspected(reply: Reply) -> Reply:
@@ -136,10 +143,22 @@ def inspected(reply: Reply) -> Reply:
 def _inspected(image: ReplyImage) -> ReplyImage:
     if image.defect is not None or image.facts is not None:
         return image
-    try:
-        return replace(image, facts=inspect(image.data))
-    except Defect as defect:
-        return _unwrapped(image) or replace(image, defect=str(defect))
+    with _mapped(image.data):
+        try:
+            return replace(image, facts=inspect(image.data))
+        except Defect as defect:
+            return _unwrapped(image) or replace(image, defect=str(defect))
+
+
+@contextmanager
+def _mapped(data: bytes) -> Iterator[None]:
+    """Room in memory for what rests in a file, while all of it is looked at."""
+    if not isinstance(data, Spooled):
+        yield
+        return
+    with _MAPPED:
+        yield
+        data.rest()
 
 
 def _unwrapped(image: ReplyImage) -> ReplyImage | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from image_router.gateway.pictured import Pictured
 from image_router.gateway.preferences import preferred
 from image_router.gateway.references import sources
 from image_router.gateway.surfaces import JSON, OPENAI
+from image_router.providers.spooling import spooling
 from image_router.storage.asset_values import asset_id
 
 _LIVING: Final = (ModelState.ALIVE, ModelState.DEPRECATED)
@@ -77,8 +79,17 @@ async def _answer(visit: Visit, asked: Asked, *, editing: bool = False) -> Respo
     if asked.delivery.stream:
         return await streamed(visit, request, asked=asked, editing=editing)
     end = Ending()
-    result = await visit.router.generate(request, profile=asked.profile, cache=asked.cache, on_event=end)
+    with spooling() if await _is_passed_on(visit, request, asked) else nullcontext():
+        result = await visit.router.generate(request, profile=asked.profile, cache=asked.cache, on_event=end)
     return await shown(visit, result, delivery=asked.delivery, end=end)
+
+
+async def _is_passed_on(visit: Visit, request: ImageRequest, asked: Asked) -> bool:
+    """Whether the pictures go to the caller as they are and nowhere else."""
+    if asked.delivery.format or request.key is not None:
+        return False
+    rule = await visit.parts.books.assets.rules.of(request.scope)
+    return rule.store is not StoreMode.ALL
 
 
 async def shown(visit: Visit, result: ImageResult, *, delivery: Delivery, end: Ending) -> Response:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
+from math import inf
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -24,7 +25,7 @@ from image_router.core.errors import ConfigError
 from image_router.core.reply import ApiError, FaultKind, RawAnswer, Reply, TransportFault
 from image_router.core.text_calls import TextCall
 from image_router.core.tracing import headers_onward
-from image_router.providers import gemini_body, gemini_wire, json_text, text_wire
+from image_router.providers import gemini_body, gemini_wire, json_text, spooling, text_wire
 from image_router.providers.aside import aside
 from image_router.providers.base import (
     Call,
@@ -40,6 +41,7 @@ from image_router.providers.bodies import encoded_body, weight_of
 from image_router.providers.error_wire import parse_error
 from image_router.providers.gemini_wire import parse_models
 from image_router.providers.probing import entitlement_of
+from image_router.providers.spooling import BLOCK, SPOOLED_FROM, Extractor
 from image_router.providers.wires import WIRES, ParseReply
 
 BASE_URL = "https://generativelanguage.googleapis.com"
@@ -66,6 +68,8 @@ class _Exchange:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     """What came, once nothing more comes."""
+    extractor: Extractor | None = None
+    """Has taken the pictures out of the body, where it is large and its caller wants them so."""
     listener: Callable[[RawAnswer], None] | None = None
     """Hears each piece of an answer of status 200 when it comes."""
 
@@ -167,6 +171,8 @@ class RestProvider:
             # The status of a failed answer counts even when its body was cut off.
             body = exchange.body
             reply = await aside(len(body), parse, exchange.status, exchange.headers, body=body)
+            if exchange.extractor is not None:
+                reply = exchange.extractor.restored(reply)
         else:
             reply = Reply(http_status=exchange.status, fault=fault)
         # A body that was cut off is no answer; of a failed call its status is, whatever came of its body.
@@ -255,27 +261,35 @@ class RestProvider:
             headers=headers_onward(),
             allow_redirects=False,
             trace_request_ctx=exchange,
+            read_bufsize=BLOCK if spooling.is_wanted() else _READ_AHEAD,
         ) as response:
             exchange.status, exchange.headers = response.status, dict(response.headers)
             yield response
 
     async def _read(self, response: aiohttp.ClientResponse, exchange: _Exchange) -> None:
-        limit = self._max_body if response.status == 200 else _ERROR_BODY
+        ok = response.status == 200
+        limit = self._max_body if ok else _ERROR_BODY
+        spool_from = _spool_from(response, exchange) if ok else limit
         pieces: list[bytes] = []
         size = 0
         try:
             async for piece in response.content.iter_any():
                 pieces.append(piece)
                 size += len(piece)
-                if exchange.listener and response.status == 200 and (heard := exchange.answer(piece)):
+                if exchange.listener and ok and (heard := exchange.answer(piece)):
                     exchange.listener(heard)
-                if size > limit and response.status == 200:
+                if size > limit and ok:
                     raise _TooLarge(f"the answer has more than {limit:,} bytes; raise max_body to read it")
                 if size > limit:
                     break
+                if size > spool_from and sum(map(len, pieces)) >= BLOCK:
+                    await _extract(exchange, pieces)
+            if exchange.extractor is not None:
+                await _extract(exchange, pieces)
+                pieces.append(exchange.extractor.body())
         finally:
             exchange.body = b"".join(pieces)
-        if response.status != 200 and len(self._api_key) >= _SHORTEST_SECRET:
+        if not ok and len(self._api_key) >= _SHORTEST_SECRET:
             # Some errors quote the key.
             exchange.body = exchange.body.replace(self._api_key.encode(), b"[key]")
 
@@ -296,6 +310,22 @@ class RestProvider:
                 },
             )
         return self._session
+
+
+def _spool_from(response: aiohttp.ClientResponse, exchange: _Exchange) -> float:
+    """Bytes of an answer from which on its pictures go to a file."""
+    if exchange.listener is not None or not spooling.is_wanted():
+        return inf
+    return 0 if (response.content_length or 0) > SPOOLED_FROM else SPOOLED_FROM
+
+
+async def _extract(exchange: _Exchange, pieces: list[bytes]) -> None:
+    """Take the pictures out of what has come, in a thread that may wait for the disk."""
+    if exchange.extractor is None:
+        exchange.extractor = Extractor()
+    block = b"".join(pieces)
+    pieces.clear()
+    await asyncio.to_thread(exchange.extractor.feed, block)
 
 
 def _sending() -> aiohttp.TraceConfig:
