@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ from gemini_emulator import Emulator
 from image_router.bulk.parts import Bulk
 from image_router.bulk.planning import request_of
 from image_router.bulk.runs import new_run
-from image_router.core.runs import OVER, PlannedRow, RowAsk, Run, RunKind, RunTerms, Stage
+from image_router.core.runs import OVER, PlannedRow, RowAsk, Run, RunKind, RunState, RunTerms, Stage
 from image_router.core.types import Purpose
 from image_router.storage.runs_rows import RowQuery
 
@@ -62,3 +63,11 @@ async def accounted(bulk: Bulk, emulator: Emulator, run: Run) -> None:
 def cheaper(rows: Iterator[PlannedRow], ceiling: int) -> Iterator[PlannedRow]:
     """The same with another ceiling."""
     return (replace(row, ceiling=ceiling) for row in rows)
+
+
+async def over(bulk: Bulk, run: Run, *, within: float = 60.0) -> Run:
+    """The run when it is over or stands still."""
+    async with asyncio.timeout(within):
+        while (run := await bulk.runs.get(run.id)).state is RunState.RUNNING:
+            await asyncio.sleep(0.05)
+    return run

@@ -9,10 +9,13 @@ import pytest
 from bulk.made_rows import accounted, rows_of
 from bulk.remote import begun, done, lane_of, plain, rows_now, states_now
 from gemini_emulator import Emulator
+from image_router.bulk.chunks import run_chunk
 from image_router.bulk.parts import Bulk
 from image_router.core.budget import SECOND
+from image_router.core.errors import ContentRefused, InvalidCredentials, KeyBusy
 from image_router.core.runs import RowState
 from image_router.core.types import Lane, Purpose
+from image_router.storage.asset_queries import Query
 from image_router.storage.budgets import Budgets
 from image_router.storage.remote_jobs_tables import RemoteState
 
@@ -58,8 +61,8 @@ async def test_a_key_is_another_ones_while_the_job_runs(bulk: Bulk, emulator: Em
     await lane.open(job)
     [row] = await rows_now(bulk, run)
     assert row.state is RowState.SENT
-    with pytest.raises(Exception, match=f"batch job {job} is at the work of key"):
-        await bulk.bench.router.generate(
+    with pytest.raises(KeyBusy, match=f"batch job {job} is at the work of key"):
+        await bulk.bench.router.waiting(for_key=0).generate(
             row.planned.ask.prompt, purpose=Purpose.HERO, scope="acme", key=row.planned.key
         )
 
@@ -114,7 +117,7 @@ async def test_a_row_that_is_refused_is_refused_and_its_key_remembers(bulk: Bulk
     assert (first.state, first.cause) == (RowState.FAILED, "output_refused")
     assert second.state is DONE
     bill = emulator.bill().total
-    with pytest.raises(Exception, match="refused"):
+    with pytest.raises(ContentRefused):
         await bulk.bench.router.generate(
             first.planned.ask.prompt, purpose=Purpose.HERO, scope="acme", key=first.planned.key
         )
@@ -192,7 +195,7 @@ async def test_a_job_that_the_provider_will_not_have_gives_its_rows_and_money_ba
     emulator.faults.add("key_blocked", method="batchGenerateContent", times=1)
     run, lane = await begun(bulk), lane_of(bulk)
     [job] = await lane.prepare(run.id, 1)
-    with pytest.raises(Exception, match="key"):
+    with pytest.raises(InvalidCredentials):
         await lane.step(job)
     assert await states_now(bulk, run) == [RowState.WAITING] * 4
     assert (await bulk.runs.progress(run.id)).held == 0
@@ -218,6 +221,39 @@ async def test_a_stuck_job_is_given_up_and_its_rows_are_made_one_by_one(
             row.planned.ask.prompt, purpose=Purpose.HERO, scope="acme", key=row.planned.key
         )
     assert {entry.lane for entry in emulator.bill().entries} == {"interactive"}
+
+
+async def test_what_a_job_makes_in_spite_of_being_given_up_is_adopted(bulk: Bulk, emulator: Emulator) -> None:
+    emulator.faults.add("batch_late;polls=6", times=1)
+    run, lane = await begun(bulk, plain(bulk, 2)), lane_of(bulk)
+    [job] = await lane.prepare(run.id, 1)
+    await lane.step(job)
+    looked = await lane.give_up(job, reason="late")
+    assert looked.state is RemoteState.OPEN
+    rows = await rows_now(bulk, run)
+    assert [(row.state, row.resend) for row in rows] == [(RowState.WAITING, True)] * 2
+    assert (await lane.run(job)).ended
+    assert await states_now(bulk, run) == [DONE] * 2
+    await accounted(bulk, emulator, run)
+
+
+async def test_what_comes_after_its_replacement_is_kept_beside_it_and_both_are_in_the_ledger(
+    bulk: Bulk, emulator: Emulator
+) -> None:
+    emulator.faults.add("batch_late;polls=6", times=1)
+    run, lane = await begun(bulk, plain(bulk, 2)), lane_of(bulk)
+    [job] = await lane.prepare(run.id, 1)
+    await lane.step(job)
+    await lane.give_up(job, reason="late")
+    await run_chunk(bulk.bench, run.id, number=1)
+    assert await states_now(bulk, run) == [DONE] * 2
+    replaced = [row.asset for row in await rows_now(bulk, run)]
+    assert (await lane.run(job)).ended
+    assert [row.asset for row in await rows_now(bulk, run)] == replaced
+    assert len(await bulk.bench.assets.list(Query())) == 4
+    bill = emulator.bill()
+    assert sorted(entry.lane for entry in bill.entries) == ["batch", "batch", "interactive", "interactive"]
+    await accounted(bulk, emulator, run)
 
 
 async def test_there_is_no_more_sent_than_there_is_money_for(bulk: Bulk, emulator: Emulator) -> None:

@@ -55,7 +55,7 @@ async def stored(
     await runs.create(
         NewRun(id=run_id, name=f"named {run_id}", kind=RunKind.CATALOG, scope=scope, terms=terms), version="1"
     )
-    await runs.add_rows(run_id, ((planned(n), (n + 1) // 2) for n in range(1, rows + 1)))
+    await runs.add_rows(run_id, [(planned(n), (n + 1) // 2) for n in range(1, rows + 1)])
     chunks = [
         Chunk(run_id=run_id, number=n, lane=Lane.INTERACTIVE, stage=Stage.FIRST, rows=2)
         for n in range(1, rows // 2 + 1)

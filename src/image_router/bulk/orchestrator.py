@@ -21,7 +21,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
 from image_router.core.errors import ConfigError, StorageError
-from image_router.core.runs import Chunk, Run
+from image_router.core.runs import Chunk, ChunkState, Run
 from image_router.storage.database import Database
 from image_router.storage.runs import StoredRuns
 from image_router.storage.runs_line import may_go_on, next_chunks
@@ -77,6 +77,15 @@ class Orchestrator:
                 await asyncio.to_thread(self._enqueue, chunk)
                 self._fed.add(_turn_of(chunk))
 
+    async def settled(self, *, within: float = 5.0) -> bool:
+        """Whether every turn that this process ended is written down as ended, waiting so many seconds."""
+        until = self._loop.time() + within
+        while await asyncio.to_thread(self._under_way, self.executor):
+            if self._loop.time() > until:
+                return False
+            await asyncio.sleep(POLL / 10)
+        return True
+
     async def take_back(self, executor: str) -> None:
         """Put the workflows of a dead executor back in their queues."""
         await asyncio.to_thread(self._take_back, executor)
@@ -103,18 +112,25 @@ class Orchestrator:
         _TAKING_PART.release()
 
     def _register(self, dbos: Any) -> None:
-        async def one_turn(run_id: str, number: int) -> str:
+        async def one_turn(run_id: str, number: int, turn: int) -> str:
             # On the loop that the database, the provider's connections and the router belong to.
-            turn = asyncio.run_coroutine_threadsafe(_made(self.make, run_id, number), self._loop)
-            return await asyncio.wrap_future(turn)
+            making = asyncio.run_coroutine_threadsafe(self._made(run_id, number, turn), self._loop)
+            return await asyncio.wrap_future(making)
 
         step = dbos.DBOS.step(name=f"{CHUNK}.turn")(one_turn)
 
-        async def chunk(run_id: str, number: int) -> str:
-            state: str = await step(run_id, number)
+        async def chunk(run_id: str, number: int, turn: int) -> str:
+            state: str = await step(run_id, number, turn)
             return state
 
         dbos.DBOS.workflow(name=CHUNK, max_recovery_attempts=None)(chunk)
+
+    async def _made(self, run_id: str, number: int, turn: int) -> str:
+        """A turn that ended before its end was written down here is not taken again: the next one is fed."""
+        chunk = await StoredRuns(self.db).chunk(run_id, number)
+        if chunk.state is ChunkState.RUNNING or chunk.turn == turn:
+            await self.make(run_id, number)
+        return "ended"
 
     def _config(self, dbos: Any) -> dict[str, Any]:
         """JSON, since whoever can write to the database must not be able to run code here; a version that
@@ -143,19 +159,21 @@ class Orchestrator:
             "app_version": self.version,
             "priority": max(1, chunk.place),
         }
-        _dbos().DBOS.enqueue_workflow_with_options(options, chunk.run_id, chunk.number)
+        _dbos().DBOS.enqueue_workflow_with_options(options, chunk.run_id, chunk.number, chunk.turn)
 
     def _take_back(self, executor: str) -> None:
-        dbos = _dbos().DBOS
         queues: defaultdict[str, list[str]] = defaultdict(list)
-        found = dbos.list_workflows(
-            status="PENDING", executor_id=executor, load_input=False, load_output=False
-        )
-        for status in found:
+        for status in self._under_way(executor):
             queues[status.queue_name or QUEUE].append(status.workflow_id)
         for queue, ids in queues.items():
             # Without its queue's name it would land in another one, outside every limit.
-            dbos.resume_workflows(ids, queue_name=queue)
+            _dbos().DBOS.resume_workflows(ids, queue_name=queue)
+
+    def _under_way(self, executor: str) -> list[Any]:
+        found: list[Any] = _dbos().DBOS.list_workflows(
+            status="PENDING", executor_id=executor, load_input=False, load_output=False
+        )
+        return found
 
 
 @asynccontextmanager
@@ -197,10 +215,6 @@ def _dbos() -> Any:
             f"runs need the package dbos ({problem}): pip install 'image-router[bulk]'"
         ) from None
     return dbos
-
-
-async def _made(make: Make, run_id: str, number: int) -> str:
-    return (await make(run_id, number)).state
 
 
 def _turn_of(chunk: Chunk) -> str:

@@ -5,7 +5,8 @@ Nothing here makes a picture: a worker does (bulk/orchestrator), in this process
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable
+from typing import Final
 
 from image_router.core.chunking import Chunking
 from image_router.core.errors import InvalidRequest
@@ -29,8 +30,12 @@ from image_router.storage.runs import Stopped, StoredRuns
 from image_router.storage.runs_rows import RowQuery
 from image_router.storage.storing_rules import StoringRules
 
-WORKFLOWS: str = "wf-1"
+WORKFLOWS: Final = "wf-1"
 """The version of what carries runs. A run goes on under the version that it was stored with."""
+
+_AT_ONCE: Final = 1_000
+"""Rows stored in one transaction."""
+Rows = Iterable[PlannedRow] | AsyncIterable[PlannedRow]
 
 
 class Runs:
@@ -41,8 +46,12 @@ class Runs:
         self._budgets = Budgets(db)
         self._rules = rules
 
-    async def start(self, new: NewRun, rows: Iterable[PlannedRow]) -> Run:
-        """Store a run with its rows, as they come, and let it go.
+    async def start(self, new: NewRun, rows: Rows) -> Run:
+        """Store a run and let it go. Raises as `plan` does."""
+        return await self.go((await self.plan(new, rows)).id)
+
+    async def plan(self, new: NewRun, rows: Rows) -> Run:
+        """Store a run with its rows, as they come: nothing is made of it before `go`.
 
         The same table again, while its run is not over, is that run. Raises InvalidRequest where the scope
         keeps no pictures: nothing could be handed out, and no variant could be made of its reference.
@@ -55,17 +64,28 @@ class Runs:
             )
         run = await self.stored.create(new, version=WORKFLOWS)
         if run.rows is not None:
-            return await self._going(run)
-        chunking = Chunking(run_id=run.id)
-        await self.stored.add_rows(run.id, chunking.place(rows))
+            return run
+        chunking, block = Chunking(run_id=run.id), list[tuple[PlannedRow, int]]()
+        async for row in _each(rows):
+            block.append((row, chunking.place(row)))
+            if len(block) == _AT_ONCE:
+                await self.stored.add_rows(run.id, block)
+                block = []
+        await self.stored.add_rows(run.id, block)
         run = await self.stored.complete(run.id, chunking.chunks, fingerprint=chunking.fingerprint)
         if run.id == new.id and new.terms.max_cost is not None:
             # The run's own scope below its owner's: the ledger refuses what would go beyond, whoever asks.
             await self._budgets.set(run.purse, who=f"run {run.id}", total=new.terms.max_cost)
-        return await self._going(run)
+        return run
 
-    async def _going(self, run: Run) -> Run:
+    async def go(self, run_id: str) -> Run:
+        """Let a stored run go; one that went before goes on as it does."""
+        run = await self.get(run_id)
         return await self.stored.begin(run.id) if run.state is RunState.PLANNED else run
+
+    async def drop(self, run_id: str) -> None:
+        """Forget a run that never went."""
+        await self.stored.drop(run_id)
 
     async def get(self, run_id: str) -> Run:
         """By id, or by a name that it alone has."""
@@ -115,6 +135,15 @@ class Runs:
         run, states = await self.get(run_id), {RowState.FAILED, RowState.CANCELLED}
         again = await self.stored.retry(run.id, states, resend=False)
         return again + (await self.stored.retry(run.id, {RowState.UNKNOWN}, resend=True) if unknown else 0)
+
+
+async def _each(rows: Rows) -> AsyncIterator[PlannedRow]:
+    if isinstance(rows, AsyncIterable):
+        async for row in rows:
+            yield row
+    else:
+        for row in rows:
+            yield row
 
 
 def new_run(

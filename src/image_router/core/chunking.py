@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -29,12 +28,11 @@ class Chunking:
     _filling: dict[tuple[Lane, Stage, str], _Filling] = field(default_factory=dict)
     _keys: Any = field(default_factory=hashlib.sha256)
 
-    def place(self, planned: Iterable[PlannedRow]) -> Iterator[tuple[PlannedRow, int]]:
-        """Each row with the number of its chunk. Rows of a subject that follow each other stay together as
+    def place(self, row: PlannedRow) -> int:
+        """The number of the chunk of the next row. Rows of a subject that follow each other stay together as
         long as there is room; a batch chunk is of one model and one stage."""
-        for row in planned:
-            self._keys.update(f"{row.key}\n".encode())
-            yield row, self._number_for(row)
+        self._keys.update(f"{row.key}\n".encode())
+        return self._number_for(row)
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:

@@ -5,9 +5,8 @@ What is to be done next is told by these tables alone; whatever carries the work
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, select, update
@@ -36,8 +35,6 @@ from image_router.storage.database import Database, Transaction
 from image_router.storage.runs_rows import RowQuery
 from image_router.storage.runs_tables import chunk_from, run_chunks, run_from, run_rows, runs, terms_text
 
-_AT_ONCE: Final = 1000
-"""Rows stored in one transaction."""
 _OPEN: Final = frozenset(RowState) - OVER
 _ENDED: Final = frozenset({RunState.DONE, RunState.CANCELLED})
 
@@ -61,14 +58,13 @@ class StoredRuns:
         """Store a run without rows; the same id again is the same run."""
         return await self.db.write(lambda tx: _create(tx, new, version))
 
-    async def add_rows(self, run_id: str, placed: Iterable[tuple[PlannedRow, int]]) -> int:
-        """Store rows, each with the number of its chunk, as they come; how many. Memory does not grow with
-        their number."""
-        stored, source = 0, iter(placed)
-        while some := list(islice(source, _AT_ONCE)):
-            await self.db.write(_storing(run_id, some))
-            stored += len(some)
-        return stored
+    async def add_rows(self, run_id: str, placed: Sequence[tuple[PlannedRow, int]]) -> None:
+        """Store some rows, each with the number of its chunk."""
+        await self.db.write(lambda tx: rows.insert_rows(tx, run_id, placed=placed))
+
+    async def drop(self, run_id: str) -> None:
+        """Forget a run that never began."""
+        await self.db.write(lambda tx: _drop(tx, run_id))
 
     async def complete(self, run_id: str, chunks: Sequence[Chunk], *, fingerprint: str) -> Run:
         """All rows are stored. Where an equal run of the same scope is not over, that one is returned and
@@ -181,10 +177,6 @@ def pause_run(tx: Transaction, run_id: str, *, stopped: Stopped) -> Run:
     return find_run(tx, run_id)
 
 
-def _storing(run_id: str, some: Sequence[tuple[PlannedRow, int]]) -> Callable[[Transaction], None]:
-    return lambda tx: rows.insert_rows(tx, run_id, placed=some)
-
-
 def _create(tx: Transaction, new: NewRun, version: str) -> Run:
     there = tx.connection.execute(select(runs.c.id).where(runs.c.id == new.id)).first()
     if there is None:
@@ -215,8 +207,7 @@ def _complete(tx: Transaction, run_id: str, chunks: Sequence[Chunk], fingerprint
     )
     other = tx.connection.execute(same).scalars().first()
     if other is not None:
-        tx.connection.execute(delete(run_rows).where(run_rows.c.run_id == run_id))
-        tx.connection.execute(delete(runs).where(runs.c.id == run_id))
+        _drop(tx, run_id)
         return find_run(tx, other)
     tx.connection.execute(delete(run_chunks).where(run_chunks.c.run_id == run_id))
     names = Chunk.__slots__
@@ -225,6 +216,14 @@ def _complete(tx: Transaction, run_id: str, chunks: Sequence[Chunk], fingerprint
         tx.connection.execute(insert(run_chunks), values)
     _set(tx, run_id, {"fingerprint": fingerprint, "rows": sum(chunk.rows for chunk in chunks)})
     return find_run(tx, run_id)
+
+
+def _drop(tx: Transaction, run_id: str) -> None:
+    if find_run(tx, run_id).state is not RunState.PLANNED:
+        raise InvalidRequest(f"run {run_id} has begun; cancel it instead")
+    for table in (run_rows, run_chunks):
+        tx.connection.execute(delete(table).where(table.c.run_id == run_id))
+    tx.connection.execute(delete(runs).where(runs.c.id == run_id))
 
 
 def _begin(tx: Transaction, run_id: str) -> Run:
