@@ -74,6 +74,12 @@ class Job:
     def stuck(self) -> bool:
         return self.fault is not None and self.fault.name == "batch_stuck"
 
+    @property
+    def late(self) -> int | None:
+        """At which look it is done, cancelled or not; None: when it is due."""
+        late = self.fault is not None and self.fault.name == "batch_late"
+        return self.fault.count("polls", 6) if self.fault is not None and late else None
+
     def to_wire(self, *, with_rows: bool = True) -> Json:
         """The operation, with the inline answers twice as the provider sends them."""
         name = f"batches/{self.id}"
@@ -157,15 +163,20 @@ class Batches:
             self._end(job, JobState.EXPIRED)
         elif job.stuck:
             job.state = JobState(job.fault.options.get("state", "PENDING")) if job.fault else job.state
-        elif (job.polls >= self._polls or age >= self._seconds) and await self._worked(job):
+        elif self._due(job, age) and await self._worked(job):
             failed = job.fault is not None and job.fault.name == "batch_fails"
             job.error = {"code": 13, "message": "Internal error encountered."} if failed else None
             self._end(job, JobState.FAILED if failed else JobState.SUCCEEDED)
         else:
             job.state = JobState.RUNNING
 
+    def _due(self, job: Job, age: timedelta) -> bool:
+        if job.late is not None:
+            return job.polls >= job.late
+        return job.polls >= self._polls or age >= self._seconds
+
     def cancel(self, job: Job) -> None:
-        if job.state in ACTIVE:
+        if job.state in ACTIVE and job.late is None:
             self._stop(job)
             self._end(job, JobState.CANCELLED)
 

@@ -12,6 +12,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "batch_rows_missing": "rows=0 never come back and are not charged",
     "batch_rows_answer": "rows=0 get another answer; fault=<any answer fault>, such as image_safety",
     "batch_out_of_order": "rows come back in reverse order",
+    "batch_late": "the job runs until looked at polls=6 times, and being cancelled does not stop it",
     "batch_result_gone": "done and charged, but the result file answers 403",
 }
 POLL_DESCRIPTIONS: Mapping[str, str] = {

@@ -36,9 +36,9 @@ _STAGES: Mapping[str, tuple[Mapping[str, str], frozenset[str]]] = {
     "poll": (fault_batches.POLL_DESCRIPTIONS, frozenset({"batches.get"})),
 }
 _WHOLE, _DECIMAL = re.compile(r"\d+"), re.compile(r"\d+(\.\d+)?")
-_FORMS = dict.fromkeys(("chunks", "count", "width", "height", "room", "code"), _WHOLE) | dict.fromkeys(
-    ("seconds", "part", "retry"), _DECIMAL
-)
+_FORMS = dict.fromkeys(
+    ("chunks", "count", "width", "height", "room", "code", "polls"), _WHOLE
+) | dict.fromkeys(("seconds", "part", "retry"), _DECIMAL)
 _STAGE_OF = {name: stage for stage, (names, _) in _STAGES.items() for name in names}
 
 

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Generic, TypeVar
 
 from image_router.core.limits import UsageTier
+from image_router.core.promise import Pace
 from image_router.core.types import Size
 
 T = TypeVar("T")
@@ -99,6 +100,7 @@ class BatchLimits:
     polling: Polling
     adopt_lists: int
     adopt_wait: float
+    pace: Pace
     source: str
     checked: date
     notes: tuple[str, ...] = ()

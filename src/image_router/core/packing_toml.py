@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from image_router.core.limits import UsageTier
 from image_router.core.packing import BatchLimits, JobLimits, Polling
+from image_router.core.promise import Pace
 from image_router.core.toml_table import Table, TomlFile, above_zero, day, keyed, many, text, whole
 from image_router.core.types import Size
 
@@ -42,6 +43,7 @@ def parse_batch_limits(file: TomlFile) -> BatchLimits:
         ),
         adopt_lists=adopt.take("lists", above_zero),
         adopt_wait=adopt.take("wait", whole),
+        pace=_pace(top.table("replacing")),
         source=top.take("source", text),
         checked=top.take("checked", day),
         notes=top.get("notes", many(text), default=()),
@@ -49,6 +51,17 @@ def parse_batch_limits(file: TomlFile) -> BatchLimits:
     for table in (job, project, life, poll, adopt, top):
         table.done()
     return limits
+
+
+def _pace(table: Table) -> Pace:
+    pace = Pace(
+        seconds_per_row=table.take("seconds_per_row", above_zero),
+        at_once=table.take("at_once", above_zero),
+        spare_percent=table.take("spare_percent", whole),
+        spare=table.take("spare", whole),
+    )
+    table.done()
+    return pace
 
 
 def _enqueued(top: Table) -> Mapping[str, Mapping[UsageTier, int]]:

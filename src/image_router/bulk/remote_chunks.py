@@ -1,0 +1,159 @@
+"""A chunk of the batch lane: its jobs side by side to their ends, what they leave made one by one, in time.
+
+Like a chunk of the other lane it may be repeated at any point, by any process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Final
+
+from image_router.bulk.chunks import LOOK, Bench, run_chunk
+from image_router.bulk.judging import judged
+from image_router.bulk.remote_lane import RemoteLane
+from image_router.bulk.remote_parts import MICROS, Looked
+from image_router.core.budget import Micros
+from image_router.core.errors import ImageRouterError, StorageError, StorageProblem
+from image_router.core.promise import give_up_at
+from image_router.core.runs import OVER, Pause, RowState, Run, RunState
+from image_router.storage import runs_rows
+from image_router.storage.objects import now_micros
+from image_router.storage.remote_jobs import go_interactive
+from image_router.storage.remote_jobs_tables import RemoteState
+from image_router.storage.runs import Stopped
+from image_router.storage.runs_rows import RowQuery
+
+_NEAR: Final = 5.0
+"""Seconds between looks at references that variants wait for."""
+_AT_PROVIDER: Final = (RemoteState.OPEN, RemoteState.OVER)
+
+
+async def run_remote_chunk(lane: RemoteLane, bench: Bench, run_id: str, *, number: int) -> Run:
+    """Make all rows of a batch chunk; the run as it stands then.
+
+    Returns as well when the run was cancelled, stands still with nothing at the provider, or the process
+    drains. A job that is late for the run's promise is given up in time.
+    """
+    chunk = await bench.runs.begin_chunk(run_id, number)
+    turn = _Turn(lane, bench, run_id, number)
+    try:
+        rest = await turn.go()
+    except StorageError as error:
+        if error.problem not in (StorageProblem.GONE, StorageProblem.LOCKED):
+            await bench.runs.pause(run_id, Stopped(pause=Pause.STORE, reason=str(error)))
+        await bench.sleep(LOOK)
+        rest = False
+    run = await bench.runs.end_chunk(chunk)
+    return await run_chunk(bench, run_id, number=number) if rest else run
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One try at a chunk."""
+
+    lane: RemoteLane
+    bench: Bench
+    run_id: str
+    number: int
+    stopped: list[Stopped] = field(default_factory=list)
+
+    async def go(self) -> bool:
+        """Whether something is left to be made one by one."""
+        while (run := await self._run()).state is RunState.RUNNING and not self.bench.draining.is_set():
+            await self._too_late_for_jobs(run)
+            jobs = await self.lane.prepare(self.run_id, self.number)
+            if not jobs:
+                return await self._rest()
+            await asyncio.gather(*(self._driven(job) for job in jobs))
+        if run.state is RunState.CANCELLED:
+            await self._cancelled()
+        elif not self.bench.draining.is_set():
+            # What is made already is fetched while it is there, whatever the run waits for.
+            jobs_out = await self.lane.parts.jobs.of_chunk(self.run_id, self.number)
+            await asyncio.gather(*(self._driven(job.id) for job in jobs_out))
+        return False
+
+    async def _run(self) -> Run:
+        return await self.bench.runs.get(self.run_id)
+
+    async def _rest(self) -> bool:
+        """Nothing is left for a batch: rows for the other lane, duplicates; or variants that still wait."""
+        if await self.lane.parts.jobs.waiting(self.run_id, self.number):
+            await self.bench.sleep(_NEAR)
+            return False
+        open_ = RowQuery(run_id=self.run_id, chunk=self.number, states=frozenset(RowState) - OVER)
+        return await self.bench.runs.count(open_) > 0
+
+    async def _too_late_for_jobs(self, run: Run) -> None:
+        """Rows that no job can be waited for any more go to the other lane at once."""
+        rows = await self.lane.parts.jobs.waiting(self.run_id, self.number)
+        if rows and await self._left(run, len(rows)) <= 0:
+            numbers = [row.planned.number for row in rows]
+            await self.bench.runs.db.write(lambda tx: go_interactive(tx, self.run_id, numbers))
+
+    async def _left(self, run: Run, rows: int) -> float:
+        """Seconds for which a job with so many rows can still be waited for; a month where nothing is
+        promised."""
+        by: Micros | None = run.terms.by
+        if by is None:
+            return 30 * 86_400.0
+        due = give_up_at(by, self.lane.parts.limits.pace, rows=rows)
+        return (due - await self.lane.parts.jobs.now()) / MICROS
+
+    async def _driven(self, job_id: str) -> None:
+        """One job to its end, or to where the run must stand still."""
+        while True:
+            run = await self._run()
+            going = run.state is RunState.RUNNING and not self.stopped
+            if self.bench.draining.is_set() or run.state is RunState.CANCELLED:
+                return
+            looked = await self._stepped(job_id, run, going=going)
+            if looked is None or looked.ended or not (going or looked.state in _AT_PROVIDER):
+                return
+            await self._nap(looked.wait, run)
+
+    async def _stepped(self, job_id: str, run: Run, *, going: bool) -> Looked | None:
+        """The job's next step; None where the run has to stand still for it."""
+        job = await self.lane.parts.jobs.get(job_id)
+        if job is None or (not going and job.state not in _AT_PROVIDER):
+            return None
+        try:
+            if job.given_up_at is None and await self._left(run, job.rows) <= 0:
+                reason = "it would not be done by the time that was promised"
+                return await self.lane.give_up(job_id, reason=reason)
+            return await self.lane.step(job_id)
+        except StorageError:
+            raise
+        except ImageRouterError as error:
+            await self._stand_still(error)
+            return None
+
+    async def _stand_still(self, error: ImageRouterError) -> None:
+        verdict = judged(error, tries=0, now=now_micros())
+        if not isinstance(verdict, Stopped):
+            reason = f"{type(error).__name__}: {error}"
+            verdict = Stopped(pause=Pause.ASKED, reason=reason)
+        self.stopped.append(verdict)
+        await self.bench.runs.pause(self.run_id, verdict)
+
+    async def _nap(self, seconds: float, run: Run) -> None:
+        """Sleep until the next step, the promise, or the end of this process, whichever comes first."""
+        until = asyncio.get_running_loop().time() + seconds
+        while (left := until - asyncio.get_running_loop().time()) > 0:
+            if self.bench.draining.is_set():
+                return
+            await self.bench.sleep(min(left, LOOK))
+            if (await self._run()).state is not run.state:
+                return
+
+    async def _cancelled(self) -> None:
+        """Cancel the run's jobs, keep what they made, end what is left."""
+        for job in await self.lane.parts.jobs.of_chunk(self.run_id, self.number):
+            looked = await self.lane.give_up(job.id, reason="the run was cancelled")
+            while not looked.ended and not self.bench.draining.is_set():
+                await self.bench.sleep(looked.wait or LOOK)
+                looked = await self.lane.step(job.id)
+        mine = RowQuery(run_id=self.run_id, chunk=self.number)
+        why = "the run was cancelled"
+        await self.bench.runs.db.write(lambda tx: runs_rows.cancel_rows(tx, mine, why=why))
