@@ -18,7 +18,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "generate": ("making:generate", "Make images from a prompt; the purpose picks the model."),
     "edit": ("making:edit", "Change a picture, or continue the conversation that made it."),
     "chain": ("chaining:chain", "One reference of a character, then every variant with that character."),
-    "catalog": ("catalog:catalog", "Tables of products in, pictures out: plan, run, watch, resume, export."),
+    "catalog": (
+        "catalog_runs:catalog",
+        "Tables of products in, pictures out: plan, run, watch, resume, export.",
+    ),
+    "worker": ("worker:worker", "Make what runs ask for, on this machine and as many others as there are."),
     "explain": ("explaining:explain", "Decide and quote without spending: rule, candidates, payload."),
     "models": (
         "models:models",
