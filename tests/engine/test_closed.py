@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,6 @@ from gemini_emulator import Emulator
 from image_router.aio import ImageRouter
 from image_router.config import Secret, Settings
 from image_router.core.errors import ModelUnavailable, NoEligibleTier, ProviderUnavailable, QuotaExhausted
-from image_router.testing import emulated
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Emulator]:
-    with emulated(pictures="flat") as emulator:
-        yield emulator
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ then another model, 6 three tries on each of two models. Circuits and pacing: te
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 from collections.abc import Iterator
@@ -47,11 +46,9 @@ from image_router.core.reconcile import Call
 from image_router.core.results import Attempt, ImageResult
 from image_router.core.statement import Period
 from image_router.core.types import OnAmbiguous
-from image_router.engine.door import Door, OpenDoor
-from image_router.engine.router import ImageRouter, Parts
-from image_router.providers.base import Provider
-from image_router.providers.rest import RestProvider
+from image_router.engine.router import Parts
 from image_router.wiring import parts_of
+from unpaced import unpaced
 
 TODAY, ARTICLE = date(2026, 11, 22), date(2026, 4, 9)
 NO, YES, UNKNOWN = Billed.NO, Billed.YES, Billed.UNKNOWN
@@ -209,27 +206,12 @@ def settings_of(home: Path, url: str, day: date) -> Settings:
     )
 
 
-def router_of(parts: Parts, url: str) -> ImageRouter:
-    """The whole engine, but nothing is paced and no wait is waited for."""
-
-    async def door(provider: Provider) -> Door:
-        return OpenDoor(provider)
-
-    async def at_once(_: float) -> None:
-        await asyncio.sleep(0)
-
-    def provider() -> Provider:
-        return RestProvider("modes", base_url=url, real=False)
-
-    return ImageRouter(replace(parts, provider=provider, door=door, sleep=at_once))
-
-
 async def told(
     parts: Parts, settings: Settings, asked: dict[str, Any], emulator: Emulator | None = None
 ) -> Told:
     """One request, and then the books, with the emulator's bill laid beside them."""
     scope = f"modes/{token_hex(4)}"
-    async with router_of(parts, settings.base_url or "") as router:
+    async with unpaced(parts, settings.base_url or "") as router:
         try:
             answer: ImageResult | ImageRouterError = await router.generate("a fox", scope=scope, **asked)
         except ImageRouterError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,17 +22,10 @@ from image_router.core.statement import total_of
 from image_router.engine.admission import Ask, Permit
 from image_router.engine.pool import key_name
 from image_router.engine.traffic import Traffic
-from image_router.testing import emulated
 from image_router.wiring import traffic_rules_of
 
 ILL, WELL = "AIza-ill-key", "AIza-well-key"
 MODEL = "gemini-3.1-flash-lite-image"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Emulator]:
-    with emulated(pictures="flat") as emulator:
-        yield emulator
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,17 +20,10 @@ from image_router.core.results import ImageResult
 from image_router.core.statement import total_of
 from image_router.engine.hedging import HedgePolicy
 from image_router.engine.router import ImageRouter as Engine
-from image_router.testing import emulated
 from image_router.wiring import parts_of
 
 EAGER = HedgePolicy(percentile=50, least=1, at_most_percent=100)
 SLOW = "slow;seconds=20"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Emulator]:
-    with emulated(pictures="flat") as emulator:
-        yield emulator
 
 
 @dataclass

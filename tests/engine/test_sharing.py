@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,6 @@ from image_router.config import Secret, Settings
 from image_router.core.errors import ContentRefused
 from image_router.core.events import Event, FlightJoined, ImageMade, RequestEnded
 from image_router.core.statement import total_of
-from image_router.testing import emulated
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Emulator]:
-    with emulated(pictures="flat") as emulator:
-        yield emulator
 
 
 @pytest.fixture

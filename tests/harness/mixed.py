@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -38,11 +38,9 @@ from image_router.core.errors import ImageRouterError, ProviderError
 from image_router.core.holds import SendState
 from image_router.core.results import Attempt, ImageResult
 from image_router.core.types import Purpose, Size, Tier
-from image_router.engine.door import Door, OpenDoor
 from image_router.engine.router import ImageRouter
-from image_router.providers.base import Provider
-from image_router.providers.rest import RestProvider
 from image_router.wiring import parts_of
+from unpaced import unpaced
 
 DAYS = (date(2026, 4, 9), date(2026, 11, 22))
 AT_ONCE = 16
@@ -193,22 +191,6 @@ def _settings(home: Path, address: str, url: str, day: date) -> Settings:
     )
 
 
-def _router(settings: Settings) -> ImageRouter:
-    """The whole engine but for its traffic: circuits would open at the first leaked key."""
-    parts, url = parts_of(settings, sinks=()), settings.base_url or ""
-
-    async def door(provider: Provider) -> Door:
-        return OpenDoor(provider)
-
-    async def at_once(_: float) -> None:
-        await asyncio.sleep(0)
-
-    def provider() -> Provider:
-        return RestProvider("harness", base_url=url, real=False)
-
-    return ImageRouter(replace(parts, provider=provider, door=door, sleep=at_once))
-
-
 async def _ask(router: ImageRouter, wish: dict[str, Any], tally: Tally) -> None:
     try:
         answer: ImageResult | ImageRouterError = await router.generate(**wish)
@@ -227,7 +209,8 @@ async def _ask(router: ImageRouter, wish: dict[str, Any], tally: Tally) -> None:
 
 async def _ask_all(settings: Settings, wanted: Iterable[dict[str, Any]], tally: Tally) -> None:
     left = iter(wanted)
-    async with _router(settings) as router:
+    parts = parts_of(settings, sinks=())
+    async with unpaced(parts, settings.base_url or "") as router:
 
         async def one_after_another() -> None:
             for wish in left:
