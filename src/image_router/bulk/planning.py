@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from image_router.bulk.tables import Line
-from image_router.core.decision import Decision
+from image_router.core.decision import Candidate, Decision
 from image_router.core.errors import ImageRouterError
+from image_router.core.money import Nanos
+from image_router.core.rates import Quote
 from image_router.core.run_plan import Sums
 from image_router.core.runs import PlannedRow, RowAsk, Stage
-from image_router.core.template import BadLine, Drafted, Template, expand
+from image_router.core.template import BadLine, Drafted, Expander, Template
 from image_router.core.types import ImageRequest, Lane, Reference, ReferenceRole
 from image_router.engine import media
 
@@ -35,6 +37,7 @@ BLOCK: Final = 500
 """Lines looked up at once."""
 _PICTURES: Final = 4_096
 """Reference pictures whose facts are remembered."""
+_PRICES: Final = 4_096
 _URL: Final = ("http://", "https://")
 
 
@@ -86,10 +89,11 @@ class Planner:
         self, lines: Iterable[Line], sums: Sums | None = None
     ) -> AsyncIterator[PlannedRow | RowProblem]:
         """Every row in the order of the table, and every line that is left out; added up in `sums`."""
-        sums = sums or Sums()
+        sums = Sums() if sums is None else sums
+        drafting = _Drafting(self)
         with closing(_Seen()) as seen:
             for block in _blocks(lines, BLOCK):
-                drafted = list(self._drafted(block))
+                drafted = [drafting(line) for line in block]
                 keys = [draft.key for each in drafted if isinstance(each, list) for draft in each]
                 known, done = seen.look(keys), await self.finished(keys)
                 for each in drafted:
@@ -101,45 +105,71 @@ class Planner:
                     for draft in each if isinstance(each, list) else ():
                         row = _planned(draft, sums.rows + 1, before=known.get(draft.key), done=done)
                         known.setdefault(draft.key, _Mark(row.number, draft.digest))
-                        sums.add(row, draft.decision.quote)
+                        sums.add(row, draft.price.quote)
                         yield row
                 seen.note(known)
 
-    def _drafted(self, lines: Iterable[Line]) -> Iterator[list[_Draft] | RowProblem]:
-        for line in lines:
-            if line.broken:
-                yield RowProblem(line=line.number, column=None, reason=line.broken)
-                continue
-            try:
-                yield self._drafts(line)
-            except BadLine as problem:
-                yield RowProblem(line=line.number, column=problem.column, reason=str(problem))
-            except ImageRouterError as problem:
-                yield RowProblem(line=line.number, column=None, reason=str(problem))
 
-    def _drafts(self, line: Line) -> list[_Draft]:
+class _Drafting:
+    """Makes lines into rows that are decided, one plan long."""
+
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
+        self._expand = Expander(planner.template)
+        self._facts_of = lru_cache(maxsize=_PICTURES)(_facts_of)
+        self._prices: dict[int, _Price] = {}
+
+    def __call__(self, line: Line) -> list[_Draft] | RowProblem:
         """All rows of a line or none: variants without their reference are no use."""
-        drafts: list[_Draft] = []
-        parent = ""
-        for drafted in expand(self.template, line.cells, line=line.number):
-            if self.lane is not None:
-                drafted = replace(drafted, ask=replace(drafted.ask, lane=self.lane))
-            references = tuple(self._reference(source) for source in drafted.ask.references)
+        if line.broken:
+            return RowProblem(line=line.number, column=None, reason=line.broken)
+        try:
+            return list(self._drafts(line))
+        except BadLine as problem:
+            return RowProblem(line=line.number, column=problem.column, reason=str(problem))
+        except ImageRouterError as problem:
+            return RowProblem(line=line.number, column=None, reason=str(problem))
+
+    def _drafts(self, line: Line) -> Iterator[_Draft]:
+        planner, parent = self._planner, ""
+        for drafted in self._expand(line.cells, line=line.number):
+            references: tuple[Reference, ...] = ()
+            if planner.lane is not None or drafted.ask.references:
+                drafted, references = self._settled(drafted)
+            ask = drafted.ask
             stands_in = (_REFERENCE_TO_COME,) if drafted.stage is Stage.SECOND else ()
-            request = request_of(drafted.ask, references=(*stands_in, *references), scope=self.scope)
-            decision = self.decider.decided(request, profile=self.profile)
-            digest = _digest(drafted.ask, references, parent)
-            key = drafted.key or f"row-{digest}"
+            request = request_of(ask, references=stands_in + references, scope=planner.scope)
+            price = self._price(planner.decider.decided(request, profile=planner.profile))
+            digest = _digest(ask, references, parent)
             if drafted.stage is Stage.FIRST:
                 parent = digest
-            drafts.append(_Draft(line.number, drafted, key, digest, decision))
-        return drafts
+            yield _Draft(line.number, drafted, drafted.key or f"row-{digest}", digest, price)
+
+    def _settled(self, drafted: Drafted) -> tuple[Drafted, tuple[Reference, ...]]:
+        """On the lane of all rows, with references that are found from any folder."""
+        ask, planner = drafted.ask, self._planner
+        sources = tuple(
+            one if one.startswith(_URL) else str((planner.folder / one).resolve()) for one in ask.references
+        )
+        ask = replace(ask, lane=planner.lane or ask.lane, references=sources)
+        return replace(drafted, ask=ask), tuple(map(self._reference, sources))
 
     def _reference(self, source: str) -> Reference:
         """A file is read, since its bytes are what counts; a URL is fetched when its turn comes."""
         if source.startswith(_URL):
             return replace(_REFERENCE_TO_COME, role=ReferenceRole.OBJECT, digest=source)
-        return _facts_of(self.folder / source)
+        return self._facts_of(source)
+
+    def _price(self, decision: Decision) -> _Price:
+        """Worked out once for rows that are decided alike: a router remembers their candidates."""
+        found = self._prices.get(id(decision.candidates))
+        if found is None:
+            if len(self._prices) >= _PRICES:
+                self._prices.clear()
+            found = self._prices[id(decision.candidates)] = _Price(
+                decision.candidates, decision.quote, decision.quote.total, decision.ceiling
+            )
+        return found
 
 
 def _contradiction(drafts: list[_Draft], known: Mapping[str, _Mark]) -> RowProblem | None:
@@ -153,20 +183,21 @@ def _contradiction(drafts: list[_Draft], known: Mapping[str, _Mark]) -> RowProbl
 
 
 def _planned(draft: _Draft, number: int, *, before: _Mark | None, done: Collection[str]) -> PlannedRow:
-    head = draft.decision.head
+    price, drafted = draft.price, draft.drafted
+    head, finished = price.candidates[0], draft.key in done
     return PlannedRow(
         number=number,
         line=draft.line,
         key=draft.key,
-        subject=draft.drafted.subject,
-        stage=draft.drafted.stage,
-        ask=draft.drafted.ask,
+        subject=drafted.subject,
+        stage=drafted.stage,
+        ask=drafted.ask,
         model=head.model.id,
         tier=head.tier,
-        quote=draft.decision.quote.total,
-        ceiling=draft.decision.ceiling,
+        quote=0 if before or finished else price.total,
+        ceiling=price.ceiling,
         duplicate_of=before.number if before else None,
-        finished=draft.key in done,
+        finished=finished,
     )
 
 
@@ -193,16 +224,25 @@ _REFERENCE_TO_COME: Final = Reference(
 
 
 @dataclass(frozen=True, slots=True)
+class _Price:
+    """What a decision comes to. Its candidates are kept: their id is their own for as long as they live."""
+
+    candidates: tuple[Candidate, ...]
+    quote: Quote
+    total: Nanos
+    ceiling: Nanos
+
+
+@dataclass(frozen=True, slots=True)
 class _Draft:
     line: int
     drafted: Drafted
     key: str
     digest: str
-    decision: Decision
+    price: _Price
 
 
-@lru_cache(maxsize=_PICTURES)
-def _facts_of(path: Path) -> Reference:
+def _facts_of(path: str) -> Reference:
     """A picture without its bytes. Raises InvalidRequest."""
     return replace(media.load_reference(path), data=b"")
 

@@ -6,8 +6,8 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ _LONGEST_LINE: Final = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line of a table; its number counts from 1, without a header."""
+    """One line of a table; its number counts from 1, without a header and with lines that are blank."""
 
     number: int
     cells: Cells
@@ -46,18 +46,31 @@ def open_table(path: Path) -> Iterator[Table]:
     its package.
     """
     kind = path.suffix.lower()
+    with ExitStack() as opened:
+        with _told(path):
+            if kind in (".csv", ".tsv"):
+                text = opened.enter_context(path.open(encoding="utf-8-sig", newline=""))
+                table = _delimited(text, path, "\t" if kind == ".tsv" else None)
+            elif kind in (".jsonl", ".ndjson"):
+                table = Table(columns=(), lines=_objects(opened.enter_context(path.open("rb"))))
+            elif kind == ".parquet":
+                table = _parquet(opened, path)
+            else:
+                endings = ".csv, .tsv, .jsonl or .parquet"
+                raise InvalidRequest(f"{path} is no table: its name must end in {endings}")
+        yield replace(table, lines=_readable(table.lines, path))
+
+
+def _readable(lines: Iterator[Line], path: Path) -> Iterator[Line]:
+    with _told(path):
+        yield from lines
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What goes wrong with the file, in words."""
     try:
-        if kind in (".csv", ".tsv"):
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                yield _delimited(file, path, "\t" if kind == ".tsv" else None)
-        elif kind in (".jsonl", ".ndjson"):
-            with path.open("rb") as file:
-                yield Table(columns=(), lines=_objects(file))
-        elif kind == ".parquet":
-            with _parquet(path) as table:
-                yield table
-        else:
-            raise InvalidRequest(f"{path} is no table: its name must end in .csv, .tsv, .jsonl or .parquet")
+        yield
     except OSError as problem:
         raise InvalidRequest(f"{path} cannot be read: {problem.strerror or problem}") from problem
     except UnicodeDecodeError as problem:
@@ -96,10 +109,10 @@ def _records(reader: Iterator[list[str]], columns: Sequence[str]) -> Iterator[Li
         except csv.Error as problem:
             yield Line(number=number, cells={}, broken=f"is no CSV: {problem}")
             continue
-        if not values:
-            number -= 1
-        elif len(values) == len(columns):
-            yield Line(number=number, cells=dict(zip(columns, values, strict=True)))
+        if not any(values):
+            continue
+        if len(values) == len(columns):
+            yield _line(number, dict(zip(columns, values, strict=True)))
         else:
             yield Line(
                 number=number,
@@ -111,18 +124,32 @@ def _records(reader: Iterator[list[str]], columns: Sequence[str]) -> Iterator[Li
 def _objects(file: io.BufferedReader) -> Iterator[Line]:
     number = 0
     while raw := file.readline(_LONGEST_LINE):
+        number += 1
         if not raw.strip():
             continue
-        number += 1
         try:
             value = json.loads(raw)
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             yield Line(number=number, cells={}, broken=f"is no JSON: {problem}")
             continue
         if not isinstance(value, dict):
             yield Line(number=number, cells={}, broken="is no JSON object")
             continue
-        yield Line(number=number, cells=_cells(value))
+        yield _line(number, _cells(value))
+
+
+def _line(number: int, cells: Cells) -> Line:
+    """A line whose words can be stored: databases take neither NUL nor half of a surrogate pair."""
+    words = "".join(cells.values())
+    try:
+        words.encode()
+    except UnicodeEncodeError as problem:
+        return Line(
+            number=number, cells={}, broken=f"holds {problem.object[problem.start]!a}, which is no text"
+        )
+    if "\0" in words:
+        return Line(number=number, cells={}, broken="holds a NUL character")
+    return Line(number=number, cells=cells)
 
 
 def _cells(values: Mapping[str, Any]) -> Cells:
@@ -137,11 +164,12 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, list):
         return SEPARATOR.join(_text(item) for item in value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | bool) else str(value)
+    if isinstance(value, dict | bool):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
 
 
-@contextmanager
-def _parquet(path: Path) -> Iterator[Table]:
+def _parquet(opened: ExitStack, path: Path) -> Table:
     try:
         from pyarrow import ArrowException, parquet  # 60 MiB that only this kind of table needs
     except ImportError as problem:
@@ -150,15 +178,18 @@ def _parquet(path: Path) -> Iterator[Table]:
             f"the table as CSV"
         ) from None
     try:
-        with parquet.ParquetFile(path) as file:
-            yield Table(columns=tuple(file.schema_arrow.names), lines=_rows(file))
+        file = opened.enter_context(parquet.ParquetFile(path))
     except ArrowException as problem:
         raise InvalidRequest(f"{path} is no Parquet that can be read: {problem}") from problem
+    return Table(columns=tuple(file.schema_arrow.names), lines=_rows(file, path, ArrowException))
 
 
-def _rows(file: Any) -> Iterator[Line]:
+def _rows(file: Any, path: Path, broken: type[Exception]) -> Iterator[Line]:
     number = 0
-    for batch in file.iter_batches(batch_size=_BATCH):
-        for row in batch.to_pylist():
-            number += 1
-            yield Line(number=number, cells=_cells(row))
+    try:
+        for batch in file.iter_batches(batch_size=_BATCH):
+            for row in batch.to_pylist():
+                number += 1
+                yield _line(number, _cells(row))
+    except broken as problem:
+        raise InvalidRequest(f"{path} cannot be read after line {number:,}: {problem}") from problem

@@ -250,10 +250,10 @@ def _print(sums: Sums, times: Sequence[Estimate], problems: Sequence[RowProblem]
     console = Console(width=100, highlight=False)
     console.print(_ways(sums, times))
     console.print(_quote(sums))
-    console.print(
+    click.echo(
         f"{sums.rows:,} rows, {sums.priced:,} to make: {show_usd(sums.quote)} expected, "
-        f"{show_usd(sums.ceiling)} at most. Free: {sums.duplicates:,} that are equal to one before them, "
-        f"{sums.finished:,} that were made before."
+        f"{show_usd(sums.ceiling)} at most\n"
+        f"free: {sums.duplicates:,} that are equal to one before, {sums.finished:,} that were made before"
     )
     if sums.lines_left_out:
         click.echo(f"{sums.lines_left_out:,} lines are left out:", err=True)

@@ -6,8 +6,9 @@ A table may have millions of lines, so a plan is added up row by row and kept no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from image_router.core.money import Nanos
 from image_router.core.pacing import Daily, Limit, Resource
@@ -15,7 +16,9 @@ from image_router.core.rates import LineKind, Quote
 from image_router.core.runs import PlannedRow, Stage
 from image_router.core.types import Lane, Tier
 
-_DAY = 86_400.0
+_DAY: Final = 86_400.0
+_TALLIES: Final = 4_096
+_INPUTS: Final = frozenset({LineKind.TEXT_INPUT, LineKind.REFERENCE_INPUT, LineKind.INPUT})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,13 +70,23 @@ class Estimate:
     """The limit that decides it, in words."""
 
 
+@dataclass(slots=True)
+class _Tally:
+    """How many rows are like this one."""
+
+    row: PlannedRow
+    quote: Quote
+    rows: int = 0
+
+
 class Sums:
     """A plan added up row by row."""
 
     def __init__(self) -> None:
         self.rows = self.duplicates = self.finished = self.lines_left_out = 0
         self.quote = self.ceiling = 0
-        self.purposes: Counter[str] = Counter()
+        self._tallies: dict[tuple[Any, ...], _Tally] = {}
+        self._purposes: Counter[str] = Counter()
         self._counts: Counter[Way] = Counter()
         self._quotes: Counter[Way] = Counter()
         self._ceilings: Counter[Way] = Counter()
@@ -88,18 +101,40 @@ class Sums:
         self.finished += row.finished and row.duplicate_of is None
         if not row.priced:
             return
-        way = Way(row.model, row.ask.lane, row.tier)
-        self.purposes[row.ask.purpose] += 1
         self.quote += row.quote
         self.ceiling += row.ceiling
-        self._counts[way] += 1
-        self._quotes[way] += row.quote
-        self._ceilings[way] += row.ceiling
+        # Most rows of a table are alike; a quote's id is its own for as long as the tally keeps it.
+        alike = (id(quote), row.ceiling, row.model, row.ask.lane, row.ask.purpose, row.stage)
+        tally = self._tallies.get(alike)
+        if tally is None:
+            if len(self._tallies) >= _TALLIES:
+                self._fold()
+            tally = self._tallies[alike] = _Tally(row, quote)
+        tally.rows += 1
+
+    def _fold(self) -> None:
+        for tally in self._tallies.values():
+            self._fold_in(tally)
+        self._tallies.clear()
+
+    def _fold_in(self, tally: _Tally) -> None:
+        row, rows = tally.row, tally.rows
+        way = Way(row.model, row.ask.lane, row.tier)
+        self._purposes[row.ask.purpose] += rows
+        self._counts[way] += rows
+        self._quotes[way] += rows * row.quote
+        self._ceilings[way] += rows * row.ceiling
         self._stages.setdefault(way, set()).add(row.stage)
-        for line in quote.lines:
-            self._units[row.model, line.kind, line.unit, line.rate] += line.units
-            if line.kind in (LineKind.TEXT_INPUT, LineKind.REFERENCE_INPUT, LineKind.INPUT):
-                self._tokens[way] += line.units
+        for line in tally.quote.lines:
+            self._units[row.model, line.kind, line.unit, line.rate] += rows * line.units
+            if line.kind in _INPUTS:
+                self._tokens[way] += rows * line.units
+
+    @property
+    def purposes(self) -> Mapping[str, int]:
+        """The most frequent first."""
+        self._fold()
+        return dict(self._purposes.most_common())
 
     @property
     def priced(self) -> int:
@@ -109,6 +144,7 @@ class Sums:
     @property
     def lines(self) -> tuple[SumLine, ...]:
         """They add up to the quote, to the nano-dollar."""
+        self._fold()
         return tuple(
             SumLine(model=model, kind=kind, unit=unit, rate=rate, units=units)
             for (model, kind, unit, rate), units in sorted(self._units.items())
@@ -118,6 +154,7 @@ class Sums:
     @property
     def shares(self) -> tuple[Share, ...]:
         """The largest first."""
+        self._fold()
         return tuple(
             Share(
                 way=way,

@@ -1,6 +1,6 @@
 """A template: how a line of somebody's table becomes the pictures that are made of it.
 
-Words in braces are columns: "a {colour} mug"; "{colour?}" may be missing or empty. `expand` turns one line
+Words in braces are columns: "a {colour} mug"; "{colour?}" may be missing or empty. An `Expander` turns lines
 into rows, or says which column is wrong and why.
 """
 
@@ -57,14 +57,18 @@ class Pattern:
         return cls(tuple(_piece(text, *piece) for piece in parsed))
 
     @property
+    def constant(self) -> str | None:
+        """What it says where no column is in it."""
+        words = [piece.literal for piece in self.pieces]
+        return None if any(piece.column for piece in self.pieces) else "".join(words).strip()
+
+    @property
     def columns(self) -> Iterator[str]:
         """Those that a table must have."""
         return (piece.column for piece in self.pieces if piece.column and not piece.optional)
 
     def fill(self, cells: Cells) -> str:
         """Raises BadLine where a column that is needed is missing or empty."""
-        if len(self.pieces) == 1 and self.pieces[0].column is None:
-            return self.pieces[0].literal
         return "".join(
             [part for piece in self.pieces for part in (piece.literal, _cell(piece, cells))]
         ).strip()
@@ -98,6 +102,8 @@ class PictureTemplate:
     """Where this is filled, it is the reference: a path or URL, and nothing is made."""
     each: Pattern | None = None
     """A cell of several parts: one picture for each, {each} in its texts."""
+    key: Pattern | None = None
+    """None: the line's key with its own name."""
     asked: Mapping[str, Pattern] = field(default_factory=dict)
     """By fields of RowAsk."""
 
@@ -120,7 +126,7 @@ class Template:
         patterns = [self.subject, *([self.key] if self.key else [])]
         for picture in self.pictures:
             patterns += picture.asked.values()
-            patterns += [pattern for pattern in (picture.given, picture.each) if pattern]
+            patterns += [one for one in (picture.given, picture.each, picture.key) if one]
         needed = [column for pattern in patterns for column in pattern.columns]
         there = {*columns, EACH}
         return tuple(dict.fromkeys(name for name in (*needed, *self.carry) if name not in there))
@@ -139,43 +145,98 @@ class Drafted:
     ask: RowAsk
 
 
-def expand(template: Template, cells: Cells, *, line: int) -> list[Drafted]:
-    """The rows of one line, its reference first. Raises BadLine."""
-    subject = template.subject.fill(cells) or f"line {line}"
-    key = template.key.fill(cells) if template.key else ""
-    carried = {name: cells.get(name, "") for name in template.carry}
-    drafted: list[Drafted] = []
-    given: tuple[str, ...] = ()
-    stage = Stage.FIRST
-    for picture in template.pictures:
-        source = picture.given.fill(cells) if picture.given else ""
-        if source:
-            given = (source,)
-            continue
-        for number, part in enumerate(_parts(picture, cells), 1):
-            # A dict of its own only where there is a part: most pictures are made once.
-            shown = cells if part is None else {**cells, EACH: part}
-            name = picture.name if part is None else f"{picture.name}-{number:03d}"
-            drafted.append(
-                Drafted(
-                    subject=subject,
-                    stage=stage,
-                    name=name,
-                    key=f"{key}/{name}" if key else None,
-                    ask=_ask(picture, shown, given=given, stage=stage, carried=carried),
+class Expander:
+    """Makes rows of lines by one template. Raises ConfigError where what it says is wrong for every line."""
+
+    def __init__(self, template: Template) -> None:
+        self._template = template
+        self._pictures = tuple(_Prepared.of(picture) for picture in template.pictures)
+
+    def __call__(self, cells: Cells, *, line: int) -> list[Drafted]:
+        """The rows of one line, its reference first. Raises BadLine."""
+        template = self._template
+        subject = template.subject.fill(cells) or f"line {line}"
+        key = template.key.fill(cells) if template.key else ""
+        carried = {name: cells.get(name, "") for name in template.carry}
+        drafted: list[Drafted] = []
+        given: tuple[str, ...] = ()
+        stage = Stage.FIRST
+        for prepared in self._pictures:
+            picture = prepared.picture
+            source = picture.given.fill(cells) if picture.given else ""
+            if source:
+                given = (source,)
+                continue
+            for name, shown in _each(picture, cells):
+                drafted.append(
+                    Drafted(
+                        subject=subject,
+                        stage=stage,
+                        name=name,
+                        key=_key(picture, shown, name=name, line=key),
+                        ask=prepared.ask(shown, given=given, stage=stage, carried=carried),
+                    )
                 )
-            )
-        if picture.reference and drafted:
-            stage = Stage.SECOND
-    if not drafted:
-        raise BadLine("asks for no picture")
-    return drafted
+            if picture.reference and drafted:
+                stage = Stage.SECOND
+        if not drafted:
+            raise BadLine("asks for no picture")
+        return drafted
 
 
-def _parts(picture: PictureTemplate, cells: Cells) -> list[str] | list[None]:
+def _each(picture: PictureTemplate, cells: Cells) -> Iterator[tuple[str, Cells]]:
+    """The pictures that one template makes of a line, by name, with what each finds in its columns."""
     if picture.each is None:
-        return [None]
-    return [part.strip() for part in picture.each.fill(cells).split(SEPARATOR) if part.strip()]
+        yield picture.name, cells
+        return
+    for number, part in enumerate(_parts(picture.each.fill(cells)), 1):
+        yield f"{picture.name}-{number:03d}", {**cells, EACH: part}
+
+
+def _parts(cell: str) -> list[str]:
+    return [part.strip() for part in cell.split(SEPARATOR) if part.strip()]
+
+
+def _key(picture: PictureTemplate, cells: Cells, *, name: str, line: str) -> str | None:
+    if picture.key is not None:
+        return picture.key.fill(cells) or None
+    return f"{line}/{name}" if line else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A picture's template with what it says of every line worked out."""
+
+    picture: PictureTemplate
+    fixed: Mapping[str, Any]
+    varying: tuple[tuple[str, Pattern], ...]
+
+    @classmethod
+    def of(cls, picture: PictureTemplate) -> Self:
+        fixed, varying = {}, []
+        for name, pattern in picture.asked.items():
+            if pattern.constant is None or name == "references":
+                varying.append((name, pattern))
+            elif pattern.constant:
+                try:
+                    fixed[name] = _value(name, pattern.constant)
+                except BadLine as problem:
+                    raise ConfigError(f"picture {picture.name}, {name}: {problem}") from None
+        return cls(picture, fixed, tuple(varying))
+
+    def ask(self, cells: Cells, *, given: tuple[str, ...], stage: Stage, carried: Cells) -> RowAsk:
+        values: dict[str, Any] = {"fields": carried, "references": given}
+        if stage is Stage.SECOND or given:
+            values["purpose"] = Purpose.CHARACTER_LOCK
+        values.update(self.fixed)
+        for name, pattern in self.varying:
+            said = pattern.fill(cells)
+            if said:
+                value = _value(name, said)
+                values[name] = (*given, *value) if name == "references" else value
+        if "prompt" not in values:
+            raise BadLine("has no words for the picture", column="prompt")
+        return RowAsk(**values)
 
 
 _NAMES: Final[Mapping[str, Mapping[str, StrEnum]]] = {
@@ -190,29 +251,14 @@ _NAMES: Final[Mapping[str, Mapping[str, StrEnum]]] = {
 }
 
 
-def _ask(
-    picture: PictureTemplate, cells: Cells, *, given: tuple[str, ...], stage: Stage, carried: Cells
-) -> RowAsk:
-    values: dict[str, Any] = {"fields": carried, "references": given}
-    if stage is Stage.SECOND or given:
-        values["purpose"] = Purpose.CHARACTER_LOCK
-    for name, pattern in picture.asked.items():
-        said = pattern.fill(cells)
-        if said:
-            values[name] = _value(name, said, given=given)
-    if "prompt" not in values:
-        raise BadLine("has no words for the picture", column="prompt")
-    return RowAsk(**values)
-
-
-def _value(name: str, said: str, *, given: tuple[str, ...]) -> Any:
+def _value(name: str, said: str) -> Any:
     if name in _NAMES:
         member = _NAMES[name].get(said)
         if member is None:
             raise BadLine(f"{said!r} is not one of {', '.join(_NAMES[name])}", column=name)
         return member
     if name == "references":
-        return (*given, *(part.strip() for part in said.split(SEPARATOR) if part.strip()))
+        return tuple(_parts(said))
     if name == "seed":
         try:
             return int(said)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from image_router.core.errors import ConfigError
-from image_router.core.template import ASKED, Pattern, PictureTemplate, Template
+from image_router.core.template import ASKED, Expander, Pattern, PictureTemplate, Template
 from image_router.core.toml_table import Table, TomlFile, flag, many, text
 
 
@@ -45,6 +45,7 @@ def _picture(table: Table, common: Mapping[str, Pattern]) -> PictureTemplate:
         reference=table.get("reference", flag, default=False),
         given=table.get("given", _pattern, default=None),
         each=table.get("each", _pattern, default=None),
+        key=table.get("key", _pattern, default=None),
         asked={**common, **_asked(table)},
     )
     table.done()
@@ -63,6 +64,17 @@ def _check(template: Template, top: Table) -> None:
     for picture in template.pictures:
         if picture.given and not picture.reference:
             raise top.error("pictures", f"{picture.name}: `given` is for the reference")
+        if picture.each and (twin := next((name for name in names if _numbered(name, picture)), None)):
+            raise top.error("pictures", f"{twin} may be one of the pictures of {picture.name}; rename it")
+    try:
+        Expander(template)
+    except ConfigError as problem:
+        raise top.error("pictures", str(problem)) from None
+
+
+def _numbered(name: str, picture: PictureTemplate) -> bool:
+    head, dash, number = name.rpartition("-")
+    return bool(dash) and head == picture.name and number.isdecimal()
 
 
 def _asked(table: Table) -> dict[str, Pattern]:

@@ -332,7 +332,9 @@ class ImageRequest:
                 _check_words(name, getattr(self, name))
         scope_path(self.scope)
         for name, kind in _NAMED.items():
-            self._name(name, kind)
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                self._name(name, kind, value=value)
         if not self.prompt.strip():
             raise InvalidRequest("the prompt is empty; say what the picture shall show")
         if not 1 <= self.n <= MAX_IMAGES:
@@ -349,11 +351,8 @@ class ImageRequest:
             if limit is not None and limit < 0:
                 raise InvalidRequest(f"{name} is {limit} nano-dollars; a limit cannot be negative")
 
-    def _name(self, field_name: str, kind: type[StrEnum]) -> None:
+    def _name(self, field_name: str, kind: type[StrEnum], *, value: str) -> None:
         """Plain text for an enum would compare equal and still not be the member: make it the member."""
-        value = getattr(self, field_name)
-        if value is None or isinstance(value, kind):
-            return
         try:
             object.__setattr__(self, field_name, kind(value))
         except ValueError:

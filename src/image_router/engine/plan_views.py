@@ -20,7 +20,7 @@ def plan_view(sums: Sums, estimates: Sequence[Estimate], *, problems: Iterable[J
         "duplicates": sums.duplicates,
         "finished": sums.finished,
         "lines_left_out": sums.lines_left_out,
-        "purposes": dict(sums.purposes.most_common()),
+        "purposes": sums.purposes,
         "ways": [
             {
                 "tier": share.way.tier,
