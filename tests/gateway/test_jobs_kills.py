@@ -59,6 +59,16 @@ def ended(gateway, job: dict[str, Any]) -> dict[str, Any]:
     return job
 
 
+def stopped_at_a_job(start, emulator, *, seconds: int, **settings: Any) -> dict[str, Any]:
+    """A slow job whose gateway is told to stop in the middle of it, as the next gateway sees its end."""
+    first = start(**settings)
+    emulator.faults.add(f"slow;seconds={seconds}", times=1)
+    job = httpx.post(f"{first.url}/router/v1/jobs", json=FOX).json()
+    until(emulator.requests, bool)
+    first.terminate()
+    return ended(start(), job)
+
+
 def test_a_job_outlives_its_worker(start, emulator) -> None:
     """kill -9 after one of two pictures: another gateway keeps it and sends only the other one again."""
     first = start()
@@ -78,26 +88,14 @@ def test_a_job_outlives_its_worker(start, emulator) -> None:
 
 def test_a_worker_that_is_told_to_stop_ends_its_job(start, emulator) -> None:
     """SIGTERM lets what is under way end within the drain: one payment, one turn."""
-    first = start()
-    emulator.faults.add("slow;seconds=2", times=1)
-    job = httpx.post(f"{first.url}/router/v1/jobs", json=FOX).json()
-    until(emulator.requests, bool)
-    first.terminate()
-    second = start()
-    done = ended(second, job)
+    done = stopped_at_a_job(start, emulator, seconds=2)
     assert (done["status"], done["turns"]) == ("succeeded", 1)
     assert len(emulator.bill().entries) == 1
 
 
 def test_a_worker_that_must_stop_gives_its_job_back(start, emulator) -> None:
     """What takes longer than the drain is given back, and another begins it again."""
-    first = start(limits={"drain": 1})
-    emulator.faults.add("slow;seconds=120", times=1)
-    job = httpx.post(f"{first.url}/router/v1/jobs", json=FOX).json()
-    until(emulator.requests, bool)
-    first.terminate()
-    second = start()
-    done = ended(second, job)
+    done = stopped_at_a_job(start, emulator, seconds=120, limits={"drain": 1})
     assert (done["status"], done["turns"]) == ("succeeded", 2)
     assert len(emulator.requests()) == 2
 
