@@ -83,7 +83,7 @@ def test_nothing_is_lost_however_they_leave(guests: list[tuple[int, str]]) -> No
 async def test_small_bodies_are_not_counted() -> None:
     """The server's own buffers are as large; what is above counts until the release."""
     room = Room(1000, patience=0.01)
-    intake = Intake(room=room, limits=Limits())
+    intake = Intake(room=room, replies=Room(10, patience=0.01), limits=Limits())
     await intake.hold(FREE)
     assert room.taken == 0
     await intake.hold(300)
@@ -96,7 +96,7 @@ async def test_small_bodies_are_not_counted() -> None:
 async def test_one_request_has_an_end() -> None:
     """Body and fetched pictures together: 413 before the room is asked."""
     limits = Limits(json_body=100_000, form_body=100_000, bodies=1 << 20)
-    intake = Intake(room=Room(1 << 20, patience=0.01), limits=limits)
+    intake = Intake(room=Room(1 << 20, patience=0.01), replies=Room(10, patience=0.01), limits=limits)
     await intake.hold(200_000)
     with pytest.raises(Refusal, match="at most 200,000"):
         await intake.hold(1)

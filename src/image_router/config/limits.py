@@ -25,6 +25,10 @@ class Limits:
     """All request bodies that are held at once; the next one waits, unread."""
     body_wait: float = 10.0
     """How long it waits before it is told to come back."""
+    replies: int = 3 << 30
+    """Pictures on their way from the provider to callers, at the most they may take; the next one waits."""
+    reply_wait: float = 60.0
+    """How long it waits before it is told to come back."""
     body_time: float = 300.0
     """A whole body, however busily it trickles."""
     body_silence: float = 30.0
@@ -50,7 +54,7 @@ class Limits:
     """How long requests under way may take after a stop was asked for."""
 
 
-_SIZES: Final = frozenset({"json_body", "small_body", "form_body", "bodies", "head"})
+_SIZES: Final = frozenset({"json_body", "small_body", "form_body", "bodies", "replies", "head"})
 _COUNTS: Final = frozenset({"json_values", "headers", "in_flight", "jobs", "jobs_waiting", "connections"})
 _UNITS: Final[Mapping[str, int]] = MappingProxyType(
     {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}

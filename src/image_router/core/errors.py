@@ -15,6 +15,7 @@ ImageRouterError
 ├─ BudgetExceeded          the owner of the money: .scope .window .cap .spent .held .asked .window_end
 │   └─ GuardRefused        .at_percent .strain .waits
 ├─ HoldExpired             whoever kept working on a hold that was given up
+├─ ProcessFull             the operator: more at once than one process of the gateway holds: .retry_after
 ├─ ProviderError           .tier .model .retry_after .usage .billed .attempts
 │   ├─ RateLimited · QuotaExhausted · ProviderUnavailable · ProviderTimeout · ModelUnavailable
 │   ├─ NoImageReturned · ContentRefused
@@ -227,6 +228,17 @@ class HoldExpired(ImageRouterError):
     """The hold was given up because its owner was silent too long, or is closed; send nothing more on it."""
 
     code = "hold_expired"
+
+
+class ProcessFull(ImageRouterError):
+    """The process has as many pictures on their way as it may hold. Nothing was spent."""
+
+    code = "process_full"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds."""
 
 
 class ProviderError(ImageRouterError):

@@ -30,7 +30,8 @@ from image_router.engine.fetching import holding
 from image_router.engine.router import ImageRouter
 from image_router.gateway import refusals
 from image_router.gateway.callers import Caller, Doorkeeper
-from image_router.gateway.intake import Intake, Room
+from image_router.gateway.expecting import Expecting, full
+from image_router.gateway.intake import Intake, Room, of
 from image_router.gateway.journaling import JournalSink
 from image_router.gateway.links import Links
 from image_router.gateway.live import Live
@@ -101,7 +102,8 @@ class Visit:
     @property
     def router(self) -> ImageRouter:
         """The router, working for the caller, as patient as it is."""
-        router = self.parts.router.on_behalf_of(self.caller)
+        caller = Expecting(self.caller, of(self.request))
+        router = self.parts.router.on_behalf_of(caller)
         return router.waiting(for_key=preferred(self.request).wait)
 
     def terms(self, scope: str | None) -> dict[str, Any]:
@@ -146,14 +148,18 @@ class Duty:
     stopping: bool = False
 
 
+Rooms: TypeAlias = tuple[Room, Room]
+"""For bodies, and for replies."""
+
+
 class Served:
     """The operations of one path as an ASGI application: callers told apart, errors in a surface's words."""
 
-    def __init__(self, entries: Sequence[Entry], *, parts: Parts, duty: Duty, room: Room) -> None:
+    def __init__(self, entries: Sequence[Entry], *, parts: Parts, duty: Duty, rooms: Rooms) -> None:
         self._entries: dict[str, list[Entry]] = {}
         for entry in sorted(entries, key=lambda entry: entry.asked is None):
             self._entries.setdefault(entry.method, []).append(entry)
-        self._parts, self._duty, self._room = parts, duty, room
+        self._parts, self._duty, self._rooms = parts, duty, rooms
         self._surface, self._route = entries[0].surface, entries[0].path
         if "GET" in self._entries:
             self._entries.setdefault("HEAD", self._entries["GET"])
@@ -161,7 +167,8 @@ class Served:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         meter = Meter(receive, send)
         request = Request(scope, meter.receive)
-        intake = Intake(room=self._room, limits=self._parts.limits)
+        bodies, replies = self._rooms
+        intake = Intake(room=bodies, replies=replies, limits=self._parts.limits)
         intake.put(scope)
         visit_id = new_id("gw_")
         self._duty.under_way += 1
@@ -280,9 +287,13 @@ class Gateway:
         by_path: dict[str, list[Entry]] = {}
         for entry in self._entries:
             by_path.setdefault(entry.path, []).append(entry)
-        room = Room(parts.limits.bodies, patience=parts.limits.body_wait)
+        limits = parts.limits
+        rooms = (
+            Room(limits.bodies, patience=limits.body_wait),
+            Room(limits.replies, patience=limits.reply_wait, full=full),
+        )
         served = {
-            path: Served(group, parts=parts, duty=self.duty, room=room) for path, group in by_path.items()
+            path: Served(group, parts=parts, duty=self.duty, rooms=rooms) for path, group in by_path.items()
         }
         self._fast = {path: app for path, app in served.items() if "{" not in path}
         slow = [Route(path, app) for path, app in served.items() if "{" in path]

@@ -37,6 +37,7 @@ ANSWER_OF: Final[Mapping[type[errors.ImageRouterError], Answered]] = MappingProx
         errors.KeyBusy: Answered(409, "conflict_error", "ABORTED"),
         errors.BudgetExceeded: Answered(429, _QUOTA, "RESOURCE_EXHAUSTED"),
         errors.HoldExpired: Answered(503, _SERVER, "ABORTED"),
+        errors.ProcessFull: Answered(503, _SERVER, "UNAVAILABLE"),
         errors.ProviderError: Answered(502, _SERVER, "UNAVAILABLE"),
         errors.RateLimited: Answered(429, "rate_limit_error", "RESOURCE_EXHAUSTED"),
         errors.QuotaExhausted: Answered(429, _QUOTA, "RESOURCE_EXHAUSTED"),
@@ -61,4 +62,5 @@ def retry_after(error: errors.ImageRouterError) -> float | None:
     """Seconds after which trying again makes sense, where that is known."""
     if isinstance(error, errors.KeyBusy):
         return BUSY
-    return error.retry_after if isinstance(error, errors.ProviderError | errors.KeyLimited) else None
+    known = errors.ProviderError | errors.KeyLimited | errors.ProcessFull
+    return error.retry_after if isinstance(error, known) else None

@@ -1,9 +1,10 @@
-"""Room for bodies: what one process holds of them at once. Whoever finds none waits, unread."""
+"""Room for bodies and replies: what one process holds of them at once. Whoever finds none waits."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,9 +22,18 @@ _KEY: Final = "image_router.intake"
 class Room:
     """So many bytes for all; taken in the order of arrival, given back at the end of a request."""
 
-    def __init__(self, total: int, *, patience: float) -> None:
+    def __init__(
+        self, total: int, *, patience: float, full: Callable[..., Exception] = refusals.no_room
+    ) -> None:
+        """`full` makes what is raised, of the size that was asked for, the total and `waited` seconds."""
         self._left, self._total, self._patience = total, total, patience
+        self._full = full
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @property
+    def total(self) -> int:
+        """Bytes."""
+        return self._total
 
     @property
     def taken(self) -> int:
@@ -31,7 +41,7 @@ class Room:
         return self._total - self._left
 
     async def take(self, size: int) -> None:
-        """Wait for so many bytes. Raises Refusal: 503, when they do not become free in time."""
+        """Wait for so many bytes. Raises what `full` makes when they do not become free in time."""
         if not self._waiting and size <= self._left:
             self._left -= size
             return
@@ -46,7 +56,7 @@ class Room:
             else:
                 self.give(size)  # its turn came just as it left
             if isinstance(gone, TimeoutError):
-                raise refusals.no_room(size, self._total, waited=self._patience) from None
+                raise self._full(size, self._total, waited=self._patience) from None
             raise
 
     def give(self, size: int) -> None:
@@ -67,12 +77,14 @@ class Room:
 
 @dataclass(slots=True, kw_only=True)
 class Intake:
-    """What one request takes of the room, until it ends."""
+    """What one request takes of the rooms for bodies and for replies, until it ends."""
 
     room: Room
+    replies: Room
     limits: Limits
     _size: int = field(default=0, init=False)
     _held: int = field(default=0, init=False)
+    _expected: int = field(default=0, init=False)
 
     async def hold(self, size: int) -> None:
         """Have room for `size` bytes more: of the body, and of pictures it points to. Raises Refusal."""
@@ -85,11 +97,19 @@ class Intake:
             await self.room.take(missing)
             self._held += missing
 
+    async def expect(self, size: int) -> None:
+        """Have room for pictures that are to come; of more than there is, for all. Raises ProcessFull."""
+        size = min(size, self.replies.total - self._expected)
+        await self.replies.take(size)
+        self._expected += size
+
     def release(self) -> None:
         """Give everything back."""
         if self._held:
             self.room.give(self._held)
-            self._held = 0
+        if self._expected:
+            self.replies.give(self._expected)
+        self._held = self._expected = 0
 
     def put(self, scope: Scope) -> None:
         """Where `of` finds it."""

@@ -63,6 +63,7 @@ class ErrorWord(StrEnum):
     OPERATOR_REGION = "operator_region"
     OPERATOR_BILLING = "operator_billing"
     OPERATOR_HOLD_EXPIRED = "operator_hold_expired"
+    OPERATOR_PROCESS_FULL = "operator_process_full"
     OPERATOR_ASSET = "operator_asset"
     OPERATOR_STORAGE = "operator_storage"
     OPERATOR_CONFIG = "operator_config"
@@ -93,6 +94,7 @@ WORD_OF: Final[Mapping[type[BaseException], ErrorWord]] = MappingProxyType(
         errors.BudgetExceeded: ErrorWord.POLICY_BUDGET_EXCEEDED,
         errors.GuardRefused: ErrorWord.POLICY_GUARD_REFUSED,
         errors.HoldExpired: ErrorWord.OPERATOR_HOLD_EXPIRED,
+        errors.ProcessFull: ErrorWord.OPERATOR_PROCESS_FULL,
         errors.ProviderError: ErrorWord.PROVIDER_OTHER,
         errors.RateLimited: ErrorWord.PROVIDER_RATE_LIMITED,
         errors.QuotaExhausted: ErrorWord.PROVIDER_QUOTA_EXHAUSTED,
