@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from gemini_emulator import Emulator
     from image_router.bulk.parts import BulkParts
+    from image_router.bulk.remote_lane import RemoteLane
     from image_router.core.catalog import Catalog
     from image_router.core.events import Sink
     from image_router.core.limits import TrafficRules
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from image_router.engine.door import Door
     from image_router.engine.parts import Parts
     from image_router.engine.pool import Pool
+    from image_router.engine.router import ImageRouter
     from image_router.engine.shelf import Shelf
     from image_router.providers.base import Provider
     from image_router.storage.assets import Assets
@@ -121,6 +123,29 @@ def bulk_of(
         database=doors.database,
         address=database_of(settings),
         assets=partial(assets_on, settings),
+        lane=partial(_lane_on, settings),
+    )
+
+
+def _lane_on(settings: Settings, db: Database, assets: Assets, router: ImageRouter) -> RemoteLane:
+    from image_router.bulk.remote_lane import RemoteLane
+    from image_router.bulk.remote_parts import LaneParts
+    from image_router.bulk.row_requests import RowRequests
+    from image_router.storage.runs import StoredRuns
+
+    rules = traffic_rules_of(settings)
+    return RemoteLane(
+        LaneParts(
+            db=db,
+            assets=assets,
+            keys=lambda: _pool_of(settings, router.provider),
+            limits=facts.load_batch_limits(settings.home),
+            decider=router,
+            request_of=RowRequests(router=router, runs=StoredRuns(db), assets=assets),
+            tiers=rules.tiers,
+            tier=rules.tier,
+            version=settings.api_version,
+        )
     )
 
 

@@ -37,7 +37,7 @@ def lane_of(bulk: Bulk, **changes: Any) -> RemoteLane:
     parts: dict[str, Any] = {
         "db": bulk.db,
         "assets": bench.assets,
-        "pool": Pool([Member(name="only", provider=bench.router.provider, project="p1")]),
+        "keys": lambda: Pool([Member(name="only", provider=bench.router.provider, project="p1")]),
         "limits": replace(limits, polling=polling, adopt_wait=0),
         "decider": bench.router,
         "request_of": RowRequests(router=bench.router, runs=bench.runs, assets=bench.assets),

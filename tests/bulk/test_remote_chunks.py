@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from bulk.made_rows import accounted, rows_of
+from dataclasses import replace
+
+from bulk.made_rows import accounted, over, rows_of
 from bulk.remote import begun, lane_of, plain, states_now
 from gemini_emulator import Emulator
 from image_router.bulk.parts import Bulk
 from image_router.bulk.remote_chunks import run_remote_chunk
+from image_router.bulk.working import working
 from image_router.core.budget import SECOND
 from image_router.core.runs import Pause, RowState, RunState
 from image_router.core.types import Lane, Purpose
 from image_router.storage.budgets import Budgets
 from image_router.storage.objects import now_micros
+from image_router.storage.runs_line import next_chunks
 
 DONE = RowState.DONE
 
@@ -98,3 +102,31 @@ async def test_a_paused_run_keeps_what_its_jobs_make(bulk: Bulk, emulator: Emula
     await run_remote_chunk(lane, bulk.bench, run.id, number=1)
     assert await states_now(bulk, run) == [DONE] * 4
     await accounted(bulk, emulator, run)
+
+
+async def test_workers_make_batch_chunks_beside_their_own_and_come_back_when_a_look_is_due(
+    bulk: Bulk, emulator: Emulator
+) -> None:
+    lane = lane_of(bulk)
+    polling = replace(lane.parts.limits.polling, first=1, longest=1)
+    lane = lane_of(bulk, limits=replace(lane.parts.limits, polling=polling))
+    rows = rows_of(bulk, subjects=2, variants=1, lane=Lane.BATCH, purpose=Purpose.HERO)
+    async with working(replace(bulk, lane=lane)):
+        run = await begun(bulk, rows)
+        ended = await over(bulk, run)
+    assert ended.state is RunState.DONE
+    assert await states_now(bulk, run) == [DONE] * 4
+    assert {entry.lane for entry in emulator.bill().entries} == {"batch"}
+    await accounted(bulk, emulator, run)
+
+
+async def test_a_chunk_is_left_alone_until_a_look_at_its_jobs_is_due(bulk: Bulk, emulator: Emulator) -> None:
+    run, lane = await begun(bulk), lane_of(bulk)
+    assert [chunk.number for chunk in await bulk.db.read(lambda tx: next_chunks(tx, limit=9))] == [1]
+    [job] = await lane.prepare(run.id, 1)
+    await lane.step(job)
+    await lane.parts.jobs.change(job, look_at=now_micros() + 60 * SECOND)
+    assert await bulk.db.read(lambda tx: next_chunks(tx, limit=9)) == []
+    await bulk.runs.pause(run.id)
+    await lane.parts.jobs.change(job, look_at=0)
+    assert [chunk.number for chunk in await bulk.db.read(lambda tx: next_chunks(tx, limit=9))] == [1]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from image_router.bulk.chunks import Bench
+from image_router.bulk.remote_lane import RemoteLane
 from image_router.bulk.runs import Runs
 from image_router.engine.parts import Parts
 from image_router.engine.router import ImageRouter
@@ -46,6 +47,7 @@ class BulkParts:
     address: str | Path
     """Of the database, password included."""
     assets: Callable[[Database], Assets]
+    lane: Callable[[Database, Assets, ImageRouter], RemoteLane]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,7 @@ class Bulk:
     db: Database
     runs: Runs
     bench: Bench
+    lane: RemoteLane
     executor: Executor
     address: str | Path
 
@@ -82,6 +85,7 @@ async def opened(parts: BulkParts) -> AsyncIterator[Bulk]:
             db=db,
             runs=Runs(db, rules=assets.rules),
             bench=bench,
+            lane=parts.lane(db, assets, router),
             executor=parts.executor,
             address=parts.address,
         )

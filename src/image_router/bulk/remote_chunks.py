@@ -24,16 +24,15 @@ from image_router.storage.remote_jobs_tables import RemoteState
 from image_router.storage.runs import Stopped
 from image_router.storage.runs_rows import RowQuery
 
-_NEAR: Final = 5.0
-"""Seconds between looks at references that variants wait for."""
 _AT_PROVIDER: Final = (RemoteState.OPEN, RemoteState.OVER)
 
 
 async def run_remote_chunk(lane: RemoteLane, bench: Bench, run_id: str, *, number: int) -> Run:
     """Make all rows of a batch chunk; the run as it stands then.
 
-    Returns as well when the run was cancelled, stands still with nothing at the provider, or the process
-    drains. A job that is late for the run's promise is given up in time.
+    Returns as well when all that is left is to wait for the provider (`storage.runs_line` says when to come
+    again), when the run was cancelled or stands still, or the process drains. A job that is late for what the
+    run promises is given up in time.
     """
     chunk = await bench.runs.begin_chunk(run_id, number)
     turn = _Turn(lane, bench, run_id, number)
@@ -65,7 +64,8 @@ class _Turn:
             jobs = await self.lane.prepare(self.run_id, self.number)
             if not jobs:
                 return await self._rest()
-            await asyncio.gather(*(self._driven(job) for job in jobs))
+            if not all(await asyncio.gather(*(self._driven(job) for job in jobs))):
+                return False
         if run.state is RunState.CANCELLED:
             await self._cancelled()
         elif not self.bench.draining.is_set():
@@ -80,7 +80,6 @@ class _Turn:
     async def _rest(self) -> bool:
         """Nothing is left for a batch: rows for the other lane, duplicates; or variants that still wait."""
         if await self.lane.parts.jobs.waiting(self.run_id, self.number):
-            await self.bench.sleep(_NEAR)
             return False
         open_ = RowQuery(run_id=self.run_id, chunk=self.number, states=frozenset(RowState) - OVER)
         return await self.bench.runs.count(open_) > 0
@@ -101,17 +100,18 @@ class _Turn:
         due = give_up_at(by, self.lane.parts.limits.pace, rows=rows)
         return (due - await self.lane.parts.jobs.now()) / MICROS
 
-    async def _driven(self, job_id: str) -> None:
-        """One job to its end, or to where the run must stand still."""
-        while True:
+    async def _driven(self, job_id: str) -> bool:
+        """Take a job as far as it goes now; whether it has ended."""
+        while not self.bench.draining.is_set():
             run = await self._run()
             going = run.state is RunState.RUNNING and not self.stopped
-            if self.bench.draining.is_set() or run.state is RunState.CANCELLED:
-                return
             looked = await self._stepped(job_id, run, going=going)
-            if looked is None or looked.ended or not (going or looked.state in _AT_PROVIDER):
-                return
-            await self._nap(looked.wait, run)
+            if looked is None or looked.ended:
+                return looked is not None
+            if looked.wait > 0:
+                await self._due(looked, run)
+                return False
+        return False
 
     async def _stepped(self, job_id: str, run: Run, *, going: bool) -> Looked | None:
         """The job's next step; None where the run has to stand still for it."""
@@ -137,23 +137,21 @@ class _Turn:
         self.stopped.append(verdict)
         await self.bench.runs.pause(self.run_id, verdict)
 
-    async def _nap(self, seconds: float, run: Run) -> None:
-        """Sleep until the next step, the promise, or the end of this process, whichever comes first."""
-        until = asyncio.get_running_loop().time() + seconds
-        while (left := until - asyncio.get_running_loop().time()) > 0:
-            if self.bench.draining.is_set():
-                return
-            await self.bench.sleep(min(left, LOOK))
-            if (await self._run()).state is not run.state:
-                return
+    async def _due(self, looked: Looked, run: Run) -> None:
+        """Where the promise ends before the next look is due, look then."""
+        job = await self.lane.parts.jobs.get(looked.job)
+        if job is None or run.terms.by is None or job.given_up_at is not None:
+            return
+        due = give_up_at(run.terms.by, self.lane.parts.limits.pace, rows=job.rows)
+        if due < job.look_at:
+            await self.lane.parts.jobs.change(job.id, look_at=due)
 
     async def _cancelled(self) -> None:
         """Cancel the run's jobs, keep what they made, end what is left."""
         for job in await self.lane.parts.jobs.of_chunk(self.run_id, self.number):
             looked = await self.lane.give_up(job.id, reason="the run was cancelled")
-            while not looked.ended and not self.bench.draining.is_set():
-                await self.bench.sleep(looked.wait or LOOK)
-                looked = await self.lane.step(job.id)
+            if not looked.ended:
+                await self._driven(job.id)
         mine = RowQuery(run_id=self.run_id, chunk=self.number)
         why = "the run was cancelled"
         await self.bench.runs.db.write(lambda tx: runs_rows.cancel_rows(tx, mine, why=why))

@@ -64,7 +64,8 @@ class LaneParts:
 
     db: Database
     assets: Assets
-    pool: Pool
+    keys: Callable[[], Pool]
+    """Called when the provider is first needed: looking at what is written down needs no key."""
     limits: BatchLimits
     decider: RowDecider
     request_of: RowRequests
@@ -87,7 +88,7 @@ class LaneParts:
     @property
     def projects(self) -> dict[str, UsageTier | None]:
         """Usage tiers of the projects whose keys can make batch jobs."""
-        able = {member.project for member in self.pool.members if isinstance(member.provider, Relays)}
+        able = {member.project for member in self.keys().members if isinstance(member.provider, Relays)}
         return {project: self.tiers.get(project, self.tier) for project in sorted(able)}
 
     def api(self, job: RemoteJob) -> BatchApi:
@@ -100,7 +101,7 @@ class LaneParts:
 
     def member_of(self, project: str) -> Member:
         """A key of a project. Raises ConfigError."""
-        found = (member for member in self.pool.members if member.project == project)
+        found = (member for member in self.keys().members if member.project == project)
         member = next(found, None)
         if member is None:
             raise ConfigError(
@@ -110,7 +111,7 @@ class LaneParts:
 
     def _member(self, job: RemoteJob) -> Member:
         """The key that made it, else another of its project: jobs and files belong to projects."""
-        return self.pool.member(job.member or "") or self.member_of(job.project or "")
+        return self.keys().member(job.member or "") or self.member_of(job.project or "")
 
     def pause(self, looks: int) -> float:
         """Seconds until the next look at a job."""

@@ -13,8 +13,11 @@ from image_router.bulk.chunks import Bench, run_chunk
 from image_router.bulk.executors import TTL, Guard, die
 from image_router.bulk.orchestrator import Orchestrator, feeding
 from image_router.bulk.parts import Bulk
+from image_router.bulk.remote_chunks import run_remote_chunk
+from image_router.bulk.remote_lane import RemoteLane
 from image_router.bulk.runs import WORKFLOWS
 from image_router.core.runs import Run
+from image_router.core.types import Lane
 from image_router.storage.executors import Executors
 
 SLOTS: Final = 4
@@ -41,14 +44,21 @@ class Worker:
     """Made by `working`."""
 
     bench: Bench
+    lane: RemoteLane
     turns: set[asyncio.Task[Run]] = field(default_factory=set)
 
     async def make(self, run_id: str, number: int) -> Run:
         """One turn at a chunk. Where the caller goes away, it goes on to its end."""
-        turn = asyncio.ensure_future(run_chunk(self.bench, run_id, number=number))
+        turn = asyncio.ensure_future(self._turn(run_id, number))
         self.turns.add(turn)
         turn.add_done_callback(self.turns.discard)
         return await asyncio.shield(turn)
+
+    async def _turn(self, run_id: str, number: int) -> Run:
+        chunk = await self.bench.runs.chunk(run_id, number)
+        if chunk.lane is Lane.BATCH:
+            return await run_remote_chunk(self.lane, self.bench, run_id, number=number)
+        return await run_chunk(self.bench, run_id, number=number)
 
     async def drain(self, seconds: float) -> bool:
         """Begin nothing more and finish what is under way; whether all of it was."""
@@ -69,7 +79,7 @@ async def working(bulk: Bulk, terms: Terms | None = None) -> AsyncIterator[Worke
     Raises ConfigError where the package dbos is missing, or this process takes part already.
     """
     terms, executors, mine = terms or Terms(), Executors(bulk.db), bulk.executor
-    worker = Worker(bench=replace(bulk.bench, alive=lambda: executors.lives(mine.id)))
+    worker = Worker(bench=replace(bulk.bench, alive=lambda: executors.lives(mine.id)), lane=bulk.lane)
     orchestrator = Orchestrator(
         db=bulk.db,
         address=bulk.address,
