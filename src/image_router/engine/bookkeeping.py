@@ -116,6 +116,8 @@ class LedgerAccounts:
 
     async def opened(self) -> Ledger:
         """The ledger itself, for who holds money for many requests at once. Raises StorageError."""
+        if self._ledger is not None:
+            return self._ledger
         async with self._opening:
             if self._ledger is None:
                 self._ledger = Ledger(await self._database.opened(), on_alert=self._announce)

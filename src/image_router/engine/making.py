@@ -217,6 +217,9 @@ async def _side_by_side(order: Order, decision: Decision, *, bench: _Bench) -> d
         _announce(order, index, done=done, announce=bench.tools.announce)
         return done
 
+    if len(order.missing) == 1:  # without a task of its own
+        (index,) = order.missing
+        return {index: await one(index)}
     made = await asyncio.gather(*(one(index) for index in order.missing))
     return dict(zip(order.missing, made, strict=True))
 

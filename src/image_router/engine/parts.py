@@ -118,6 +118,8 @@ class Staff:
 
     async def door(self) -> Door:
         """The way to the provider, made when first needed."""
+        if self._door is not None:
+            return self._door
         async with self._opening:
             if self._door is None:
                 self._door = await self._parts.door(self.provider)

@@ -63,6 +63,7 @@ class ImageRouter(Decider):
         super().__init__(parts)
         self._parts = parts
         self._staff = Staff(parts)
+        self._for_key = parts.wait_for_key
 
     async def __aenter__(self) -> Self:
         return self
@@ -98,15 +99,14 @@ class ImageRouter(Decider):
 
     def waiting(self, *, for_key: float) -> Self:
         """The same, where a request waits so many seconds for another one that is at its key."""
-        other = copy(self)
-        other._parts = replace(self._parts, wait_for_key=for_key)
-        return other
+        return self._with(_for_key=for_key)
 
     async def under(self, accounts: Accounts, **changes: Any) -> Self:
         """The same over other books, with some Parts changed: for requests whose money is held together."""
         other = copy(self)
         other._staff = await self._staff.keeping(accounts)
         other._parts = replace(self._parts, **changes)
+        other._for_key = other._parts.wait_for_key
         return other
 
     async def door(self) -> Door:
@@ -156,7 +156,7 @@ class ImageRouter(Decider):
             request=request,
             profile=terms.profile,
             request_id=watch.request_id,
-            wait=self._parts.wait_for_key,
+            wait=self._for_key,
         )
         async with self.shelf.turn(wish) as turn:
             if turn.finished is not None:
@@ -180,7 +180,7 @@ class ImageRouter(Decider):
         with watched(self._parts.new_id(), announce, clock=self._parts.clock) as watch:
             watch.request = request
             self._allow_spending(request)
-            async with self.shelf.turn(parcel.wish(watch.request_id, self._parts.wait_for_key)) as turn:
+            async with self.shelf.turn(parcel.wish(watch.request_id, self._for_key)) as turn:
                 if turn.finished is not None:
                     return hand_out(turn.finished, announce, watch=watch)
                 watch.decision = self._customer.allowed(

@@ -57,6 +57,8 @@ class DurableShelf:
         """Notes of pictures that are safe and whose cost could not be written down → their request ids."""
 
     async def _opened(self) -> _Opened:
+        if self._parts is not None:
+            return self._parts
         async with self._opening:
             if self._parts is None:
                 db = await self._database.opened()

@@ -62,7 +62,8 @@ async def _timed(request: Request, limits: Limits) -> AsyncGenerator[bytes]:
     while True:
         patience = min(limits.body_silence, end - clock())
         try:
-            piece = await asyncio.wait_for(anext(stream, b""), patience)
+            async with asyncio.timeout(patience):
+                piece = await anext(stream, b"")
         except TimeoutError:
             raise _slow(limits, ended=clock() >= end) from None
         except ClientDisconnect:

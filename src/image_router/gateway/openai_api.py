@@ -17,6 +17,7 @@ from image_router.core.results import GeneratedImage, ImageResult
 from image_router.core.storing import StoreMode
 from image_router.core.types import ImageRequest, Purpose, Tier
 from image_router.engine.decision_views import explanation_view
+from image_router.engine.router import ImageRouter
 from image_router.gateway import bodies, refusals
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.converting import Picture, delivered
@@ -124,18 +125,19 @@ async def request_of(visit: Visit, asked: Asked, *, editing: bool) -> ImageReque
     await _check_delivery(visit, asked)
     references = await sources(visit, asked.references)
     fields = {**visit.terms(asked.scope), **asked.fields, "key": bodies.idempotency_key(visit.request)}
-    _check_model(visit, fields.get("model"))
+    router = visit.router
+    _check_model(router, fields.get("model"))
     if not editing:
-        return await visit.router.request(asked.prompt, references=references, **fields)
+        return await router.request(asked.prompt, references=references, **fields)
     first, *others = references
-    return await visit.router.edit_request(asked.prompt, image=first, references=others, **fields)
+    return await router.edit_request(asked.prompt, image=first, references=others, **fields)
 
 
-def _check_model(visit: Visit, name: str | None) -> None:
+def _check_model(router: ImageRouter, name: str | None) -> None:
     if name is None:
         return
     try:
-        visit.router.world().catalog.resolve(name)
+        router.world().catalog.resolve(name)
     except InvalidRequest as error:
         raise refusals.no_model(f"{error}; {_NO_MODEL}") from None
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from image_router.core.budget import Budget, Micros, Span, span_of
 from image_router.core.errors import InvalidRequest
@@ -18,6 +18,7 @@ from image_router.storage.book_rows import balances_of, summed_balance
 from image_router.storage.database import Database, Transaction
 from image_router.storage.rows import budget_of, budget_row
 
+_OF_SCOPES = select(schema.budgets).where(schema.budgets.c.scope.in_(bindparam("scopes", expanding=True)))
 _FIELDS = frozenset(field.name for field in fields(Budget)) - {"scope"}
 
 
@@ -120,8 +121,8 @@ def strain(tx: Transaction, scope: str) -> Strain:
 
 
 def _of(tx: Transaction, names: Collection[str]) -> dict[str, Budget]:
-    query = select(schema.budgets).where(schema.budgets.c.scope.in_(names))
-    return {row["scope"]: budget_of(row) for row in tx.connection.execute(query).mappings()}
+    found = tx.connection.execute(_OF_SCOPES, {"scopes": list(names)}).mappings()
+    return {row["scope"]: budget_of(row) for row in found}
 
 
 def _set(tx: Transaction, scope: str, *, who: str, changes: dict[str, Any]) -> Budget:
