@@ -21,14 +21,15 @@ class Links:
     def path(self, asset_id: str, *, now: float, lifetime: int = LIFETIME) -> str:
         """The path and query under which a picture can be fetched until then."""
         expires = int(now) + lifetime
-        query = urlencode({"expires": expires, "signature": self._signature(asset_id, expires)})
+        query = urlencode({"expires": expires, "signature": self.signature(asset_id, expires)})
         return f"/router/v1/assets/{quote(asset_id, safe='')}/content?{query}"
 
     def holds(self, asset_id: str, *, expires: str, signature: str, now: float) -> bool:
         """Whether a link was made here and is not too old."""
         if not (expires.isascii() and expires.isdigit()) or len(expires) > 12 or int(expires) < now:
             return False
-        return hmac.compare_digest(signature.encode(), self._signature(asset_id, int(expires)).encode())
+        return hmac.compare_digest(signature.encode(), self.signature(asset_id, int(expires)).encode())
 
-    def _signature(self, asset_id: str, expires: int) -> str:
-        return hmac.new(self.secret, f"{expires}\n{asset_id}".encode(), hashlib.sha256).hexdigest()
+    def signature(self, name: str, expires: int) -> str:
+        """What `holds` believes of a name until then."""
+        return hmac.new(self.secret, f"{expires}\n{name}".encode(), hashlib.sha256).hexdigest()

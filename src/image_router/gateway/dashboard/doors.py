@@ -93,14 +93,18 @@ def problem_page(visit: Visit, problem: Problem) -> Response:
 
 async def form(visit: Visit) -> Fields:
     """The fields of a form from a page of ours. Raises Refusal for a forged or foreign one."""
-    request = visit.request
-    if is_foreign(request):
+    return (await filled_in(visit, limit=FORM_BYTES)).fields
+
+
+async def filled_in(visit: Visit, *, limit: int) -> bodies.Form:
+    """The same with its files, of at most `limit` bytes in all."""
+    if is_foreign(visit.request):
         raise forged("it was sent by another site")
-    fields = (await bodies.read_form(request, limit=FORM_BYTES)).fields
-    token = fields.pop("form_token", "")
+    filled = await bodies.read_form(visit.request, limit=limit)
+    token = filled.fields.pop("form_token", "")
     if not visit.parts.sessions.believes(str(token), cookie=session_cookie(visit)):
         raise forged("its token does not belong to this sign-in")
-    return fields
+    return filled
 
 
 def forged(why: str) -> Refusal:

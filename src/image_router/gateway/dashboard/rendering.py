@@ -74,6 +74,7 @@ class Nav:
 
 NAV: Final = (
     Nav(name="router", title="Live router", path="/dashboard/router"),
+    Nav(name="playground", title="Playground", path="/dashboard/playground"),
     Nav(name="economics", title="Economics", path="/dashboard/economics"),
     Nav(name="gallery", title="Gallery", path="/dashboard/gallery"),
     Nav(name="spend", title="Spend", path="/dashboard/spend"),

@@ -1,0 +1,4 @@
+// A picture's page.
+import { judging } from "./judge.js";
+
+judging();
