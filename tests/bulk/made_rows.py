@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -66,8 +67,27 @@ def cheaper(rows: Iterator[PlannedRow], ceiling: int) -> Iterator[PlannedRow]:
 
 
 async def over(bulk: Bulk, run: Run, *, within: float = 60.0) -> Run:
-    """The run when it is over or stands still."""
+    """The run when it is over or stands still for whoever must act; others make it."""
+    tick = asyncio.Event()
     async with asyncio.timeout(within):
-        while (run := await bulk.runs.get(run.id)).state is RunState.RUNNING:
-            await asyncio.sleep(0.05)
-    return run
+        while True:
+            run = await bulk.runs.get(run.id)
+            waits = run.state is RunState.PAUSED and run.resumes_at is None
+            if waits or run.state in (RunState.DONE, RunState.CANCELLED):
+                return run
+            with suppress(TimeoutError):
+                await asyncio.wait_for(tick.wait(), 0.1)
+
+
+async def settled_up(bulk: Bulk, emulator: Emulator, run: Run) -> None:
+    """Every row is over and nothing is held; what is known was charged, and what was charged is known or is
+    counted as unknown."""
+    progress = await bulk.runs.progress(run.id)
+    assert not [state for state in progress.states if state not in OVER]
+    assert progress.held == 0
+    assert (await bulk.bench.ledger.verify()).sound
+    unknown = sum(each.at_risk for each in await bulk.bench.ledger.unknowns())
+    bill = emulator.bill().total
+    assert progress.spent - unknown <= bill <= progress.spent
+    if not unknown:
+        assert progress.spent == bill

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from bulk.made_rows import accounted, over, rows_of
 from bulk.remote import begun, lane_of, plain, states_now
 from gemini_emulator import Emulator
@@ -11,6 +13,7 @@ from image_router.bulk.parts import Bulk
 from image_router.bulk.remote_chunks import run_remote_chunk
 from image_router.bulk.working import working
 from image_router.core.budget import SECOND
+from image_router.core.errors import BudgetExceeded
 from image_router.core.runs import Pause, RowState, RunState
 from image_router.core.types import Lane, Purpose
 from image_router.storage.budgets import Budgets
@@ -130,3 +133,24 @@ async def test_a_chunk_is_left_alone_until_a_look_at_its_jobs_is_due(bulk: Bulk,
     await bulk.runs.pause(run.id)
     await lane.parts.jobs.change(job, look_at=0)
     assert [chunk.number for chunk in await bulk.db.read(lambda tx: next_chunks(tx, limit=9))] == [1]
+
+
+async def test_a_run_cancelled_before_its_job_was_made_holds_no_keys(bulk: Bulk, emulator: Emulator) -> None:
+    emulator.faults.add("rate_limit_help_only", method="batchGenerateContent", times=1)
+    run, lane = await begun(bulk, plain(bulk, 1)), lane_of(bulk)
+    await Budgets(bulk.db).set(run.purse, who="test", total=1)
+    [job] = await lane.prepare(run.id, 1)
+    with pytest.raises(BudgetExceeded):
+        await lane.step(job)
+    [job] = await lane.prepare(run.id, 1)
+    await lane.parts.jobs.change(job, look_at=0)
+    await bulk.runs.cancel(run.id)
+    assert [chunk.number for chunk in await bulk.db.read(lambda tx: next_chunks(tx, limit=9))] == [1]
+    await run_remote_chunk(lane, bulk.bench, run.id, number=1)
+    assert await bulk.db.read(lambda tx: next_chunks(tx, limit=9)) == []
+    assert await states_now(bulk, run) == [RowState.CANCELLED]
+    [row] = await bulk.runs.rows(run.id)
+    made = await bulk.bench.router.waiting(for_key=0).generate(
+        row.planned.ask.prompt, purpose=Purpose.HERO, scope="acme", key=row.planned.key
+    )
+    assert made.image.cost.total == emulator.bill().total

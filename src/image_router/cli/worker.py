@@ -46,11 +46,12 @@ def worker(slots: int, ttl: float, drain: float, **options: Any) -> int:
     """
     settings = settings_from(options)
     start_logging(settings)
-    asyncio.run(_work(settings, Terms(slots=slots, ttl=ttl, drain=drain)))
+    asyncio.run(work(settings, Terms(slots=slots, ttl=ttl, drain=drain)))
     return OK.status
 
 
-async def _work(settings: Settings, terms: Terms) -> None:
+async def work(settings: Settings, terms: Terms) -> None:
+    """Take part until SIGTERM or SIGINT."""
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):

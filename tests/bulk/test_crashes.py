@@ -1,0 +1,129 @@
+"""Workers that die, freeze and end, in processes of their own: every row is accounted for all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bulk.made_rows import accounted, over, rows_of, settled_up, started
+from gemini_emulator import Emulator, serve
+from image_router.bulk.executors import FENCED
+from image_router.bulk.parts import opened
+from image_router.config import Secret, Settings
+from image_router.core.runs import RowState
+from image_router.core.types import OnAmbiguous
+from image_router.wiring import bulk_of
+
+PROGRAM = Path(__file__).with_name("worker_process.py")
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with serve(latency=0.05, pictures="flat") as running:
+        yield running
+
+
+@contextmanager
+def worker(settings: Settings, *mine: str) -> Iterator[subprocess.Popen[str]]:
+    """A worker, killed at the end if it still lives."""
+    known = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
+    database = settings.database.reveal() if settings.database else ""
+    command = [sys.executable, str(PROGRAM), str(settings.home), str(settings.base_url), database, *mine]
+    process = subprocess.Popen(command, env=known, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def test_killed_at_every_point_others_go_on(settings: Settings, emulator: Emulator) -> None:
+    """One worker after the other dies: a chunk begun, money held, a call noted, a picture landed, its cost
+    settled, a chunk ended."""
+    mines = [("begun", 1), ("held", 2), ("noted", 5), ("landed", 5), ("settled", 5), ("ended", 1)]
+    async with opened(bulk_of(settings, sinks=())) as bulk:
+        run = await started(bulk, rows_of(bulk, subjects=24, variants=2), on_ambiguous=OnAmbiguous.ONCE)
+        for point, times in mines:
+            with worker(settings, point, str(times)) as dying:
+                assert dying.wait(60) == -signal.SIGKILL
+        with worker(settings):
+            run = await over(bulk, run, within=90.0)
+        progress = await bulk.runs.progress(run.id)
+        assert progress.states == {RowState.DONE: 72}
+        await settled_up(bulk, emulator, run)
+
+
+async def test_what_a_killed_worker_sent_is_not_sent_again_unbidden(
+    settings: Settings, emulator: Emulator
+) -> None:
+    async with opened(bulk_of(settings, sinks=())) as bulk:
+        run = await started(bulk, rows_of(bulk, subjects=20, variants=0))
+        with worker(settings, "noted", "7") as dying:
+            assert dying.wait(60) == -signal.SIGKILL
+        with worker(settings):
+            run = await over(bulk, run)
+        unknown = (await bulk.runs.progress(run.id)).states[RowState.UNKNOWN]
+        assert unknown >= 1
+        prompts = [request["body"]["contents"][0]["parts"][0]["text"] for request in emulator.requests()]
+        assert len(prompts) == len(set(prompts))
+        await settled_up(bulk, emulator, run)
+
+
+async def test_a_worker_that_stood_still_is_taken_over_and_ends(
+    settings: Settings, emulator: Emulator
+) -> None:
+    """Frozen for longer than it may be silent, then awake again: it finds itself fenced."""
+    async with opened(bulk_of(settings, sinks=())) as bulk:
+        run = await started(bulk, rows_of(bulk, subjects=24, variants=2), on_ambiguous=OnAmbiguous.ONCE)
+        with worker(settings) as frozen:
+            await requests(emulator, 8)
+            frozen.send_signal(signal.SIGSTOP)
+            with worker(settings):
+                run = await over(bulk, run, within=90.0)
+                frozen.send_signal(signal.SIGCONT)
+                assert frozen.wait(30) == FENCED
+        assert (await bulk.runs.progress(run.id)).states == {RowState.DONE: 72}
+        await settled_up(bulk, emulator, run)
+
+
+async def test_a_drained_worker_loses_and_doubts_nothing(settings: Settings, emulator: Emulator) -> None:
+    async with opened(bulk_of(settings, sinks=())) as bulk:
+        run = await started(bulk, rows_of(bulk, subjects=40, variants=0))
+        with worker(settings) as ending:
+            await requests(emulator, 5)
+            ending.send_signal(signal.SIGTERM)
+            assert ending.wait(30) == 0
+        assert RowState.SENT not in (await bulk.runs.progress(run.id)).states
+        with worker(settings):
+            run = await over(bulk, run)
+        assert (await bulk.runs.progress(run.id)).states == {RowState.DONE: 40}
+        await accounted(bulk, emulator, run)
+
+
+async def test_workers_share_a_run_on_postgresql_and_one_is_killed(
+    settings: Settings, emulator: Emulator, on_postgresql: str
+) -> None:
+    settings = replace(settings, database=Secret(on_postgresql))
+    async with opened(bulk_of(settings, sinks=())) as bulk:
+        run = await started(bulk, rows_of(bulk, subjects=40, variants=2), on_ambiguous=OnAmbiguous.ONCE)
+        with worker(settings), worker(settings, "settled", "15") as dying:
+            run = await over(bulk, run, within=90.0)
+            assert dying.wait(30) == -signal.SIGKILL
+        assert (await bulk.runs.progress(run.id)).states == {RowState.DONE: 120}
+        await settled_up(bulk, emulator, run)
+
+
+async def requests(emulator: Emulator, count: int) -> None:
+    """Wait until so many came."""
+    async with asyncio.timeout(60):
+        while len(emulator.requests()) < count:  # noqa: ASYNC110 (they come from other processes)
+            await asyncio.sleep(0.02)
