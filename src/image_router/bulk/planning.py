@@ -247,6 +247,9 @@ def _facts_of(path: str) -> Reference:
     return replace(media.load_reference(path), data=b"")
 
 
+_AS_JSON: Final = json.JSONEncoder(check_circular=False).encode
+
+
 def _digest(ask: RowAsk, references: tuple[Reference, ...], parent: str) -> str:
     """What is asked for, and what it is conditioned on: equal for equal pictures."""
     shape = (
@@ -254,7 +257,7 @@ def _digest(ask: RowAsk, references: tuple[Reference, ...], parent: str) -> str:
         [reference.digest for reference in references],
         parent,
     )
-    return hashlib.sha256(json.dumps(shape).encode()).hexdigest()[:40]
+    return hashlib.sha256(_AS_JSON(shape).encode()).hexdigest()[:40]
 
 
 def _blocks(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:

@@ -13,10 +13,10 @@ def final_prompt(request: ImageRequest) -> str:
 
 def prompt_bytes(request: ImageRequest) -> int:
     """UTF-8 bytes of all words sent, history included: no tokenizer makes more tokens than bytes."""
-    words = [final_prompt(request), request.system_instruction or ""]
+    words = final_prompt(request) + (request.system_instruction or "")
     if request.conversation:
-        words += [part.text or "" for turn in request.conversation.turns for part in turn.parts]
-    return sum(len(text.encode()) for text in words)
+        words += "".join(part.text or "" for turn in request.conversation.turns for part in turn.parts)
+    return len(words.encode())
 
 
 def history_images(request: ImageRequest) -> int:

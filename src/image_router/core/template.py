@@ -69,9 +69,9 @@ class Pattern:
 
     def fill(self, cells: Cells) -> str:
         """Raises BadLine where a column that is needed is missing or empty."""
-        return "".join(
-            [part for piece in self.pieces for part in (piece.literal, _cell(piece, cells))]
-        ).strip()
+        if len(self.pieces) == 1:
+            return _said(self.pieces[0], cells).strip()
+        return "".join([_said(piece, cells) for piece in self.pieces]).strip()
 
 
 def _piece(text: str, literal: str, name: str | None, form: str | None, conversion: str | None) -> _Piece:
@@ -82,13 +82,13 @@ def _piece(text: str, literal: str, name: str | None, form: str | None, conversi
     return _Piece(literal, name.removesuffix("?"), name.endswith("?"))
 
 
-def _cell(piece: _Piece, cells: Cells) -> str:
+def _said(piece: _Piece, cells: Cells) -> str:
     if piece.column is None:
-        return ""
+        return piece.literal
     value = cells.get(piece.column, "").strip()
     if not value and not piece.optional:
         raise BadLine("is empty", column=piece.column)
-    return value
+    return piece.literal + value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
