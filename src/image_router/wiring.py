@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from google import genai
 
     from gemini_emulator import Emulator
-    from image_router.bulk.parts import BulkParts
-    from image_router.bulk.remote_lane import RemoteLane
     from image_router.core.catalog import Catalog
     from image_router.core.events import Sink
     from image_router.core.limits import TrafficRules
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from image_router.engine.door import Door
     from image_router.engine.parts import Parts
     from image_router.engine.pool import Pool
-    from image_router.engine.router import ImageRouter
     from image_router.engine.shelf import Shelf
     from image_router.providers.base import Provider
     from image_router.storage.assets import Assets
@@ -104,58 +101,19 @@ def profile_of(settings: Settings) -> str:
 def parts_of(settings: Settings, *, sinks: tuple[Sink, ...] | None = None) -> Parts:
     """The facts and the collaborators; no network, no key needed yet. Raises ConfigError."""
     known = facts_of(settings)
-    announcer = _announcer(settings, sinks)
-    return _parts(settings, known, doors=_Doors(settings, announce=announcer, catalog=known.catalog))
+    announcer = announcer_of(settings, sinks)
+    return parts_on(settings, known, doors=Doors(settings, announce=announcer, catalog=known.catalog))
 
 
-def bulk_of(
-    settings: Settings, *, via: Provider | None = None, sinks: tuple[Sink, ...] | None = None
-) -> BulkParts:
-    """What runs are stored with and made with; nothing is opened yet. Raises ConfigError."""
-    from image_router.bulk.parts import BulkParts, new_executor
-
-    known, executor = facts_of(settings), new_executor()
-    doors = _Doors(settings, announce=_announcer(settings, sinks), catalog=known.catalog, owner=executor.id)
-    parts = _parts(settings, known, doors=doors)
-    return BulkParts(
-        router=replace(parts, provider=lambda: via) if via else parts,
-        executor=executor,
-        database=doors.database,
-        address=database_of(settings),
-        assets=partial(assets_on, settings),
-        lane=partial(_lane_on, settings),
-    )
-
-
-def _lane_on(settings: Settings, db: Database, assets: Assets, router: ImageRouter) -> RemoteLane:
-    from image_router.bulk.remote_lane import RemoteLane
-    from image_router.bulk.remote_parts import LaneParts
-    from image_router.bulk.row_requests import RowRequests
-    from image_router.storage.runs import StoredRuns
-
-    rules = traffic_rules_of(settings)
-    return RemoteLane(
-        LaneParts(
-            db=db,
-            assets=assets,
-            keys=lambda: _pool_of(settings, router.provider),
-            limits=facts.load_batch_limits(settings.home),
-            decider=router,
-            request_of=RowRequests(router=router, runs=StoredRuns(db), assets=assets),
-            tiers=rules.tiers,
-            tier=rules.tier,
-            version=settings.api_version,
-        )
-    )
-
-
-def _announcer(settings: Settings, sinks: tuple[Sink, ...] | None) -> Announcer:
+def announcer_of(settings: Settings, sinks: tuple[Sink, ...] | None) -> Announcer:
+    """Tells the sinks, or where none are given those that the settings name."""
     from image_router.telemetry import Announcer
 
     return Announcer(sinks_of(settings) if sinks is None else sinks)
 
 
-def _parts(settings: Settings, known: Facts, *, doors: _Doors) -> Parts:
+def parts_on(settings: Settings, known: Facts, *, doors: Doors) -> Parts:
+    """The facts, and collaborators behind the given doors."""
     from image_router.engine.hedging import HedgePolicy
     from image_router.engine.parts import Parts
     from image_router.storage.conversations import ConversationStore
@@ -233,7 +191,7 @@ def assets_on(settings: Settings, db: Database) -> Assets:
     return Assets(db, Blobs(open_store(store_of(settings))), rules=rules)
 
 
-class _Doors:
+class Doors:
     """What books, pictures and traffic of one router share: a database, opened when money is first needed."""
 
     def __init__(
@@ -270,7 +228,7 @@ class _Doors:
         store = MemoryTraffic() if offline else DatabaseTraffic(await self.database.opened())
         return Traffic(
             TrafficParts(
-                pool=_pool_of(settings, provider),
+                pool=pool_of(settings, provider),
                 rules=traffic_rules_of(settings, paced=not offline),
                 models=self._catalog.find,
                 announce=self.announce,
@@ -316,7 +274,7 @@ def _pooled(settings: Settings) -> Pool:
     )
 
 
-def _pool_of(settings: Settings, provider: Provider) -> Pool:
+def pool_of(settings: Settings, provider: Provider) -> Pool:
     """The provider as a pool; one that is none is its only member."""
     from image_router.engine.pool import Member, Pool, key_name
 

@@ -10,7 +10,7 @@ import pytest
 from gemini_emulator import Emulator, serve
 from image_router.bulk.parts import Bulk, opened
 from image_router.config import Secret, Settings
-from image_router.wiring import bulk_of
+from image_router.runs import bulk_of
 from storage.conftest import address, on_postgresql, postgresql
 
 __all__ = ["address", "on_postgresql", "postgresql"]

@@ -21,7 +21,7 @@ from image_router.bulk.parts import opened
 from image_router.config import Secret, Settings
 from image_router.core.runs import RowState
 from image_router.core.types import OnAmbiguous
-from image_router.wiring import bulk_of
+from image_router.runs import bulk_of
 
 PROGRAM = Path(__file__).with_name("worker_process.py")
 

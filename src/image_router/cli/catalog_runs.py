@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -34,9 +33,9 @@ from image_router.config import Settings
 from image_router.core.errors import InvalidRequest
 from image_router.core.money import parse_usd
 from image_router.core.run_plan import Sums
-from image_router.core.runs import PlannedRow, RowState, Run, RunKind, RunState, RunTerms
+from image_router.core.runs import RowState, Run, RunKind, RunState, RunTerms
 from image_router.core.types import OnAmbiguous
-from image_router.wiring import bulk_of
+from image_router.runs import bulk_of, rows_to_make
 
 __all__ = ["catalog"]
 
@@ -79,13 +78,15 @@ def run(table: Path, template: str, lane: str | None, as_json: bool, **options: 
     chosen = template_named(template, settings)
 
     async def work(bulk: Bulk) -> Run:
-        sums = Sums()
+        sums, problems = Sums(), list[RowProblem]()
         new = new_run(name, RunKind.CATALOG, scope=settings.scope, profile=settings.profile, terms=terms)
         async with planner(settings, chosen, table, lane=lane) as ready:
             with open_table(table) as source:
                 check_columns(chosen, source.columns, table)
-                rows = _good(ready.plan(source.lines, sums), table.parent)
+                rows = rows_to_make(ready.plan(source.lines, sums), table.parent, problems=problems)
                 planned = await bulk.runs.plan(new, rows)
+        for problem in problems:
+            click.echo(f"left out: {problem}", err=True)
         if planned.state is RunState.PLANNED:
             await _allowed(bulk, planned, sums, settings=settings, manner=manner)
         going = await bulk.runs.go(planned.id)
@@ -95,18 +96,6 @@ def run(table: Path, template: str, lane: str | None, as_json: bool, **options: 
             return await _watched(bulk, going.id, quiet=as_json)
 
     return _told(settings, work, as_json=as_json)
-
-
-async def _good(planned: AsyncIterator[PlannedRow | RowProblem], folder: Path) -> AsyncIterator[PlannedRow]:
-    """Rows that can be made, with references that any folder can be left from; the others are told."""
-    async for row in planned:
-        if isinstance(row, RowProblem):
-            click.echo(f"left out: {row}", err=True)
-            continue
-        sources = tuple(
-            each if "://" in each else str((folder / each).absolute()) for each in row.ask.references
-        )
-        yield replace(row, ask=replace(row.ask, references=sources)) if sources else row
 
 
 async def _allowed(bulk: Bulk, run: Run, sums: Sums, *, settings: Settings, manner: Manner) -> None:

@@ -14,7 +14,8 @@ from image_router.bulk.working import DRAIN, SLOTS, Terms, working
 from image_router.cli.failures import OK
 from image_router.cli.options import settings_from, settings_options
 from image_router.config import Settings
-from image_router.wiring import bulk_of, start_logging
+from image_router.runs import bulk_of
+from image_router.wiring import start_logging
 
 
 @click.command()
