@@ -27,7 +27,7 @@ from image_router.providers.sdk import SdkProvider
 from image_router.testing import ScriptedProvider, emulated
 from image_router.wiring import (
     GOOGLE,
-    _pool_of,
+    pool_of,
     facts_for_one,
     facts_of,
     offline_emulator,
@@ -150,7 +150,7 @@ def test_the_enterprise_endpoint_leaves_keys_alone(tmp_path: Path) -> None:
     """What ails a project's sign-in is kept apart from the API key that another mode uses."""
     keyed = settings(tmp_path, api_key=Secret(KEY))
     modes = (keyed, replace(keyed, vertex=True, project="p"), replace(keyed, vertex=True, project="q"))
-    names = [_pool_of(mode, ScriptedProvider()).members[0].name for mode in modes]
+    names = [pool_of(mode, ScriptedProvider()).members[0].name for mode in modes]
     assert len(set(names)) == 3
     assert names[0] == key_name(KEY)
 
