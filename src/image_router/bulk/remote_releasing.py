@@ -35,7 +35,7 @@ def _release(tx: Transaction, job_id: str, *, scope: str, reason: str) -> None:
     job = find_job(tx, job_id)
     if job.hold_id is not None:
         settle_rest(tx, job.hold_id, billed=Billed.NO, cause=Cause.UNKNOWN_ERROR)
-    rows = [row for row in job_rows(tx, job_id) if row.state in (RowState.WAITING, RowState.SENT)]
+    rows = [row for row in job_rows(tx, job_id) if row.state is not RowState.DONE]
     numbers = [row.planned.number for row in rows]
     for row in rows:
         release_key(tx, scope, row.planned.key, request_id=row.request_id)

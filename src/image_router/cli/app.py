@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "catalog_runs:catalog",
         "Tables of products in, pictures out: plan, run, watch, resume, export.",
     ),
+    "batch": ("batch:batch", "Plain lists of requests at half price, within a day or by the time you say."),
     "worker": ("worker:worker", "Make what runs ask for, on this machine and as many others as there are."),
     "explain": ("explaining:explain", "Decide and quote without spending: rule, candidates, payload."),
     "models": (

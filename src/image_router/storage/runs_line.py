@@ -14,8 +14,8 @@ from image_router.storage.runs_tables import chunk_from, run_chunks, run_from, r
 
 def next_chunks(tx: Transaction, *, limit: int) -> list[Chunk]:
     """The first chunks in line that nobody is at: of runs that go, and of cancelled ones what is still to be
-    settled. Variants of the batch lane wait until all references of their run are over; a chunk whose jobs the
-    provider has, until a look is due. A run that stands still fetches what its jobs have made."""
+    settled. Variants of the batch lane wait until all references of their run are over; a chunk whose jobs
+    the provider has, until a look is due. A run that stands still fetches what its jobs have made."""
     first = run_rows.alias()
     references = exists().where(
         first.c.run_id == run_chunks.c.run_id,
@@ -27,7 +27,7 @@ def next_chunks(tx: Transaction, *, limit: int) -> list[Chunk]:
         select(run_chunks)
         .join(runs, runs.c.id == run_chunks.c.run_id)
         .where(
-            run_chunks.c.state == ChunkState.WAITING,
+            or_(run_chunks.c.state == ChunkState.WAITING, _cancelled_with_jobs()),
             or_(runs.c.state.in_((RunState.RUNNING, RunState.CANCELLED)), _still_with_jobs(tx)),
             ~waits,
             ~_at_provider(tx),
@@ -48,6 +48,15 @@ def _still_with_jobs(tx: Transaction) -> ColumnElement[bool]:
         jobs.look_at <= tx.now.wall,
     )
     return and_(runs.c.state == RunState.PAUSED, exists().where(out))
+
+
+def _cancelled_with_jobs() -> ColumnElement[bool]:
+    """Whether a chunk has nothing left to make but jobs to be cancelled, whose rows' keys they hold."""
+    jobs = remote_jobs.c
+    out = exists().where(
+        jobs.run_id == run_chunks.c.run_id, jobs.chunk == run_chunks.c.number, jobs.ended_at.is_(None)
+    )
+    return and_(runs.c.state == RunState.CANCELLED, run_chunks.c.state == ChunkState.DONE, out)
 
 
 def _at_provider(tx: Transaction) -> ColumnElement[bool]:

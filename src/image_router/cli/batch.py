@@ -1,0 +1,389 @@
+"""`batch`: plain lists of requests, made overnight at half price."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO, Any, Final
+
+import click
+
+from image_router.bulk.parts import Bulk, opened
+from image_router.bulk.planning import Planner, RowProblem
+from image_router.bulk.run_views import run_line, run_view
+from image_router.bulk.runs import new_run
+from image_router.bulk.tables import open_table
+from image_router.bulk.working import working
+from image_router.cli.batch_lines import COPY, list_lines, list_template
+from image_router.cli.catalog import planner, template_named
+from image_router.cli.failures import INTERRUPTED, OK, PARTIAL
+from image_router.cli.options import (
+    every,
+    home_option,
+    json_option,
+    scope_option,
+    settings_from,
+    settings_options,
+)
+from image_router.cli.spending import Manner, Price, confirm
+from image_router.config import Settings
+from image_router.core.budget import to_micros
+from image_router.core.errors import AssetError, InvalidRequest
+from image_router.core.money import parse_usd, usd_text
+from image_router.core.run_plan import Sums
+from image_router.core.runs import OVER, PlannedRow, Row, RowState, Run, RunKind, RunState, RunTerms
+from image_router.core.types import Lane
+from image_router.engine.media import save
+from image_router.runs import bulk_of
+from image_router.storage.remote_jobs import RemoteJobs
+from image_router.storage.remote_jobs_tables import AT_PROVIDER, RemoteJob
+
+LOOK: Final = 1.0
+_SPAN: Final = re.compile(r"(\d+)\s*(m|h|d)")
+_UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_PAGE: Final = 200
+Work = Callable[[Bulk], Awaitable[Run]]
+
+
+@click.group()
+def batch() -> None:
+    """Plain lists of requests at half price, within a day, or by the time you say.
+
+    \b
+    image-router batch submit prompts.csv --within 8h
+    image-router batch results prompts --output pictures/
+    """
+
+
+@batch.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", help="Of the batch, for people. Default: the file's.")
+@click.option("--by", metavar="TIME", help="When all must be there: 06:00, or 2026-12-24T06:00.")
+@click.option("--within", metavar="SPAN", help="The same as a span: 90m, 8h, 2d.")
+@click.option(
+    "--replacement", metavar="DOLLARS", help="The most a picture may cost that is made at once instead."
+)
+@click.option("--max-cost", metavar="DOLLARS", help="Pause before the whole batch would spend more.")
+@click.option("--yes", is_flag=True, help="Spend without asking, whatever the quote.")
+@click.option("--detach", is_flag=True, help="Leave all of it to workers (`image-router worker`).")
+@click.option("--wait", is_flag=True, help="Stay until it is over.")
+@scope_option
+@settings_options
+@json_option
+def submit(file: Path, as_json: bool, detach: bool, wait: bool, **options: Any) -> int:
+    """Hand a list of requests to the provider's Batch API.
+
+    \b
+    image-router batch submit prompts.csv --max-cost 20
+    image-router batch submit openai-batch.jsonl --by 06:00 --replacement 0.14
+
+    FILE is .csv, .tsv, .parquet or .jsonl with columns as `image-router generate` has options (prompt,
+    purpose, size, aspect, tier, model, text, seed, references, key), or OpenAI's Batch JSONL of image
+    requests. The command ends when the provider has the jobs; `batch watch` or `batch results` fetch what
+    they made, within two days. With --by or --within, jobs that are late are cancelled in time and their
+    rows made at once.
+    """
+    terms = _terms(options)
+    manner = Manner(yes=options.pop("yes"), preview=False, as_json=as_json)
+    name = options.pop("name") or file.stem
+    settings = settings_from(options)
+
+    async def work(bulk: Bulk) -> Run:
+        sums = Sums()
+        new = new_run(name, RunKind.BATCH, scope=settings.scope, profile=settings.profile, terms=terms)
+        template = list_template(template_named("plain", settings))
+        async with planner(settings, template, file, lane=Lane.BATCH) as ready:
+            with open_table(file) as source:
+                rows = _rows(ready, source.lines, sums, folder=file.parent)
+                run = await bulk.runs.plan(new, rows)
+        if run.state is RunState.PLANNED:
+            await _allowed(bulk, run, sums, settings=settings, manner=manner)
+        run = await bulk.runs.go(run.id)
+        if detach:
+            return run
+        async with working(bulk):
+            return await _until(bulk, run.id, _over if wait else _handed_over)
+
+    return _told(settings, work, as_json=as_json)
+
+
+async def _rows(ready: Planner, lines: Any, sums: Sums, *, folder: Path) -> AsyncIterator[PlannedRow]:
+    async for row in ready.plan(list_lines(lines), sums):
+        if isinstance(row, RowProblem):
+            click.echo(f"left out: {row}", err=True)
+            continue
+        sources = tuple(
+            each if "://" in each else str((folder / each).absolute()) for each in row.ask.references
+        )
+        yield replace(row, ask=replace(row.ask, references=sources))
+
+
+async def _allowed(bulk: Bulk, run: Run, sums: Sums, *, settings: Settings, manner: Manner) -> None:
+    """Ask above a price; a batch that nobody wants is forgotten."""
+    wanted = False
+    try:
+        if not sums.rows:
+            raise InvalidRequest("no line of the list can be made; see above why")
+        ceiling = min(sums.ceiling, run.terms.max_cost or sums.ceiling)
+        confirm(Price(expected=sums.quote, ceiling=ceiling), above=settings.confirm_above, manner=manner)
+        wanted = True
+    finally:
+        if not wanted:
+            await bulk.runs.drop(run.id)
+
+
+def _terms(options: dict[str, Any]) -> RunTerms:
+    cap, most = options.pop("max_cost"), options.pop("replacement")
+    by = promised(options.pop("by"), options.pop("within"), now=datetime.now().astimezone())
+    return RunTerms(
+        max_cost=None if cap is None else parse_usd(cap, name="max-cost"),
+        replacement=None if most is None else parse_usd(most, name="replacement"),
+        by=None if by is None else to_micros(by),
+    )
+
+
+def promised(by: str | None, within: str | None, *, now: datetime) -> datetime | None:
+    """The moment that was said, of day or of the clock. Raises InvalidRequest for none, and for the past."""
+    if by is not None and within is not None:
+        raise InvalidRequest("--by and --within both say when it must be there; give one of them")
+    if within is not None:
+        found = _SPAN.fullmatch(within.strip())
+        if found is None:
+            raise InvalidRequest(f"--within {within!r} is no span; write it like 90m, 8h or 2d")
+        return now + int(found[1]) * _UNITS[found[2]]
+    if by is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(by if len(by) > 5 else f"{now:%Y-%m-%d}T{by}")
+    except ValueError:
+        raise InvalidRequest(f"--by {by!r} is no time; write it like 06:00 or 2026-12-24T06:00") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
+    if moment <= now and len(by) <= 5:
+        moment += timedelta(days=1)
+    if moment <= now:
+        raise InvalidRequest(f"--by {by} is past")
+    return moment
+
+
+batch_argument = every(click.argument("batch_id", metavar="BATCH"), json_option, home_option)
+
+
+@batch.command()
+@batch_argument
+def status(batch_id: str, as_json: bool, **options: Any) -> int:
+    """How far a batch is, job by job, what it spent, and why it stands still.
+
+    \b
+    image-router batch status prompts
+    """
+    return _told(settings_from(options), lambda bulk: bulk.runs.get(batch_id), as_json=as_json, jobs=True)
+
+
+@batch.command()
+@batch_argument
+def watch(batch_id: str, as_json: bool, **options: Any) -> int:
+    """Stay with a batch until it is over or stands still, and fetch what comes.
+
+    \b
+    image-router batch watch prompts
+    """
+
+    async def work(bulk: Bulk) -> Run:
+        run = await bulk.runs.get(batch_id)
+        async with working(bulk):
+            return await _until(bulk, run.id, _over)
+
+    return _told(settings_from(options), work, as_json=as_json)
+
+
+@batch.command()
+@batch_argument
+def cancel(batch_id: str, as_json: bool, **options: Any) -> int:
+    """End a batch: its jobs are cancelled at the provider, what they made is kept.
+
+    \b
+    image-router batch cancel prompts
+    """
+
+    async def work(bulk: Bulk) -> Run:
+        run = await bulk.runs.cancel(batch_id)
+        async with working(bulk):
+            return await _until(bulk, run.id, _nothing_out)
+
+    return _told(settings_from(options), work, as_json=as_json)
+
+
+@batch.command("list")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@json_option
+@home_option
+def list_batches(limit: int, as_json: bool, **options: Any) -> int:
+    """The newest batches.
+
+    \b
+    image-router batch list
+    """
+
+    async def work() -> int:
+        async with opened(bulk_of(settings_from(options))) as bulk:
+            runs = await bulk.runs.listed(kind=RunKind.BATCH, limit=limit)
+            told = [(each, await bulk.runs.progress(each.id)) for each in runs]
+        if as_json:
+            click.echo(json.dumps([run_view(*each) for each in told], indent=2, ensure_ascii=False))
+        for run, progress in () if as_json else told:
+            click.echo(f"{run.name}: {run_line(run, progress)}")
+        return OK.status
+
+    return asyncio.run(work())
+
+
+@batch.command()
+@batch_argument
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Save the pictures there.")
+@click.option(
+    "--openai", type=click.File("w", encoding="utf-8"), help="Write OpenAI's Batch output to a file."
+)
+def results(batch_id: str, as_json: bool, output: Path | None, openai: IO[str] | None, **options: Any) -> int:
+    """What came of every row so far, one line of JSON each; what the provider has ready is fetched first.
+
+    \b
+    image-router batch results prompts --output pictures/
+    image-router batch results prompts --openai answers.jsonl
+    """
+
+    async def work(bulk: Bulk) -> Run:
+        run = await bulk.runs.get(batch_id)
+        if run.ended_at is None:
+            async with working(bulk):
+                await _until(bulk, run.id, _handed_over)
+        async for row in _each_row(bulk, run):
+            data = await _picture(bulk, row) if output or openai else None
+            path = save(data, output / _file_name(row), overwrite=True) if output and data else None
+            click.echo(json.dumps(_row_view(row, path), ensure_ascii=False))
+            if openai is not None:
+                openai.write(json.dumps(_as_openai(row, data)) + "\n")
+        return await bulk.runs.get(run.id)
+
+    return _told(settings_from(options), work, as_json=as_json, quiet=True)
+
+
+async def _each_row(bulk: Bulk, run: Run) -> AsyncIterator[Row]:
+    after = 0
+    while page := await bulk.runs.rows(run.id, after=after, limit=_PAGE):
+        for row in page:
+            yield row
+        after = page[-1].planned.number
+
+
+async def _picture(bulk: Bulk, row: Row) -> bytes | None:
+    if row.state is not RowState.DONE or row.asset is None:
+        return None
+    try:
+        return await bulk.bench.assets.blobs.read(row.asset)
+    except AssetError as problem:
+        click.echo(f"{row.planned.key}: {problem}", err=True)
+        return None
+
+
+def _file_name(row: Row) -> str:
+    return f"{row.planned.number:06d}-{re.sub(r'[^A-Za-z0-9._-]+', '-', row.planned.key)[:80]}"
+
+
+def _row_view(row: Row, path: Path | None) -> dict[str, Any]:
+    return {
+        "key": row.planned.key,
+        "line": row.planned.line,
+        "state": row.state,
+        "asset": row.asset,
+        "path": str(path) if path else None,
+        "model": row.model,
+        "cost": usd_text(row.cost),
+        "at_risk": usd_text(row.at_risk),
+        "cause": row.cause or None,
+        "message": row.message or None,
+    }
+
+
+def _as_openai(row: Row, data: bytes | None) -> dict[str, Any]:
+    """One line of OpenAI's Batch output: https://platform.openai.com/docs/guides/batch, read 2026-11-22."""
+    custom = re.sub(rf"{COPY}\d+$", "", row.planned.key)
+    if data is None:
+        error = {"code": row.cause or row.state, "message": row.message or f"the row is {row.state}"}
+        return {"id": row.request_id, "custom_id": custom, "response": None, "error": error}
+    body = {"data": [{"b64_json": base64.b64encode(data).decode()}]}
+    response = {"status_code": 200, "request_id": row.request_id, "body": body}
+    return {"id": row.request_id, "custom_id": custom, "response": response, "error": None}
+
+
+Ready = Callable[[Bulk, Run], Awaitable[bool]]
+
+
+async def _until(bulk: Bulk, run_id: str, ready: Ready) -> Run:
+    """Take part until then, or until the run stands still and would not go on by itself."""
+    while True:
+        run = await bulk.runs.get(run_id)
+        stands = run.state is RunState.PAUSED and run.resumes_at is None
+        if stands or await ready(bulk, run):
+            return run
+        await asyncio.sleep(LOOK)
+
+
+async def _over(bulk: Bulk, run: Run) -> bool:
+    return run.state in (RunState.DONE, RunState.CANCELLED)
+
+
+async def _handed_over(bulk: Bulk, run: Run) -> bool:
+    """Nothing is left to do but to wait for the provider."""
+    if await _over(bulk, run):
+        return True
+    now, jobs = await RemoteJobs(bulk.db).now(), await RemoteJobs(bulk.db).of_run(run.id)
+    out = [job for job in jobs if job.ended_at is None]
+    states = (await bulk.runs.progress(run.id)).states
+    moving = sum(count for state, count in states.items() if state not in OVER and state is not RowState.SENT)
+    return bool(out) and not moving and all(job.state in AT_PROVIDER and job.look_at > now for job in out)
+
+
+async def _nothing_out(bulk: Bulk, run: Run) -> bool:
+    jobs = await RemoteJobs(bulk.db).of_run(run.id)
+    return all(job.ended_at is not None or (job.given_up_at and job.looks) for job in jobs)
+
+
+def _told(settings: Settings, work: Work, *, as_json: bool, jobs: bool = False, quiet: bool = False) -> int:
+    """Do it and say how the batch stands; what failed shows in the exit code."""
+
+    async def told() -> int:
+        async with opened(bulk_of(settings)) as bulk:
+            run = await work(bulk)
+            progress = await bulk.runs.progress(run.id)
+            out = await RemoteJobs(bulk.db).of_run(run.id) if jobs else []
+        if as_json and not quiet:
+            view = run_view(run, progress) | ({"jobs": [_job_view(job) for job in out]} if jobs else {})
+            click.echo(json.dumps(view, indent=2, ensure_ascii=False))
+        else:
+            click.echo(run_line(run, progress), err=quiet)
+            for job in out:
+                click.echo(f"  {_job_line(job)}")
+        missing = progress.states.keys() & {RowState.FAILED, RowState.UNKNOWN}
+        return PARTIAL.status if missing and run.state is RunState.DONE else OK.status
+
+    try:
+        return asyncio.run(told())
+    except KeyboardInterrupt:
+        click.echo("stopped; nothing is lost: `batch watch` or `batch results` goes on", err=True)
+        raise click.exceptions.Exit(INTERRUPTED.status) from None
+
+
+def _job_view(job: RemoteJob) -> dict[str, Any]:
+    names = ("id", "name", "state", "told", "model", "project", "rows", "looks", "reason")
+    return {name: getattr(job, name) for name in names}
+
+
+def _job_line(job: RemoteJob) -> str:
+    words = (job.name or job.id, job.model, f"{job.rows:,} rows", job.state, job.told, job.reason)
+    return ", ".join(str(word) for word in words if word)
