@@ -286,6 +286,8 @@ class HttpAnswered:
     """Seconds until the last byte."""
     bytes_in: int
     bytes_out: int
+    id: str = ""
+    """As its answer says in x-request-id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -172,17 +172,18 @@ class Served:
         intake.put(scope)
         visit_id = new_id("gw_")
         self._duty.under_way += 1
-        try:
-            with traced(_trace(request)), holding(intake.hold):
+        with traced(_trace(request)), holding(intake.hold):
+            try:
                 response = await self._answer(request, visit_id)
                 response.headers[REQUEST_ID] = visit_id
                 if response.media_type != JSON:
                     response.headers.setdefault("content-security-policy", INERT)
                 await response(scope, meter.receive, meter.send)
-        finally:
-            self._duty.under_way -= 1
-            intake.release()
-            self._parts.router.announce(meter.reading(request.method, self._route))
+            finally:
+                self._duty.under_way -= 1
+                intake.release()
+                reading = meter.reading(request.method, self._route, visit_id=visit_id)
+                self._parts.router.announce(reading)
 
     async def _answer(self, request: Request, visit_id: str) -> Response:
         surface = self._surface

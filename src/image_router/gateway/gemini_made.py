@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.responses import Response
 
 from image_router.core.errors import AssetError
-from image_router.core.results import ImageResult
 from image_router.core.types import Adaptation, Conversation, ImageRequest, Purpose, Turn
 from image_router.gateway import bodies, refusals
 from image_router.gateway.app import Visit
@@ -17,10 +16,9 @@ from image_router.gateway.gemini_asks import Asked, asked_of, asked_of_predict
 from image_router.gateway.gemini_bodies import Json
 from image_router.gateway.gemini_views import Stream, content_view, predictions_view, shown
 from image_router.gateway.openai_views import Ending, headers_of
+from image_router.gateway.surfaces import header_text
 
 _OWN: Final = "x-image-router-"
-_LONGEST: Final = 2_000
-"""Characters of one header; proxies refuse much longer ones."""
 
 
 def common(visit: Visit) -> dict[str, Any]:
@@ -38,7 +36,7 @@ async def made(visit: Visit, message: Json, *, method: str, fields: Mapping[str,
     result = await visit.router.generate(
         request, profile=said.get(f"{_OWN}profile"), cache=said.get(f"{_OWN}cache"), on_event=end
     )
-    headers = {**headers_of(result, end), **_notes(result, asked.ignored)}
+    headers = {**headers_of(result, end), **_ignored(asked)}
     view = predictions_view(result) if predicts else content_view(result)
     return shown(view, headers, stream=Stream.of(visit.request))
 
@@ -70,13 +68,7 @@ async def _conversation(visit: Visit, turns: tuple[Turn, ...]) -> Conversation:
     return Conversation(model=model.id, family=model.family, turns=turns)
 
 
-def _notes(result: ImageResult, ignored: Mapping[str, str]) -> dict[str, str]:
-    """Warnings, and what had no effect, as headers can carry them."""
-    warnings = dict.fromkeys((*result.warnings, *(w for image in result.images for w in image.warnings)))
-    notes = {f"{_OWN}warnings": warnings, f"{_OWN}ignored": [f"{k}: {v}" for k, v in ignored.items()]}
-    return {name: _header(words) for name, words in notes.items() if words}
-
-
-def _header(words: Iterable[str]) -> str:
-    joined = "; ".join(words).encode("ascii", "replace").decode()
-    return "".join(letter if letter.isprintable() else " " for letter in joined)[:_LONGEST]
+def _ignored(asked: Asked) -> dict[str, str]:
+    """What had no effect, and why."""
+    words = [f"{name}: {why}" for name, why in asked.ignored.items()]
+    return {f"{_OWN}ignored": header_text(words)} if words else {}

@@ -35,9 +35,10 @@ class Meter:
             self._status = message["status"]
         self._out += len(message.get("body", b""))
 
-    def reading(self, method: str, route: str) -> HttpAnswered:
+    def reading(self, method: str, route: str, *, visit_id: str) -> HttpAnswered:
         """Of the exchange so far. `route` is the template of the path."""
         return HttpAnswered(
+            id=visit_id,
             route=route,
             method=method,
             status=self._status,

@@ -16,7 +16,7 @@ from image_router.core.types import Usage
 from image_router.engine.views import result_view
 from image_router.gateway.converting import Picture
 from image_router.gateway.openai_asks import Delivery
-from image_router.gateway.surfaces import REPLAYED
+from image_router.gateway.surfaces import REPLAYED, header_text
 
 Json = dict[str, Any]
 _QUALITIES: Final = frozenset({"low", "medium", "high", "xhigh", "max"})
@@ -100,6 +100,7 @@ class Ending:
 def headers_of(result: ImageResult, end: Ending) -> Mapping[str, str]:
     """What a program wants to know without parsing megabytes."""
     head, decision = result.images[0], result.decision
+    used = usage_view(attempt.usage for attempt in result.attempts)
     return {
         "x-image-router-request": result.request_id,
         "x-image-router-tier": head.tier or "",
@@ -110,5 +111,12 @@ def headers_of(result: ImageResult, end: Ending) -> Mapping[str, str]:
         "x-image-router-cache": "hit" if all(image.cached for image in result.images) else "miss",
         "x-image-router-overhead-ms": f"{end.overhead_ms:.3f}",
         "x-image-router-failures": str(len(result.failures)),
+        "x-image-router-usage": f"input={used['input_tokens']}; output={used['output_tokens']}",
+        **_warned(result),
         **(REPLAYED if end.replayed else {}),
     }
+
+
+def _warned(result: ImageResult) -> Mapping[str, str]:
+    warnings = dict.fromkeys((*result.warnings, *(w for image in result.images for w in image.warnings)))
+    return {"x-image-router-warnings": header_text(warnings)} if warnings else {}

@@ -121,6 +121,12 @@ _MAKING: Final[Mapping[tuple[str, str], Operation]] = {
         summary="A page for language models",
         answers={200: Answer(about="Plain text.", content={"text/plain": text()})},
     ),
+    ("GET", "/router/v1/llms.txt"): Operation(
+        id="routerLlms",
+        group=Group.HELP,
+        summary="The same page, below the router's own API",
+        answers={200: Answer(about="Plain text.", content={"text/plain": text()})},
+    ),
 }
 
 _PICTURES: Final[Mapping[tuple[str, str], Operation]] = {

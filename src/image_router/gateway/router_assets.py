@@ -35,7 +35,6 @@ _FILTERS: Final = (
 )
 _MOST: Final = 1000
 _SHIELD: Final = {
-    "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; sandbox",
     "cache-control": "private, max-age=3600",
 }

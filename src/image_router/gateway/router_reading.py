@@ -124,4 +124,5 @@ ENTRIES: Final = (
     Entry(method="GET", path="/router/v1/catalog/{model}", endpoint=model, surface=ROUTER),
     Entry(method="GET", path="/router/v1/pricing", endpoint=pricing, surface=ROUTER),
     Entry(method="GET", path="/llms.txt", endpoint=llms, surface=ROUTER, public=True),
+    Entry(method="GET", path="/router/v1/llms.txt", endpoint=llms, surface=ROUTER, public=True),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -54,6 +54,12 @@ def clipped(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: clipped(each) for name, each in value.items()}
     return value
+
+
+def header_text(words: Iterable[str]) -> str:
+    """Texts as one header can carry them: proxies refuse much longer ones, and others than ASCII."""
+    joined = "; ".join(words).encode("ascii", "replace").decode()
+    return "".join(letter if letter.isprintable() else " " for letter in joined)[:LONGEST]
 
 
 class Refusal(Exception):

@@ -314,6 +314,7 @@ def _answered(event: HttpAnswered) -> None:
         "http_answered",
         f"{event.method} {event.route} {event.status} in {event.elapsed * 1000:.0f} ms",
         {
+            "http_request_id": event.id,
             "method": event.method,
             "route": event.route,
             "status": event.status,
