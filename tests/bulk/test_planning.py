@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -165,6 +166,32 @@ async def test_the_batch_lane_is_half_of_the_interactive_one(planner: Planner) -
     assert 2 * batch.ceiling == interactive.ceiling
 
 
+@pytest.mark.parametrize(
+    ("profile", "lane", "note"),
+    [
+        ("default", Lane.BATCH, "made by gemini-3.1-flash-image-preview instead"),
+        ("print_desk", Lane.INTERACTIVE, "made on the interactive lane"),
+    ],
+)
+async def test_what_has_no_batch_is_told_and_follows_the_policy(
+    tmp_path: Path, profile: str, lane: Lane, note: str
+) -> None:
+    april = Settings(home=tmp_path / "home", offline=True, as_of=date(2026, 4, 9))
+    lines = table(
+        {"prompt": "a mug", "tier": "imagen_4_standard", "lane": "batch"},
+        {"prompt": "a mug", "tier": "nano_banana", "lane": "batch"},
+    )
+    sums = Sums()
+    async with ImageRouter(april) as router:
+        planner = Planner(
+            decider=router, template=TEMPLATES["plain"], scope="acme", folder=tmp_path, profile=profile
+        )
+        (lacking, fine), _ = await planned(planner, lines, sums)
+    assert (lacking.ask.lane, fine.ask.lane) == (lane, Lane.BATCH)
+    assert dict(sums.notes) == {f"imagen-4.0-generate-001 has no batch: {note}": 1}
+    assert {share.way.lane for share in sums.shares} == {lane, Lane.BATCH}
+
+
 async def test_a_rows_key_does_not_depend_on_its_lane(planner: Planner) -> None:
     """A picture made on one lane is not paid again on the other."""
     (slow,), _ = await planned(planner, table({"prompt": "a mug", "lane": "batch"}))
@@ -200,6 +227,7 @@ cells = st.fixed_dictionaries(
 )
 
 
+@hypothesis.settings(deadline=None, max_examples=50)
 @given(lines=st.lists(cells, max_size=12))
 async def test_every_line_is_rows_or_one_problem(tmp_path_factory: Any, lines: list[dict[str, str]]) -> None:
     home = tmp_path_factory.getbasetemp() / "planning"

@@ -23,10 +23,12 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from image_router.bulk.tables import Line
+from image_router.core.batch_lane import served
 from image_router.core.decision import Candidate, Decision
 from image_router.core.errors import ImageRouterError
 from image_router.core.money import Nanos
 from image_router.core.rates import Quote
+from image_router.core.routing import World
 from image_router.core.run_plan import Sums
 from image_router.core.runs import PlannedRow, RowAsk, Stage
 from image_router.core.template import BadLine, Drafted, Expander, Template
@@ -56,6 +58,10 @@ class RowProblem:
 
 class Decides(Protocol):
     """What planning needs of the router."""
+
+    def world(self, profile: str | None = None) -> World:
+        """Facts and policy of the day. Raises InvalidRequest."""
+        ...
 
     def decided(self, request: ImageRequest, *, profile: str | None = None) -> Decision:
         """Decide without spending. Raises RequestError."""
@@ -105,7 +111,7 @@ class Planner:
                     for draft in each if isinstance(each, list) else ():
                         row = _planned(draft, sums.rows + 1, before=known.get(draft.key), done=done)
                         known.setdefault(draft.key, _Mark(row.number, draft.digest))
-                        sums.add(row, draft.price.quote)
+                        sums.add(row, draft.price.quote, note=draft.note)
                         yield row
                 seen.note(known)
 
@@ -139,11 +145,28 @@ class _Drafting:
             ask = drafted.ask
             stands_in = (_REFERENCE_TO_COME,) if drafted.stage is Stage.SECOND else ()
             request = request_of(ask, references=stands_in + references, scope=planner.scope)
-            price = self._price(planner.decider.decided(request, profile=planner.profile))
+            decision, note = self._decided(request)
+            if note:
+                said = decision.request
+                changed = replace(ask, lane=said.lane, tier=said.tier, model=said.model)
+                drafted = replace(drafted, ask=changed)
             digest = _digest(ask, references, parent)
             if drafted.stage is Stage.FIRST:
                 parent = digest
-            yield _Draft(line.number, drafted, drafted.key or f"row-{digest}", digest, price)
+            key = drafted.key or f"row-{digest}"
+            yield _Draft(line.number, drafted, key, digest, self._price(decision), note)
+
+    def _decided(self, request: ImageRequest) -> tuple[Decision, str]:
+        """The decision, and what is other than asked."""
+        planner = self._planner
+        if request.lane is Lane.INTERACTIVE:
+            return planner.decider.decided(request, profile=planner.profile), ""
+        found = served(
+            request,
+            planner.decider.world(planner.profile),
+            decide=lambda one: planner.decider.decided(one, profile=planner.profile),
+        )
+        return found.decision, found.note
 
     def _settled(self, drafted: Drafted) -> tuple[Drafted, tuple[Reference, ...]]:
         """On the lane of all rows, with references that are found from any folder."""
@@ -240,6 +263,7 @@ class _Draft:
     key: str
     digest: str
     price: _Price
+    note: str
 
 
 def _facts_of(path: str) -> Reference:

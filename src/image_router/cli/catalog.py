@@ -255,6 +255,8 @@ def _print(sums: Sums, times: Sequence[Estimate], problems: Sequence[RowProblem]
         f"{show_usd(sums.ceiling)} at most\n"
         f"free: {sums.duplicates:,} that are equal to one before, {sums.finished:,} that were made before"
     )
+    for note, rows in sums.notes.most_common():
+        click.echo(f"note: {rows:,} rows: {note}")
     if sums.lines_left_out:
         click.echo(f"{sums.lines_left_out:,} lines are left out:", err=True)
         for problem in problems:

@@ -58,6 +58,15 @@ class Guard:
     locked: GuardChoice
 
 
+class WithoutBatch(StrEnum):
+    """What becomes of a request for the batch lane whose first choice has no batch."""
+
+    SUCCESSOR = "successor"
+    """The next choice that has: the successor of a pinned model, else a fallback of its tier."""
+    INTERACTIVE = "interactive"
+    REFUSE = "refuse"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryBudget:
     """How often and how patiently to try again. Waits in seconds."""
@@ -91,6 +100,7 @@ class Policy:
     on_ambiguous: OnAmbiguous
     adapt: frozenset[Adaptation] = frozenset()
     """Rewritings that may happen without the request's own permission; each is reported."""
+    without_batch: WithoutBatch = WithoutBatch.SUCCESSOR
     mix: Mapping[Tier, int] = field(default_factory=dict)
     """Typical traffic of this profile in percent, for projections."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from image_router.core.policy import Guard, GuardChoice, Policy, RetryBudget, Rule, When
+from image_router.core.policy import Guard, GuardChoice, Policy, RetryBudget, Rule, When, WithoutBatch
 from image_router.core.toml_table import Table, TomlFile, flag, keyed, many, one_of, text
 from image_router.core.types import Adaptation, OnAmbiguous, Purpose, Quality, Size, Tier
 
@@ -34,6 +34,7 @@ def parse_policy(source: TomlFile, *, parents: Mapping[str, TomlFile]) -> Policy
         deadlines=_complete(table, "deadlines", Size, _seconds),
         on_ambiguous=table.take("on_ambiguous", one_of(OnAmbiguous)),
         adapt=frozenset(table.take("adapt", many(one_of(Adaptation)))),
+        without_batch=table.get("without_batch", one_of(WithoutBatch), default=WithoutBatch.SUCCESSOR),
         mix=table.get("mix", _mix, default={}),
     )
     table.done()

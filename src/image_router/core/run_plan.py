@@ -85,6 +85,8 @@ class Sums:
     def __init__(self) -> None:
         self.rows = self.duplicates = self.finished = self.lines_left_out = 0
         self.quote = self.ceiling = 0
+        self.notes: Counter[str] = Counter()
+        """Rows that are made otherwise than asked, by how."""
         self._tallies: dict[tuple[Any, ...], _Tally] = {}
         self._purposes: Counter[str] = Counter()
         self._counts: Counter[Way] = Counter()
@@ -94,13 +96,15 @@ class Sums:
         self._stages: dict[Way, set[Stage]] = {}
         self._units: Counter[tuple[str, LineKind, str, Nanos]] = Counter()
 
-    def add(self, row: PlannedRow, quote: Quote) -> None:
+    def add(self, row: PlannedRow, quote: Quote, *, note: str = "") -> None:
         """Count a row; one that is priced at zero adds nothing to the money."""
         self.rows += 1
         self.duplicates += row.duplicate_of is not None
         self.finished += row.finished and row.duplicate_of is None
         if not row.priced:
             return
+        if note:
+            self.notes[note] += 1
         self.quote += row.quote
         self.ceiling += row.ceiling
         # Most rows of a table are alike; a quote's id is its own for as long as the tally keeps it.

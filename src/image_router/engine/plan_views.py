@@ -20,6 +20,7 @@ def plan_view(sums: Sums, estimates: Sequence[Estimate], *, problems: Iterable[J
         "duplicates": sums.duplicates,
         "finished": sums.finished,
         "lines_left_out": sums.lines_left_out,
+        "notes": dict(sums.notes.most_common()),
         "purposes": sums.purposes,
         "ways": [
             {
