@@ -70,17 +70,17 @@ def _ours(url: str, home: str) -> bool:
 
 async def look_at(browser: Browser, url: str, path: str) -> None:
     """axe finds nothing in either theme, on a screen and on a phone, and nothing runs over its edge."""
-    context = await browser.new_context(base_url=url, reduced_motion="reduce")
-    page = await context.new_page()
-    for width, scheme in ((1440, "light"), (360, "dark")):
-        await page.set_viewport_size({"width": width, "height": 900})
-        await page.emulate_media(color_scheme=scheme)
-        await page.goto(path)
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width
-        for each in await page.locator("details").all():
-            await each.evaluate("details => { details.open = true }")
-        assert await violations(page) == []
-    await context.close()
+    # Closed on every way out: a gateway that stops waits for who still listens.
+    async with await browser.new_context(base_url=url, reduced_motion="reduce") as context:
+        page = await context.new_page()
+        for width, scheme in ((1440, "light"), (360, "dark")):
+            await page.set_viewport_size({"width": width, "height": 900})
+            await page.emulate_media(color_scheme=scheme)
+            await page.goto(path)
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+            for each in await page.locator("details").all():
+                await each.evaluate("details => { details.open = true }")
+            assert await violations(page) == []
 
 
 async def violations(page: Page) -> list[str]:

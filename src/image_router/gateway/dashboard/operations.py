@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
 from image_router.checkup import here
 from image_router.checkup.finding import Health
 from image_router.core.breaker import Circuit
-from image_router.core.budget import SECOND, Micros, from_micros
+from image_router.core.budget import SECOND, Micros
 from image_router.core.failures import FAILURES
 from image_router.core.journal import CallNote, Queue, Shut, latencies
 from image_router.core.key_permits import allow_admin
@@ -26,7 +27,10 @@ from image_router.storage.objects import now_micros
 from image_router.storage.traffic import DatabaseTraffic
 
 PATH: Final = "/dashboard/operations"
-_ERRORS: Final = 20
+_ERRORS: Final = 8
+"""Kinds of them on the page."""
+_LOOKED_AT: Final = 200
+"""Failed calls they are gathered from, the latest."""
 _SPANS: Final = {"hour": 3_600, "day": 86_400, "week": 7 * 86_400}
 
 
@@ -41,6 +45,17 @@ class Ill:
     """The provider's own words."""
     since: str
     again: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """Calls that failed alike."""
+
+    latest: CallNote
+    times: int
+    ago: str
+    todo: str
+    scopes: str
 
 
 async def operations(visit: Visit) -> Response:
@@ -67,7 +82,7 @@ async def operations(visit: Visit) -> Response:
         queues=_queues([one for report in reports for one in report.queues]),
         gauges=await gauges(visit) if visit.caller.admin else [],
         latencies=latencies(await journal.calls(scope=scope, seconds=_SPANS[span])),
-        failures=[_failure(note) for note in await journal.failures(scope=scope, limit=_ERRORS)],
+        failures=_failures(await journal.failures(scope=scope, limit=_LOOKED_AT)),
         calendar=calendar.calendar(facts.catalog, facts.day),
         picture=calendar.picture,
     )
@@ -128,20 +143,25 @@ def _queues(reported: list[Queue]) -> list[Queue]:
     ]
 
 
-def _failure(note: CallNote) -> dict[str, Any]:
-    told = FAILURES.get(note.cause)
-    return {
-        "at": f"{from_micros(note.at):%m-%d %H:%M:%S}",
-        "ago": _ago(note.at, now_micros()),
-        "model": note.model,
-        "tier": note.tier,
-        "cause": note.cause,
-        "what": told.what if told else "",
-        "todo": told.todo if told else "",
-        "detail": note.detail,
-        "request": note.request_id,
-        "scope": note.scope,
-    }
+def _failures(notes: Sequence[CallNote]) -> list[Failed]:
+    """The latest kinds of failures: the same words of the same model are told once."""
+    kinds: dict[tuple[str, str, str], list[CallNote]] = {}
+    for note in notes:
+        kinds.setdefault((note.cause, note.model, note.detail), []).append(note)
+    now = now_micros()
+    return [_failed(alike, now) for alike in list(kinds.values())[:_ERRORS]]
+
+
+def _failed(alike: Sequence[CallNote], now: Micros) -> Failed:
+    latest = alike[0]
+    told = FAILURES.get(latest.cause)
+    return Failed(
+        latest=latest,
+        times=len(alike),
+        ago=_ago(latest.at, now),
+        todo=told.todo if told else "",
+        scopes=", ".join(sorted({note.scope for note in alike})),
+    )
 
 
 def _ago(moment: Micros, now: Micros) -> str:

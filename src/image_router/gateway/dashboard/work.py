@@ -19,7 +19,7 @@ from image_router.storage.remote_batches import RemoteBatch, batches_of
 from image_router.storage.runs import StoredRuns
 
 _LIVING: Final = 200
-_ENDED: Final = 12
+_ENDED: Final = 6
 _RUNS: Final = 10
 
 
