@@ -26,7 +26,6 @@ FIELDS: dict[type[ImageRouterError], dict[str, Any]] = {
     errors.KeyForbids: {"field": "max_size", "key_id": "k", "limit": "1K", "asked": "4K"},
     errors.KeyLimited: {"field": "in_flight", "retry_after": 1.0},
     errors.BudgetExceeded: {"shortfall": SHORTFALL},
-    errors.ProcessFull: {"retry_after": 5.0},
     errors.RateLimited: {"model": "m", "retry_after": 2.5},
     errors.AllAttemptsFailed: {"failures": [errors.ContentRefused("no"), errors.InvalidRequest("what")]},
     errors.StorageError: {"problem": errors.StorageProblem.FULL, "in_doubt": True},

@@ -15,7 +15,6 @@ ImageRouterError
 ├─ BudgetExceeded          the owner of the money: .scope .window .cap .spent .held .asked .window_end
 │   └─ GuardRefused        .at_percent .strain .waits
 ├─ HoldExpired             whoever kept working on a hold that was given up
-├─ ProcessFull             the operator: more at once than one process of the gateway holds: .retry_after
 ├─ ProviderError           .tier .model .retry_after .usage .billed .attempts
 │   ├─ RateLimited · QuotaExhausted · ProviderUnavailable · ProviderTimeout · ModelUnavailable
 │   ├─ NoImageReturned · ContentRefused
@@ -23,8 +22,8 @@ ImageRouterError
 │   ├─ RequestRejected     the provider's 400: our capability data or the caller's bytes are wrong
 │   ├─ AmbiguousOutcome    .at_risk
 │   └─ AllAttemptsFailed   .failures
-├─ ChainError · BatchError
-├─ AssetError              a file or a stored picture
+├─ ChainError · BatchError · AssetError
+├─ ProcessFull             the operator: more at once than one process of the gateway holds
 ├─ StorageError            the operator: the database; .problem
 └─ ConfigError             the operator
 
@@ -55,11 +54,9 @@ class ImageRouterError(Exception):
         return _restored, (type(self), self.args, vars(self))
 
 
-def _restored(
-    kind: type[ImageRouterError], args: tuple[Any, ...], fields: dict[str, Any]
-) -> ImageRouterError:
+def _restored(kind: type[ImageRouterError], args: tuple[Any, ...], own: dict[str, Any]) -> ImageRouterError:
     error = kind.__new__(kind, *args)
-    vars(error).update(fields)
+    vars(error).update(own)
     return error
 
 
@@ -235,11 +232,6 @@ class ProcessFull(ImageRouterError):
 
     code = "process_full"
 
-    def __init__(self, message: str, *, retry_after: float) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-        """Seconds."""
-
 
 class ProviderError(ImageRouterError):
     """The provider did not make the image. `attempts` lists every try with its cost."""
@@ -401,7 +393,6 @@ class StorageError(ImageRouterError):
         super().__init__(message)
         self.problem = problem
         self.in_doubt = in_doubt
-        """The connection was lost while committing: the step may have been stored."""
 
 
 class ConfigError(ImageRouterError):

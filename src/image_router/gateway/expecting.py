@@ -54,10 +54,5 @@ def full(size: int, total: int, *, waited: float) -> ProcessFull:
     """What is told to whoever waited in vain."""
     return ProcessFull(
         f"no room for pictures of up to {size:,} bytes: this process holds at most {total:,} of all callers, "
-        f"and nothing became free within {waited:g} s; nothing was spent",
-        retry_after=AGAIN,
+        f"and nothing became free within {waited:g} s; nothing was spent"
     )
-
-
-AGAIN: Final = 5.0
-"""Seconds: about as long as a picture takes."""

@@ -23,7 +23,7 @@ _INVALID: Final = "invalid_request_error"
 _QUOTA: Final = "insufficient_quota"
 _SERVER: Final = "server_error"
 BUSY: Final = 5.0
-"""Seconds until another request at the same key may have ended: about as long as a picture takes."""
+"""Seconds until another request may have ended: about as long as a picture takes."""
 
 ANSWER_OF: Final[Mapping[type[errors.ImageRouterError], Answered]] = MappingProxyType(
     {
@@ -60,7 +60,6 @@ def answer_of(error: errors.ImageRouterError) -> Answered:
 
 def retry_after(error: errors.ImageRouterError) -> float | None:
     """Seconds after which trying again makes sense, where that is known."""
-    if isinstance(error, errors.KeyBusy):
+    if isinstance(error, errors.KeyBusy | errors.ProcessFull):
         return BUSY
-    known = errors.ProviderError | errors.KeyLimited | errors.ProcessFull
-    return error.retry_after if isinstance(error, known) else None
+    return error.retry_after if isinstance(error, errors.ProviderError | errors.KeyLimited) else None
