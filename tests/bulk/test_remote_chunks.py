@@ -28,7 +28,7 @@ async def test_a_chunk_is_made_to_its_end_whatever_fails_on_the_way(bulk: Bulk, 
         "batch_rows_fail;rows=0", "drop_after", "batch_rows_missing;rows=0", method="batchGenerateContent"
     )
     run = await begun(bulk)
-    ended = await run_remote_chunk(lane_of(bulk), bulk.bench, run.id, number=1)
+    ended = await run_remote_chunk(lane_of(bulk), bulk.bench, run_id=run.id, number=1)
     assert ended.state is RunState.DONE
     assert await states_now(bulk, run) == [DONE] * 4
     await accounted(bulk, emulator, run)
@@ -42,7 +42,7 @@ async def test_a_stuck_job_is_cancelled_in_time_and_its_rows_are_made_at_once(
     pace = lane.parts.limits.pace
     by = now_micros() + round((pace.needed(4) + 1) * SECOND)
     run = await begun(bulk, by=by)
-    ended = await run_remote_chunk(lane, bulk.bench, run.id, number=1)
+    ended = await run_remote_chunk(lane, bulk.bench, run_id=run.id, number=1)
     assert ended.state is RunState.DONE
     assert await states_now(bulk, run) == [DONE] * 4
     [job] = await lane.parts.jobs.of_run(run.id)
@@ -55,7 +55,7 @@ async def test_what_is_promised_too_soon_for_a_batch_is_not_tried_in_one(
     bulk: Bulk, emulator: Emulator
 ) -> None:
     lane, run = lane_of(bulk), await begun(bulk, by=now_micros() + 60 * SECOND)
-    await run_remote_chunk(lane, bulk.bench, run.id, number=1)
+    await run_remote_chunk(lane, bulk.bench, run_id=run.id, number=1)
     assert await states_now(bulk, run) == [DONE] * 4
     assert await lane.parts.jobs.of_run(run.id) == []
     await accounted(bulk, emulator, run)
@@ -67,7 +67,7 @@ async def test_references_come_before_their_variants_and_duplicates_cost_nothing
     rows = rows_of(bulk, subjects=2, variants=2, lane=Lane.BATCH, purpose=Purpose.HERO)
     run, lane = await begun(bulk, rows), lane_of(bulk)
     for number in (1, 2):
-        await run_remote_chunk(lane, bulk.bench, run.id, number=number)
+        await run_remote_chunk(lane, bulk.bench, run_id=run.id, number=number)
     assert await states_now(bulk, run) == [DONE] * 6
     await accounted(bulk, emulator, run)
 
@@ -75,12 +75,12 @@ async def test_references_come_before_their_variants_and_duplicates_cost_nothing
 async def test_a_run_without_money_stands_still_and_says_so(bulk: Bulk, emulator: Emulator) -> None:
     run, lane = await begun(bulk), lane_of(bulk)
     await Budgets(bulk.db).set(run.purse, who="test", total=1)
-    paused = await run_remote_chunk(lane, bulk.bench, run.id, number=1)
+    paused = await run_remote_chunk(lane, bulk.bench, run_id=run.id, number=1)
     assert (paused.state, paused.pause) == (RunState.PAUSED, Pause.BUDGET)
     assert await states_now(bulk, run) == [RowState.WAITING] * 4
     await Budgets(bulk.db).set(run.purse, who="test", total=10**12)
     await bulk.bench.runs.begin(run.id)
-    await run_remote_chunk(lane, bulk.bench, run.id, number=1)
+    await run_remote_chunk(lane, bulk.bench, run_id=run.id, number=1)
     assert await states_now(bulk, run) == [DONE] * 4
     await accounted(bulk, emulator, run)
 
@@ -91,7 +91,7 @@ async def test_a_cancelled_run_cancels_its_jobs(bulk: Bulk, emulator: Emulator) 
     [job] = await lane.prepare(run.id, 1)
     await lane.step(job)
     await bulk.runs.cancel(run.id)
-    await run_remote_chunk(lane, bulk.bench, run.id, number=1)
+    await run_remote_chunk(lane, bulk.bench, run_id=run.id, number=1)
     assert await states_now(bulk, run) == [RowState.CANCELLED] * 2
     assert emulator.bill().total == 0
     await accounted(bulk, emulator, run)
@@ -102,7 +102,7 @@ async def test_a_paused_run_keeps_what_its_jobs_make(bulk: Bulk, emulator: Emula
     [job] = await lane.prepare(run.id, 1)
     await lane.step(job)
     await bulk.runs.pause(run.id)
-    await run_remote_chunk(lane, bulk.bench, run.id, number=1)
+    await run_remote_chunk(lane, bulk.bench, run_id=run.id, number=1)
     assert await states_now(bulk, run) == [DONE] * 4
     await accounted(bulk, emulator, run)
 
@@ -146,7 +146,7 @@ async def test_a_run_cancelled_before_its_job_was_made_holds_no_keys(bulk: Bulk,
     await lane.parts.jobs.change(job, look_at=0)
     await bulk.runs.cancel(run.id)
     assert [chunk.number for chunk in await bulk.db.read(lambda tx: next_chunks(tx, limit=9))] == [1]
-    await run_remote_chunk(lane, bulk.bench, run.id, number=1)
+    await run_remote_chunk(lane, bulk.bench, run_id=run.id, number=1)
     assert await bulk.db.read(lambda tx: next_chunks(tx, limit=9)) == []
     assert await states_now(bulk, run) == [RowState.CANCELLED]
     [row] = await bulk.runs.rows(run.id)

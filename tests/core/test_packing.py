@@ -91,7 +91,7 @@ def test_a_row_too_heavy_for_any_job_says_which_limit_and_by_how_much() -> None:
 
 def test_a_job_goes_to_the_project_with_the_fewest_open_jobs() -> None:
     uses = [ProjectUse(project="a", jobs=3), ProjectUse(project="b", jobs=1)]
-    assert place(Weight(), "m", uses, limits=SHIPPED_LIMITS) == "b"
+    assert place(Weight(), "m", uses=uses, limits=SHIPPED_LIMITS) == "b"
 
 
 @pytest.mark.parametrize(
@@ -113,14 +113,14 @@ def test_a_job_goes_to_the_project_with_the_fewest_open_jobs() -> None:
 def test_a_project_that_is_full_takes_no_job_and_says_why(
     use: ProjectUse, weight: Weight, words: str
 ) -> None:
-    refused = place(weight, "gemini-3-pro-image", [use], limits=SHIPPED_LIMITS)
+    refused = place(weight, "gemini-3-pro-image", uses=[use], limits=SHIPPED_LIMITS)
     assert isinstance(refused, NoRoom)
     assert words in refused.reason
 
 
 def test_tokens_of_another_model_do_not_count() -> None:
     use = ProjectUse(project="a", tier=UsageTier.T1, tokens={"gemini-3-pro-image": 2_000_000})
-    assert place(Weight(tokens=9**9), "gemini-3.1-flash-image", [use], limits=SHIPPED_LIMITS) == "a"
+    assert place(Weight(tokens=9**9), "gemini-3.1-flash-image", uses=[use], limits=SHIPPED_LIMITS) == "a"
 
 
 def test_a_job_may_be_as_large_as_the_roomiest_project_takes() -> None:

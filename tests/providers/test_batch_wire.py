@@ -70,7 +70,7 @@ def test_recorded_files_of_rows_and_results_have_the_fields_that_are_read() -> N
     assert row.key == "request_1"
     assert row.reply.text.startswith("AI learns")
     [asked] = recorded["jsonl_input"]
-    ours = json.loads(row_line("image_request_1", _call(), {}))
+    ours = json.loads(row_line("image_request_1", _call(), files={}))
     assert set(ours) == set(asked)
     assert set(ours["request"]) >= {"contents"}
     file = recorded["uploaded_jsonl_file"]
@@ -156,7 +156,7 @@ def test_pages_of_the_list_carry_their_token() -> None:
 def test_a_reference_that_was_uploaded_is_named_and_any_other_is_sent() -> None:
     first, second = load_reference(picture()), load_reference(picture(width=80))
     files = {first.digest: FileRef(uri="https://host/v1beta/files/a", media_type="image/png")}
-    line = row_line("row 7", _call(references=(first, second)), files)
+    line = row_line("row 7", _call(references=(first, second)), files=files)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     row = json.loads(line)

@@ -141,14 +141,14 @@ async def test_an_upload_is_known_until_the_provider_drops_it(database: Database
 async def test_rows_leave_a_job_they_were_never_sent_with(database: Database) -> None:
     jobs = await stored(database)
     await jobs.intend([(job("bj_1"), [1, 2])])
-    await database.write(lambda tx: leave_job(tx, "bj_1", [2]))
+    await database.write(lambda tx: leave_job(tx, "bj_1", numbers=[2]))
     assert [row.planned.number for row in await jobs.waiting("run_1", 1)] == [2, 3]
-    await database.write(lambda tx: go_interactive(tx, "run_1", [2], resend=True))
+    await database.write(lambda tx: go_interactive(tx, "run_1", numbers=[2], resend=True))
     assert [row.planned.number for row in await jobs.waiting("run_1", 1)] == [3]
-    await database.write(lambda tx: paid_besides(tx, "run_1", 2, cost=5, at_risk=1))
+    await database.write(lambda tx: paid_besides(tx, "run_1", number=2, cost=5, at_risk=1))
     row = (await jobs.numbered("run_1", [2]))[2]
     assert (row.resend, row.cost, row.at_risk) == (True, 5, 1)
-    assert await database.read(lambda tx: row_now(tx, "run_1", 2)) == row
+    assert await database.read(lambda tx: row_now(tx, "run_1", number=2)) == row
 
 
 async def test_a_claim_is_found_by_the_request_it_belongs_to(database: Database) -> None:
@@ -158,7 +158,7 @@ async def test_a_claim_is_found_by_the_request_it_belongs_to(database: Database)
     taken = await database.write(lambda tx: take(tx, work, claimant=claimant))
     assert isinstance(taken, Claimed)
 
-    assert await database.read(lambda tx: claim_of(tx, "acme", "row 1", request_id="req_1")) == taken
-    assert await database.read(lambda tx: claim_of(tx, "acme", "row 1", request_id="req_2")) is None
-    await database.write(lambda tx: set_request(tx, "run_1", 1, request_id="req_1"))
+    assert await database.read(lambda tx: claim_of(tx, "acme", key="row 1", request_id="req_1")) == taken
+    assert await database.read(lambda tx: claim_of(tx, "acme", key="row 1", request_id="req_2")) is None
+    await database.write(lambda tx: set_request(tx, "run_1", number=1, request_id="req_1"))
     assert (await jobs.numbered("run_1", [1]))[1].request_id == "req_1"

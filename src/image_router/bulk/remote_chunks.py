@@ -27,7 +27,7 @@ from image_router.storage.runs_rows import RowQuery
 _AT_PROVIDER: Final = (RemoteState.OPEN, RemoteState.OVER)
 
 
-async def run_remote_chunk(lane: RemoteLane, bench: Bench, run_id: str, *, number: int) -> Run:
+async def run_remote_chunk(lane: RemoteLane, bench: Bench, *, run_id: str, number: int) -> Run:
     """Make all rows of a batch chunk; the run as it stands then.
 
     Returns as well when all that is left is to wait for the provider (`storage.runs_line` says when to come
@@ -89,7 +89,7 @@ class _Turn:
         rows = await self.lane.parts.jobs.waiting(self.run_id, self.number)
         if rows and await self._left(run, len(rows)) <= 0:
             numbers = [row.planned.number for row in rows]
-            await self.bench.runs.db.write(lambda tx: go_interactive(tx, self.run_id, numbers))
+            await self.bench.runs.db.write(lambda tx: go_interactive(tx, self.run_id, numbers=numbers))
 
     async def _left(self, run: Run, rows: int) -> float:
         """Seconds for which a job with so many rows can still be waited for; a month where nothing is

@@ -119,7 +119,7 @@ async def _settle_group(
     open_ = await parts.db.read(lambda tx: _open(tx, job, list(there.values())))
     found = await asyncio.gather(
         *(
-            judged(parts, job, run, row=there[number], reply=answers[number].reply)
+            judged(parts, job, run=run, row=there[number], reply=answers[number].reply)
             for number in answers
             if number in open_
         )
@@ -153,36 +153,36 @@ def _write(tx: Transaction, job: RemoteJob, found: Sequence[Judged], *, scope: s
 
 
 def _write_row(tx: Transaction, job: RemoteJob, one: Judged, *, scope: str, first: bool) -> None:
-    row = row_now(tx, job.run_id, one.row.planned.number)
+    row = row_now(tx, job.run_id, number=one.row.planned.number)
     number, key = row.planned.number, row.planned.key
     mine = row.remote_job == job.id and row.state not in OVER
     free = row.remote_job is None and row.state is RowState.WAITING
     if not (mine or free):
         # Its replacement was sent before this came: both are paid, both pictures are kept.
         if first:
-            paid_besides(tx, job.run_id, number, cost=one.end.cost, at_risk=one.end.at_risk)
+            paid_besides(tx, job.run_id, number=number, cost=one.end.cost, at_risk=one.end.at_risk)
         return
     if free and one.end.state is not RowState.DONE:
         return
     if one.again:
         _try_again(tx, job, number)
-        release_key(tx, scope, key, request_id=row.request_id)
+        release_key(tx, scope, key=key, request_id=row.request_id)
         return
     finish_row(tx, job.run_id, number=number, end=one.end)
-    claim = claim_of(tx, scope, key, request_id=row.request_id or "")
+    claim = claim_of(tx, scope, key=key, request_id=row.request_id or "")
     if claim is None:
         return
     if one.end.state is RowState.DONE or one.refused:
         state = WorkState.REFUSED if one.refused else WorkState.FINISHED
         end(tx, claim, state=state, record=one.record, cost=one.end.cost)
     else:
-        release_key(tx, scope, key, request_id=row.request_id)
+        release_key(tx, scope, key=key, request_id=row.request_id)
 
 
 def _try_again(tx: Transaction, job: RemoteJob, number: int) -> None:
     free_rows(tx, job.run_id, numbers=[number])
     if job.given_up_at is not None:
-        go_interactive(tx, job.run_id, [number])
+        go_interactive(tx, job.run_id, numbers=[number])
 
 
 def _end(tx: Transaction, job: RemoteJob, run: Run, *, reading: _Pass, tries: int) -> None:
@@ -199,7 +199,7 @@ def _end(tx: Transaction, job: RemoteJob, run: Run, *, reading: _Pass, tries: in
     for row in job_rows(tx, job.id):
         if row.state not in OVER:
             _end_row(tx, job, row, at_risk=lost.get(row.request_id or ""), tries=tries)
-            release_key(tx, run.scope, row.planned.key, request_id=row.request_id)
+            release_key(tx, run.scope, key=row.planned.key, request_id=row.request_id)
     change_job(tx, job.id, state=RemoteState.ENDED, ended_at=tx.now.wall)
 
 

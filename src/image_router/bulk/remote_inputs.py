@@ -70,7 +70,7 @@ class _Ready:
     work: Work
 
 
-async def upload_input(parts: LaneParts, job: RemoteJob, run: Run) -> Input | None:
+async def upload_input(parts: LaneParts, job: RemoteJob, *, run: Run) -> Input | None:
     """Write the lines of a job's rows to a file and upload it. None: not one row is left in the job.
 
     A row leaves the job that can no longer be made as planned, or whose key is another's. May be repeated.
@@ -122,7 +122,7 @@ async def _lines(
                 continue
             call = await asyncio.to_thread(call_for, one.decision.request, one.candidate)
             files = await _uploaded(parts, job, call.request.references, api=api)
-            line = row_line(str(one.row.planned.number), call, files)
+            line = row_line(str(one.row.planned.number), call, files=files)
             out.write(line)
             yield Line(
                 number=one.row.planned.number,
@@ -145,7 +145,7 @@ async def _ready(parts: LaneParts, job: RemoteJob, run: Run, row: Row) -> _Ready
     if candidate is None:
         model = decision.head.model.id
         _log.info("row %d of run %s is made by %s, no longer by %s", number, run.id, model, job.model)
-        await parts.db.write(lambda tx: plan_for(tx, run.id, number, model=model))
+        await parts.db.write(lambda tx: plan_for(tx, run.id, number=number, model=model))
         return None
     fingerprint = request_fingerprint(request, profile=run.profile)
     work = Work(scope=request.scope, key=request.key or row.planned.key, fingerprint=fingerprint)
@@ -176,12 +176,12 @@ class _Claiming:
             return row.request_id
         if isinstance(found, Claimed):
             if not found.made and (row.resend or not found.unknown):
-                set_request(tx, job.run_id, number, request_id=found.request_id)
+                set_request(tx, job.run_id, number=number, request_id=found.request_id)
                 return found.request_id
             let_go(tx, found)
         # Somebody else is at it, or it is paid already: whoever asks by its key is told, and pays nothing.
-        leave_job(tx, job.id, [number])
-        go_interactive(tx, job.run_id, [number])
+        leave_job(tx, job.id, numbers=[number])
+        go_interactive(tx, job.run_id, numbers=[number])
         return None
 
 

@@ -46,7 +46,7 @@ class RemoteLane:
 
     async def prepare(self, run_id: str, chunk: int) -> tuple[str, ...]:
         """The jobs of a chunk that are not ended, after its waiting rows were packed into new ones."""
-        return await prepare(self.parts, run_id, chunk)
+        return await prepare(self.parts, run_id, chunk=chunk)
 
     async def step(self, job_id: str) -> Looked:
         """Do what comes next, if it is due."""
@@ -185,7 +185,7 @@ def _freed(tx: Transaction, job: RemoteJob, *, scope: str) -> None:
     """Rows of a job that may still make them wait to be made elsewhere, which its owner has allowed."""
     rows = [row for row in job_rows(tx, job.id) if row.state not in OVER]
     for row in rows:
-        release_key(tx, scope, row.planned.key, request_id=row.request_id)
+        release_key(tx, scope, key=row.planned.key, request_id=row.request_id)
     numbers = [row.planned.number for row in rows]
     free_rows(tx, job.run_id, numbers=numbers)
-    go_interactive(tx, job.run_id, numbers, resend=True)
+    go_interactive(tx, job.run_id, numbers=numbers, resend=True)

@@ -57,7 +57,7 @@ async def opened(parts: LaneParts, job: RemoteJob) -> Looked:
     )
 
     def choose(uses: list[ProjectUse]) -> str | NoRoom:
-        return place(weight, job.model, uses, limits=parts.limits)
+        return place(weight, job.model, uses=uses, limits=parts.limits)
 
     if job.project not in projects:
         placed = await parts.jobs.place(job.id, projects, choose=choose)
@@ -72,7 +72,7 @@ async def opened(parts: LaneParts, job: RemoteJob) -> Looked:
 async def _uploaded_and_paid(parts: LaneParts, job: RemoteJob) -> Looked:
     run = await parts.runs.get(job.run_id)
     try:
-        given = await upload_input(parts, job, run)
+        given = await upload_input(parts, job, run=run)
     except (Unreachable, Declined) as problem:
         return await _put_off(parts, job, problem)
     if given is None:
@@ -162,7 +162,7 @@ async def _shrunk(
     kept = affordable(lines, refusal)
     left = [line.number for line in lines[kept:]]
     run = await parts.runs.get(job.run_id)
-    await parts.db.write(lambda tx: let_wait(tx, job, left, scope=run.scope))
+    await parts.db.write(lambda tx: let_wait(tx, job, numbers=left, scope=run.scope))
     if not kept:
         await _closed(parts, job)
         raise refusal
@@ -264,7 +264,7 @@ async def _again(parts: LaneParts, job: RemoteJob) -> Looked:
 
 async def _renewed(parts: LaneParts, job: RemoteJob, run: Run) -> Input | Looked:
     try:
-        given = await upload_input(parts, job, run)
+        given = await upload_input(parts, job, run=run)
     except (Unreachable, Declined) as problem:
         return await _put_off(parts, job, problem)
     if given is None:

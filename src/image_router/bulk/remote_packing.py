@@ -20,7 +20,7 @@ _NAMED_PICTURE = 300
 """Bytes of a picture that was uploaded and is named."""
 
 
-async def prepare(parts: LaneParts, run_id: str, chunk: int) -> tuple[str, ...]:
+async def prepare(parts: LaneParts, run_id: str, *, chunk: int) -> tuple[str, ...]:
     """The jobs of a chunk that are not ended, after its waiting rows were packed into new ones.
 
     May be repeated: rows are packed once. Duplicates stay out, and rows that are to be made one by one, or

@@ -38,21 +38,21 @@ def _release(tx: Transaction, job_id: str, *, scope: str, reason: str) -> None:
     rows = [row for row in job_rows(tx, job_id) if row.state is not RowState.DONE]
     numbers = [row.planned.number for row in rows]
     for row in rows:
-        release_key(tx, scope, row.planned.key, request_id=row.request_id)
-    leave_job(tx, job_id, numbers)
+        release_key(tx, scope, key=row.planned.key, request_id=row.request_id)
+    leave_job(tx, job_id, numbers=numbers)
     # A job that was never made is no try of its rows.
     free_rows(tx, job.run_id, numbers=numbers, tries=0)
     if job.given_up_at is not None:
-        go_interactive(tx, job.run_id, numbers)
+        go_interactive(tx, job.run_id, numbers=numbers)
     change_job(tx, job_id, state=RemoteState.ENDED, ended_at=tx.now.wall, reason=reason)
 
 
-def let_wait(tx: Transaction, job: RemoteJob, numbers: Collection[int], *, scope: str) -> None:
+def let_wait(tx: Transaction, job: RemoteJob, *, numbers: Collection[int], scope: str) -> None:
     """Rows that were never sent leave the job, and their keys are free."""
     for row in job_rows(tx, job.id):
         if row.planned.number in numbers:
-            release_key(tx, scope, row.planned.key, request_id=row.request_id)
-    leave_job(tx, job.id, numbers)
+            release_key(tx, scope, key=row.planned.key, request_id=row.request_id)
+    leave_job(tx, job.id, numbers=numbers)
 
 
 def settle_rest(tx: Transaction, hold_id: str, *, billed: Billed, cause: Cause) -> None:
@@ -65,7 +65,7 @@ def settle_rest(tx: Transaction, hold_id: str, *, billed: Billed, cause: Cause) 
             raise result
 
 
-def release_key(tx: Transaction, scope: str, key: str, *, request_id: str | None) -> None:
+def release_key(tx: Transaction, scope: str, *, key: str, request_id: str | None) -> None:
     """Let others make what the key names; what is paid already, they get."""
-    if request_id is not None and (claim := claim_of(tx, scope, key, request_id=request_id)):
+    if request_id is not None and (claim := claim_of(tx, scope, key=key, request_id=request_id)):
         let_go(tx, claim)

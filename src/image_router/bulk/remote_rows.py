@@ -56,7 +56,7 @@ class _Asked:
     call: Call
 
 
-async def judged(parts: LaneParts, job: RemoteJob, run: Run, *, row: Row, reply: Reply) -> Judged:
+async def judged(parts: LaneParts, job: RemoteJob, *, run: Run, row: Row, reply: Reply) -> Judged:
     """Judge and price the reply; a picture's bytes are safe when this returns.
 
     Raises AssetError and StorageError where the store does not take them: the provider still has them.

@@ -57,7 +57,7 @@ class Worker:
     async def _turn(self, run_id: str, number: int) -> Run:
         chunk = await self.bench.runs.chunk(run_id, number)
         if chunk.lane is Lane.BATCH:
-            return await run_remote_chunk(self.lane, self.bench, run_id, number=number)
+            return await run_remote_chunk(self.lane, self.bench, run_id=run_id, number=number)
         return await run_chunk(self.bench, run_id, number=number)
 
     async def drain(self, seconds: float) -> bool:

@@ -199,7 +199,7 @@ class NoRoom:
     reason: str
 
 
-def place(weight: Weight, model: str, uses: Iterable[ProjectUse], *, limits: BatchLimits) -> str | NoRoom:
+def place(weight: Weight, model: str, *, uses: Iterable[ProjectUse], limits: BatchLimits) -> str | NoRoom:
     """The project with the fewest jobs under way among those that have room for one more of this weight."""
     refusals: list[str] = []
     for use in sorted(uses, key=lambda use: (use.jobs, use.stored_bytes)):

@@ -97,7 +97,7 @@ def create_body(display_name: str, input_file: str) -> bytes:
     return json_text.dumps({"batch": {"displayName": display_name, "inputConfig": {"fileName": input_file}}})
 
 
-def row_line(key: str, call: Call, files: Mapping[str, FileRef]) -> bytes:
+def row_line(key: str, call: Call, *, files: Mapping[str, FileRef]) -> bytes:
     """One line of the input file, with its end. References whose digest is in `files` are named, not sent."""
     references = call.request.references
     slim = tuple(replace(one, data=b"") if one.digest in files else one for one in references)

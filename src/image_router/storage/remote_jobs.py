@@ -157,13 +157,13 @@ def change_job(tx: Transaction, job_id: str, **values: Any) -> RemoteJob:
     return find_job(tx, job_id)
 
 
-def leave_job(tx: Transaction, job_id: str, numbers: Iterable[int]) -> None:
+def leave_job(tx: Transaction, job_id: str, *, numbers: Iterable[int]) -> None:
     """Take rows that were never sent out of a job; they wait for another one."""
     mine = and_(_ROWS.remote_job == job_id, _ROWS.number.in_(list(numbers)), _ROWS.state == RowState.WAITING)
     tx.connection.execute(update(run_rows).where(mine).values(remote_job=None))
 
 
-def go_interactive(tx: Transaction, run_id: str, numbers: Iterable[int], *, resend: bool = False) -> None:
+def go_interactive(tx: Transaction, run_id: str, *, numbers: Iterable[int], resend: bool = False) -> None:
     """Let waiting rows be made one by one; `resend`: although an earlier call may have been paid."""
     mine = and_(_ROWS.run_id == run_id, _ROWS.number.in_(list(numbers)), _ROWS.state == RowState.WAITING)
     values: dict[str, Any] = {"lane": Lane.INTERACTIVE, "remote_job": None}
@@ -172,7 +172,7 @@ def go_interactive(tx: Transaction, run_id: str, numbers: Iterable[int], *, rese
     tx.connection.execute(update(run_rows).where(mine).values(values))
 
 
-def plan_for(tx: Transaction, run_id: str, number: int, *, model: str) -> None:
+def plan_for(tx: Transaction, run_id: str, *, number: int, model: str) -> None:
     """A waiting row leaves its job: another model is to make it."""
     mine = and_(_ROWS.run_id == run_id, _ROWS.number == number, _ROWS.state == RowState.WAITING)
     values = {"planned_model": model, "remote_job": None}
@@ -190,20 +190,20 @@ def unsettled(tx: Transaction, hold_id: str) -> dict[AttemptKey, Nanos]:
     }
 
 
-def paid_besides(tx: Transaction, run_id: str, number: int, *, cost: int, at_risk: int) -> None:
+def paid_besides(tx: Transaction, run_id: str, *, number: int, cost: int, at_risk: int) -> None:
     """A row was paid once more than it needed: its picture came after its replacement was sent."""
     mine = and_(_ROWS.run_id == run_id, _ROWS.number == number)
     more = {"cost": _ROWS.cost + cost, "at_risk": _ROWS.at_risk + at_risk}
     tx.connection.execute(update(run_rows).where(mine).values(more))
 
 
-def set_request(tx: Transaction, run_id: str, number: int, *, request_id: str) -> None:
+def set_request(tx: Transaction, run_id: str, *, number: int, request_id: str) -> None:
     """The request id that all tries of a row share."""
     mine = and_(_ROWS.run_id == run_id, _ROWS.number == number)
     tx.connection.execute(update(run_rows).where(mine).values(request_id=request_id))
 
 
-def claim_of(tx: Transaction, scope: str, key: str, *, request_id: str) -> Claimed | None:
+def claim_of(tx: Transaction, scope: str, *, key: str, request_id: str) -> Claimed | None:
     """The work of a key as this request claimed it; None where another one has it, or it is over."""
     open_ = works.c.state.in_((WorkState.RUNNING, WorkState.LEFT))
     mine = and_(works.c.scope == scope, works.c.work_key == key, works.c.request_id == request_id, open_)
@@ -214,7 +214,7 @@ def claim_of(tx: Transaction, scope: str, key: str, *, request_id: str) -> Claim
     return Claimed(work=work, request_id=request_id, turn=row.turn)
 
 
-def row_now(tx: Transaction, run_id: str, number: int) -> Row:
+def row_now(tx: Transaction, run_id: str, *, number: int) -> Row:
     """A row as it stands in this transaction."""
     mine = and_(_ROWS.run_id == run_id, _ROWS.number == number)
     return row_from(tx.connection.execute(select(run_rows).where(mine)).mappings().one())
