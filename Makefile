@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 # Any Python from 3.11 on; name another with `make PYTHON=python3.13 …`.
 PYTHON ?= python3
 WORKERS ?= 2
+DEMO_HOME ?= demo-home
+PORT ?= 8080
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -21,7 +23,7 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable . --group dev
 	@touch $@
 
-.PHONY: help setup browser demo test test-long check lint types contracts format bench bench-gateway harness docs clean
+.PHONY: help setup browser demo demo-data dashboard screenshots test test-long check lint types contracts format bench bench-gateway harness docs clean
 
 help: ## Show this list
 	@echo "make …"
@@ -31,6 +33,17 @@ setup: $(READY) ## Make .venv with everything in it; nothing to do when pyprojec
 
 demo: $(READY) ## One picture per tier and a character chain against the emulator, with a contact sheet in demo/
 	@$(BIN)/image-router demo demo
+
+$(DEMO_HOME)/offline.db:
+	@$(BIN)/python scripts/demo_data.py $(DEMO_HOME)
+
+demo-data: $(READY) $(DEMO_HOME)/offline.db ## A month of emulated traffic in demo-home/, for looking at the dashboard
+
+dashboard: demo-data ## Serve the dashboard with the demo data; PORT=8080
+	@$(BIN)/image-router serve --offline --open --port $(PORT) --home $(DEMO_HOME)
+
+screenshots: demo-data browser ## Take the pictures of the dashboard that README shows
+	@$(BIN)/python scripts/screenshots.py $(DEMO_HOME)
 
 browser: $(READY) ## See that there is a Chromium for the tests of the dashboard; installs one where there is none
 	@scripts/browser.sh $(BIN)/python
@@ -74,6 +87,6 @@ harness: $(READY) ## Kill the whole engine 200 times on each database, then 2,00
 docs: $(READY) ## Write the generated tables of README.md and docs/ anew
 	@$(BIN)/python docs/generate.py
 
-clean: ## Remove .venv, demo/ and every cache
-	@rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+clean: ## Remove .venv, demo/, demo-home/ and every cache
+	@rm -rf $(VENV) demo demo-home build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
