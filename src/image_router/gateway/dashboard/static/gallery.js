@@ -29,7 +29,7 @@ const observer = new IntersectionObserver((entries) => {
       extend(entry.target);
     }
   }
-}, { rootMargin: "800px" });
+}, { rootMargin: "3000px" });
 
 function watch() {
   const link = wall?.querySelector("[data-more]");
