@@ -202,7 +202,7 @@ class BudgetExceeded(ImageRouterError):
 
 
 class GuardRefused(BudgetExceeded):
-    """The guard acts, and the request must not be moved to a cheaper tier. The cap is the fullest one."""
+    """The guard acts, and no cheaper tier may serve; `waits`: until pressure falls. Cap: the fullest one."""
 
     def __init__(
         self,
@@ -218,7 +218,6 @@ class GuardRefused(BudgetExceeded):
         self.strain = strain
         """What the guard saw; None where the pressure was only assumed."""
         self.waits = waits
-        """Whether the policy wants to wait until the pressure falls."""
 
 
 class HoldExpired(ImageRouterError):
