@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -66,17 +66,24 @@ def cheaper(rows: Iterator[PlannedRow], ceiling: int) -> Iterator[PlannedRow]:
     return (replace(row, ceiling=ceiling) for row in rows)
 
 
-async def over(bulk: Bulk, run: Run, *, within: float = 60.0) -> Run:
-    """The run when it is over or stands still for whoever must act; others make it."""
+async def until(bulk: Bulk, run: Run, so: Callable[[Run], bool], *, within: float = 60.0) -> Run:
+    """The run as soon as it is so; others make it."""
     tick = asyncio.Event()
     async with asyncio.timeout(within):
-        while True:
-            run = await bulk.runs.get(run.id)
-            waits = run.state is RunState.PAUSED and run.resumes_at is None
-            if waits or run.state in (RunState.DONE, RunState.CANCELLED):
-                return run
+        while not so(run := await bulk.runs.get(run.id)):
             with suppress(TimeoutError):
                 await asyncio.wait_for(tick.wait(), 0.1)
+    return run
+
+
+async def over(bulk: Bulk, run: Run, *, within: float = 60.0) -> Run:
+    """The run when it is over or stands still for whoever must act."""
+    return await until(bulk, run, _rests, within=within)
+
+
+def _rests(run: Run) -> bool:
+    waits = run.state is RunState.PAUSED and run.resumes_at is None
+    return waits or run.state in (RunState.DONE, RunState.CANCELLED)
 
 
 async def settled_up(bulk: Bulk, emulator: Emulator, run: Run) -> None:

@@ -109,6 +109,18 @@ async def test_a_drained_worker_loses_and_doubts_nothing(settings: Settings, emu
         await accounted(bulk, emulator, run)
 
 
+async def test_a_run_of_yesterdays_version_goes_on(settings: Settings, emulator: Emulator) -> None:
+    """A program of another version dies at it: this one makes what that was at, and what it had in line."""
+    async with opened(bulk_of(settings, sinks=())) as bulk:
+        run = await started(bulk, rows_of(bulk, subjects=50, variants=0), on_ambiguous=OnAmbiguous.ONCE)
+        with worker(settings, "settled", "5", "wf-0") as dying:
+            assert dying.wait(60) == -signal.SIGKILL
+        with worker(settings):
+            run = await over(bulk, run)
+        assert (await bulk.runs.progress(run.id)).states == {RowState.DONE: 50}
+        await settled_up(bulk, emulator, run)
+
+
 async def test_workers_share_a_run_on_postgresql_and_one_is_killed(
     settings: Settings, emulator: Emulator, on_postgresql: str
 ) -> None:

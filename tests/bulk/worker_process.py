@@ -1,6 +1,6 @@
 """A worker in a process of its own, which may be told to die.
 
-    python worker_process.py HOME URL DATABASE [POINT N]
+    python worker_process.py HOME URL DATABASE [POINT N [VERSION]]
 
 It dies by SIGKILL the Nth time it gets to POINT, as by a power cut: nothing is written, nobody is told.
 """
@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from image_router.bulk import working
 from image_router.bulk.working import Terms
 from image_router.cli.worker import work
 from image_router.config import load_settings
@@ -52,6 +53,8 @@ def main(home: str, url: str, database: str, *mine: str) -> None:
     """An empty DATABASE is the file in HOME."""
     if mine:
         mined(mine[0], int(mine[1]))
+    if len(mine) > 2:
+        working.WORKFLOWS = mine[2]  # type: ignore[misc]
     settings = load_settings(
         environ={},
         folder=Path(home),

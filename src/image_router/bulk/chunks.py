@@ -49,6 +49,10 @@ LOOK: Final = 1.0
 FOR_KEY: Final = 300.0
 """Seconds to wait for another process that is at the same row, as one that has just been taken over from."""
 _OPEN: Final = frozenset(RowState) - OVER
+_PASSING: Final = frozenset(
+    {StorageProblem.GONE, StorageProblem.LOCKED, StorageProblem.FULL, StorageProblem.READ_ONLY}
+)
+"""A database that takes nothing cannot be told that the run stands still: it simply does."""
 
 
 async def _alive() -> bool:
@@ -91,7 +95,7 @@ async def run_chunk(bench: Bench, run_id: str, *, number: int) -> Run:
             if not await bench.alive():
                 return await bench.runs.get(run_id)
         except StorageError as error:
-            if error.problem not in (StorageProblem.GONE, StorageProblem.LOCKED):
+            if error.problem not in _PASSING or bench.draining.is_set():
                 raise
             await bench.sleep(LOOK)
 

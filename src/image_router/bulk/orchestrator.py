@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -71,11 +70,11 @@ class Orchestrator:
         for run in await self.db.read(may_go_on):
             await runs.begin(run.id)
         chunks = await self.db.read(lambda tx: next_chunks(tx, limit=self.slots * _AHEAD))
-        self._fed &= {_turn_of(chunk) for chunk in chunks}
-        for chunk in chunks:
-            if _turn_of(chunk) not in self._fed:
-                await asyncio.to_thread(self._enqueue, chunk)
-                self._fed.add(_turn_of(chunk))
+        turns = {self._turn_of(chunk): chunk for chunk in chunks}
+        self._fed &= turns.keys()
+        for turn in turns.keys() - self._fed:
+            await asyncio.to_thread(self._enqueue, turn, turns[turn])
+            self._fed.add(turn)
 
     async def settled(self, *, within: float = 5.0) -> bool:
         """Whether every turn that this process ended is written down as ended, waiting so many seconds."""
@@ -87,8 +86,12 @@ class Orchestrator:
         return True
 
     async def take_back(self, executor: str) -> None:
-        """Put the workflows of a dead executor back in their queues."""
-        await asyncio.to_thread(self._take_back, executor)
+        """Put the workflows of a dead executor back in their queues; what another version of this program was
+        at is begun anew by this one."""
+        others = await asyncio.to_thread(self._take_back, executor)
+        for workflow_id in others:
+            run_id, _, number = workflow_id.partition(":")[0].rpartition(".")
+            await StoredRuns(self.db).release_chunk(run_id, int(number))
 
     def _start(self) -> None:
         dbos = _dbos()
@@ -151,23 +154,29 @@ class Orchestrator:
             "scheduler_polling_interval_sec": 3600.0,
         }
 
-    def _enqueue(self, chunk: Chunk) -> None:
+    def _turn_of(self, chunk: Chunk) -> str:
+        return f"{chunk.id}:{chunk.turn}:{self.version}"
+
+    def _enqueue(self, turn: str, chunk: Chunk) -> None:
         options = {
             "workflow_name": CHUNK,
             "queue_name": QUEUE,
-            "workflow_id": _turn_of(chunk),
+            "workflow_id": turn,
             "app_version": self.version,
             "priority": max(1, chunk.place),
         }
         _dbos().DBOS.enqueue_workflow_with_options(options, chunk.run_id, chunk.number, chunk.turn)
 
-    def _take_back(self, executor: str) -> None:
-        queues: defaultdict[str, list[str]] = defaultdict(list)
-        for status in self._under_way(executor):
-            queues[status.queue_name or QUEUE].append(status.workflow_id)
-        for queue, ids in queues.items():
+    def _take_back(self, executor: str) -> list[str]:
+        dbos, found = _dbos().DBOS, self._under_way(executor)
+        mine = [each.workflow_id for each in found if each.app_version == self.version]
+        others = [each.workflow_id for each in found if each.app_version != self.version]
+        if mine:
             # Without its queue's name it would land in another one, outside every limit.
-            _dbos().DBOS.resume_workflows(ids, queue_name=queue)
+            dbos.resume_workflows(mine, queue_name=QUEUE)
+        if others:
+            dbos.cancel_workflows(others)
+        return others
 
     def _under_way(self, executor: str) -> list[Any]:
         found: list[Any] = _dbos().DBOS.list_workflows(
@@ -215,10 +224,6 @@ def _dbos() -> Any:
             f"runs need the package dbos ({problem}): pip install 'image-router[bulk]'"
         ) from None
     return dbos
-
-
-def _turn_of(chunk: Chunk) -> str:
-    return f"{chunk.id}:{chunk.turn}"
 
 
 def _plain(address: str) -> str:

@@ -144,6 +144,12 @@ class StoredRuns:
         last row the run is over. A run whose references are to be looked at pauses when they are made."""
         return await self.db.write(lambda tx: _end_chunk(tx, chunk))
 
+    async def release_chunk(self, run_id: str, number: int) -> None:
+        """Let a chunk wait again whose maker is gone."""
+        mine = and_(_is_chunk(run_id, number), run_chunks.c.state == ChunkState.RUNNING)
+        values = {"state": ChunkState.WAITING}
+        await self.db.write(lambda tx: tx.connection.execute(update(run_chunks).where(mine).values(values)))
+
     async def approve(self, run_id: str, *, rejected: Collection[str] = ()) -> Run:
         """The references have been looked at: the variants of all subjects but the rejected are made."""
         return await self.db.write(lambda tx: _approve(tx, run_id, rejected))
