@@ -21,6 +21,9 @@ _GARBAGE = 5_000
 """Objects made since garbage was last looked for: a request under way has some hundreds."""
 KEEP_ALIVE = 75
 """Seconds an idle connection stays open: longer than the minute most load balancers keep theirs."""
+SILENCE = 60
+"""Seconds a worker may be silent before its supervisor kills it. It is while it starts, and on a busy machine
+that takes longer than uvicorn's five: it would be killed for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,7 @@ def config_of(factory: Callable[[], Any], bind: Bind) -> uvicorn.Config:
         proxy_headers=False,
         headers=[("x-content-type-options", "nosniff")],
         timeout_keep_alive=KEEP_ALIVE,
+        timeout_worker_healthcheck=SILENCE,
     )
 
 
