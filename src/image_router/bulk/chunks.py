@@ -237,7 +237,7 @@ class _Turn:
         if None not in (cap, spent, asked) and (spent or 0) + (asked or 0) <= (cap or 0):
             self._wait = LOOK
             return
-        self._take_stop(judged(refusal, tries=0, now=now_micros()))
+        self._take_stop(self._judged(refusal, tries=0))
 
     @asynccontextmanager
     async def _held(self, rows: Sequence[Row]) -> AsyncIterator[ChunkAccounts]:
@@ -285,8 +285,15 @@ class _Turn:
             self._lost = lost
             return None
         except ImageRouterError as error:
-            return judged(error, tries=row.tries, now=now_micros())
+            return self._judged(error, tries=row.tries)
         return await self._kept(result)
+
+    def _judged(self, error: ImageRouterError, *, tries: int) -> Verdict:
+        """A run that has spent its own cap waits for its owner: no window ends, and nobody gives back."""
+        if isinstance(error, BudgetExceeded) and error.scope == self.run.purse:
+            reason = f"{error}; raise the run's cap with `resume {self._run_id} --max-cost DOLLARS`"
+            return Stopped(pause=Pause.BUDGET, reason=reason)
+        return judged(error, tries=tries, now=now_micros())
 
     async def _kept(self, result: ImageResult) -> RowEnd:
         """The end of a row whose picture is in the store: one that is paid and could not be stored is stored

@@ -260,10 +260,15 @@ async def _made_here(bulk: Bulk, run: Run, *, quiet: bool) -> Run:
 
 async def _watched(bulk: Bulk, run_id: str, *, quiet: bool) -> Run:
     """Until it is over, or stands still and would not go on by itself."""
+    stood = False
     with _live(quiet) as tell:
         while True:
             run = await bulk.runs.get(run_id)
-            tell(run_line(run, await bulk.runs.progress(run_id)))
+            line = run_line(run, await bulk.runs.progress(run_id))
+            tell(line)
+            if run.state is RunState.PAUSED and not stood and run.resumes_at is not None:
+                click.echo(f"{line}; it goes on by itself", err=True)
+            stood = run.state is RunState.PAUSED
             waits = run.state is RunState.PAUSED and run.resumes_at is None
             if waits or run.state in (RunState.DONE, RunState.CANCELLED):
                 return run
