@@ -21,7 +21,7 @@ import aiohttp
 from PIL import Image
 from playwright.async_api import Browser, async_playwright
 
-WIDTH, HEIGHT = 1200, 750
+WIDTH, HEIGHT = 1280, 800
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -43,7 +43,7 @@ SHOTS = (
     Shot(name="gallery", path="/dashboard/gallery", theme="light"),
     Shot(name="spend", path="/dashboard/spend", theme="light"),
     Shot(name="spend-dark", path="/dashboard/spend", theme="dark"),
-    Shot(name="operations", path="/dashboard/operations?span=week", theme="dark"),
+    Shot(name="operations", path="/dashboard/operations?span=week#speed", theme="dark"),
     Shot(name="operations-phone", path="/dashboard/operations?span=week", theme="light", width=360),
 )
 

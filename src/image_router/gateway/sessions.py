@@ -14,6 +14,8 @@ from typing import Final
 LIFETIME: Final = 4 * 3600
 """Seconds after which a key must be shown again."""
 _LONGEST: Final = 256
+_SIGN_IN: Final = "session of four fields"
+"""What is signed; another shape gets another name, so that older cookies end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,8 @@ class Session:
     digest: bytes = field(repr=False)
     expires: int
     """Seconds since 1970."""
+    looks: bool = False
+    """It reads pages and changes nothing, whatever its key may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,18 +38,18 @@ class Sessions:
 
     def cookie(self, session: Session) -> str:
         """The value of the cookie."""
-        told = f"{session.key_id}.{session.expires}.{session.digest.hex()}"
-        return f"{told}.{self._signed('session', told)}"
+        told = f"{session.key_id}.{session.expires}.{session.digest.hex()}.{int(session.looks)}"
+        return f"{told}.{self._signed(_SIGN_IN, told)}"
 
     def read(self, cookie: str, *, now: float) -> Session | None:
         """The session of a cookie that was made here and is not too old."""
         told, _, signature = cookie.rpartition(".")
-        if len(cookie) > _LONGEST or not _same(signature, self._signed("session", told)):
+        if len(cookie) > _LONGEST or not _same(signature, self._signed(_SIGN_IN, told)):
             return None
-        key_id, expires, digest = told.split(".")
+        key_id, expires, digest, looks = told.split(".")
         if int(expires) <= now:
             return None
-        return Session(key_id=key_id, digest=bytes.fromhex(digest), expires=int(expires))
+        return Session(key_id=key_id, digest=bytes.fromhex(digest), expires=int(expires), looks=looks == "1")
 
     def form_token(self, cookie: str) -> str:
         """What a form must carry to be believed; a page of another site cannot read it.

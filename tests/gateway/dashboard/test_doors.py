@@ -184,6 +184,32 @@ async def test_a_key_in_a_header_opens_no_page(locked, bob: Person) -> None:
     assert (await bob.get("/dashboard/router", authorization=f"Bearer {secret}")).status == 303
 
 
+async def test_whoever_came_to_look_changes_nothing(locked, bob: Person) -> None:
+    """Every page of the key is shown, no form of it does anything; the way out, colours and checks work."""
+    secret = await key_for(locked.home, scope="ops", admin=True)
+    page = await bob.get("/dashboard/sign-in")
+    fields = {"form_token": page.token, "secret": secret, "next": "/dashboard/spend", "look": "on"}
+    assert (await bob.post("/dashboard/sign-in", fields)).status == 303
+    page = await bob.get("/dashboard/keys")
+    assert page.status == 200
+    assert "Read only" in page.words
+    token = {"form_token": page.token}
+    for path, more in (
+        ("/dashboard/keys", {"name": "x", "scope": "acme"}),
+        ("/dashboard/spend", {"budget_scope": "acme", "day": "5"}),
+        ("/dashboard/router", {"prompt": "a fox"}),
+        ("/dashboard/playground", {"prompt": "a fox"}),
+        ("/dashboard/pictures/img_1/remove", {}),
+    ):
+        refused = await bob.post(path, {**token, **more})
+        assert refused.status == 403, path
+        assert "look only" in refused.words
+    assert locked.emulator.bill().total == 0
+    assert (await bob.post("/dashboard/settings", {**token, "policy": "x"})).status == 200
+    assert (await bob.post("/dashboard/theme", {**token, "theme": "dark"})).status == 303
+    assert (await bob.post("/dashboard/sign-out", token)).status == 303
+
+
 async def test_signing_out_ends_it(locked, bob: Person) -> None:
     """Afterwards the form is all there is."""
     await bob.sign_in(await key_for(locked.home))

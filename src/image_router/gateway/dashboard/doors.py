@@ -18,7 +18,7 @@ from image_router.core.errors import ImageRouterError, KeyInvalid
 from image_router.gateway import bodies, refusals
 from image_router.gateway.app import Endpoint, Visit
 from image_router.gateway.callers import holder, is_foreign
-from image_router.gateway.dashboard.rendering import HEADERS, page, session_cookie
+from image_router.gateway.dashboard.rendering import HEADERS, looks_only, page, session_cookie
 from image_router.gateway.surfaces import Problem, Refusal, problem_of
 
 Fields: TypeAlias = dict[str, Any]
@@ -91,12 +91,13 @@ def problem_page(visit: Visit, problem: Problem) -> Response:
     return page(visit, template, status=problem.status, problem=problem)
 
 
-async def form(visit: Visit) -> Fields:
-    """The fields of a form from a page of ours. Raises Refusal for a forged or foreign one."""
-    return (await filled_in(visit, limit=FORM_BYTES)).fields
+async def form(visit: Visit, *, harmless: bool = False) -> Fields:
+    """The fields of a form from a page of ours. Raises Refusal for a forged or foreign one, and, unless it is
+    harmless, where somebody signed in to look only."""
+    return (await filled_in(visit, limit=FORM_BYTES, harmless=harmless)).fields
 
 
-async def filled_in(visit: Visit, *, limit: int) -> bodies.Form:
+async def filled_in(visit: Visit, *, limit: int, harmless: bool = False) -> bodies.Form:
     """The same with its files, of at most `limit` bytes in all."""
     if is_foreign(visit.request):
         raise forged("it was sent by another site")
@@ -104,6 +105,11 @@ async def filled_in(visit: Visit, *, limit: int) -> bodies.Form:
     token = filled.fields.pop("form_token", "")
     if not visit.parts.sessions.believes(str(token), cookie=session_cookie(visit)):
         raise forged("its token does not belong to this sign-in")
+    if looks_only(visit) and not harmless:
+        words = (
+            "you are signed in to look only: nothing was done. Sign out, and in again without that choice."
+        )
+        raise Refusal(_problem(403, "read_only", words))
     return filled
 
 

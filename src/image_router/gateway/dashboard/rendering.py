@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -47,6 +48,7 @@ _HEADINGS: Final[Mapping[str, str]] = {
     "budget_exceeded": "The budget does not cover this",
     "content_refused": "The provider refused this",
     "form_refused": "This form is not believed",
+    "read_only": "You are here to look",
     "signed_out": "Your session has ended",
     "stopping": "This server is stopping",
 }
@@ -98,7 +100,14 @@ class PagesSurface:
     name = "dashboard"
 
     def encoded(self, problem: Problem) -> tuple[bytes, str]:
-        nobody = {"theme": "system", "who": None, "signed_in": False, "open": True, "provider": ""}
+        nobody = {
+            "theme": "system",
+            "who": None,
+            "signed_in": False,
+            "open": True,
+            "provider": "",
+            "looks": False,
+        }
         place = {"here": "/dashboard", "here_name": "", "form_token": ""}
         html = _environment().get_template("problem.html")
         return html.render(**nobody, **place, problem=problem, heading=heading(problem)).encode(), "text/html"
@@ -122,6 +131,12 @@ def session_cookie(visit: Visit) -> str:
     return "" if visit.parts.doorkeeper.open else visit.request.cookies.get(SESSION_COOKIE, "")
 
 
+def looks_only(visit: Visit) -> bool:
+    """Whether whoever is signed in chose to change nothing."""
+    session = visit.parts.sessions.read(session_cookie(visit), now=time.time())
+    return session is not None and session.looks
+
+
 def _surroundings(visit: Visit) -> dict[str, Any]:
     theme = visit.request.cookies.get(THEME_COOKIE, "system")
     url = visit.request.url
@@ -132,6 +147,7 @@ def _surroundings(visit: Visit) -> dict[str, Any]:
         "open": visit.parts.doorkeeper.open,
         "form_token": visit.parts.sessions.form_token(session_cookie(visit)),
         "provider": provider_words(visit),
+        "looks": looks_only(visit),
         "here": url.path + (f"?{url.query}" if url.query and visit.request.method == "GET" else ""),
         "here_name": url.path.removeprefix("/dashboard/").partition("/")[0].replace("pictures", "gallery"),
     }

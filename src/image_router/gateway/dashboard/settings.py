@@ -62,7 +62,7 @@ async def settings(visit: Visit) -> Response:
 
 async def check(visit: Visit) -> Response:
     """POST /dashboard/settings: look at a policy file that is pasted; nothing is kept of it."""
-    given = (text(await form(visit), "policy") or "").replace("\r\n", "\n")
+    given = (text(await form(visit, harmless=True), "policy") or "").replace("\r\n", "\n")
     _admins(visit)
     if not given.strip() or len(given) > _LONGEST:
         raise refusals.malformed(f"paste the text of a policy file, of at most {_LONGEST:,} characters")

@@ -28,13 +28,18 @@ async def ask(visit: Visit) -> Response:
 
 async def sign_in(visit: Visit) -> Response:
     """POST /dashboard/sign-in: a router key for a session."""
-    fields = await form(visit)
+    fields = await form(visit, harmless=True)
     back, secret = local_path(str(fields.get("next", ""))), str(fields.get("secret", "")).strip()
     try:
         key = await visit.parts.ring.check(secret)
     except KeyInvalid as error:
         return page(visit, "sign_in.html", status=401, back=back, problem=str(error))
-    session = Session(key_id=key.id, digest=digest_of(secret), expires=int(time.time()) + LIFETIME)
+    session = Session(
+        key_id=key.id,
+        digest=digest_of(secret),
+        expires=int(time.time()) + LIFETIME,
+        looks=bool(fields.get("look")),
+    )
     answer = RedirectResponse(back, 303, headers=HEADERS)
     answer.set_cookie(
         SESSION_COOKIE,
@@ -50,7 +55,7 @@ async def sign_in(visit: Visit) -> Response:
 
 async def sign_out(visit: Visit) -> Response:
     """POST /dashboard/sign-out."""
-    await form(visit)
+    await form(visit, harmless=True)
     answer = RedirectResponse(SIGN_IN, 303, headers=HEADERS)
     answer.delete_cookie(SESSION_COOKIE, path=_PATH, httponly=True, samesite="strict", secure=_secure(visit))
     return answer
@@ -58,7 +63,7 @@ async def sign_out(visit: Visit) -> Response:
 
 async def choose_theme(visit: Visit) -> Response:
     """POST /dashboard/theme: light, dark, or as the system says."""
-    fields = await form(visit)
+    fields = await form(visit, harmless=True)
     theme = str(fields.get("theme", ""))
     answer = RedirectResponse(local_path(str(fields.get("next", ""))), 303, headers=HEADERS)
     if theme in THEMES:
