@@ -11,12 +11,13 @@ from image_router.gateway.dashboard.doors import shown
 from image_router.gateway.dashboard.rendering import PAGES
 from image_router.gateway.references import asset
 
-_SHIELD: Final = {
+SHIELD: Final = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; sandbox",
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "private, max-age=3600",
 }
+"""Of whatever came from outside: a browser shows it as a picture, or not at all."""
 
 
 async def content(visit: Visit) -> Response:
@@ -25,7 +26,7 @@ async def content(visit: Visit) -> Response:
     data = await visit.parts.books.assets.read(found)
     way = "attachment" if "download" in visit.request.query_params else "inline"
     name = f"{found.id}.{found.media_type.removeprefix('image/')}"
-    headers = {**_SHIELD, "content-disposition": f'{way}; filename="{name}"'}
+    headers = {**SHIELD, "content-disposition": f'{way}; filename="{name}"'}
     return Response(data, headers=headers, media_type=found.media_type)
 
 
@@ -33,7 +34,7 @@ async def thumbnail(visit: Visit) -> Response:
     """GET /dashboard/pictures/{id}/thumbnail: WebP of at most 320 pixels."""
     found = await asset(visit, visit.request.path_params["id"])
     data = await visit.parts.books.assets.thumbnail(found.id)
-    return Response(data, headers=_SHIELD, media_type="image/webp")
+    return Response(data, headers=SHIELD, media_type="image/webp")
 
 
 def _path(tail: str) -> str:

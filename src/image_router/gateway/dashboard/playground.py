@@ -12,8 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from image_router.core.errors import ImageRouterError
 from image_router.core.storing import StoreMode
 from image_router.core.types import AspectRatio, Purpose, ReferenceRole, Size, Tier
+from image_router.engine.outline import outline
 from image_router.gateway.app import Entry, Visit
 from image_router.gateway.dashboard.doors import filled_in, form, shown
+from image_router.gateway.dashboard.pictures import SHIELD
 from image_router.gateway.dashboard.playground_asks import MOST_IMAGES, PATH, Mode, PlayAsk, play_ask
 from image_router.gateway.dashboard.playground_prices import Prices, prices
 from image_router.gateway.dashboard.playground_references import MOST, brought, content
@@ -21,13 +23,6 @@ from image_router.gateway.dashboard.playground_runs import Run, begin, drafts_of
 from image_router.gateway.dashboard.rendering import HEADERS, PAGES, page
 from image_router.gateway.refusals import absent, malformed
 from image_router.gateway.surfaces import Problem, Refusal, problem_of
-
-_SHIELD: Final = {
-    "x-content-type-options": "nosniff",
-    "content-security-policy": "default-src 'none'; sandbox",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "private, max-age=3600",
-}
 
 
 async def playground(visit: Visit) -> Response:
@@ -110,8 +105,9 @@ async def draft(visit: Visit) -> Response:
     if told["digest"] not in await drafts_of(visit, await job_of(visit, told["job"])):
         raise absent("there is no such draft")
     data = await visit.parts.books.assets.blobs.read(told["digest"])
-    kind = "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"
-    return Response(data, headers=_SHIELD, media_type=kind)
+    if (known := outline(data)) is None:
+        raise absent("this draft came damaged, and cannot be shown")
+    return Response(data, headers=SHIELD, media_type=known[0])
 
 
 async def _offered(visit: Visit, ask: PlayAsk) -> tuple[Prices | None, Problem | None]:

@@ -18,18 +18,13 @@ from image_router.core.types import Reference, ReferenceRole
 from image_router.engine.media import reference_of
 from image_router.gateway import intake
 from image_router.gateway.app import Visit
+from image_router.gateway.dashboard.pictures import SHIELD
 from image_router.gateway.references import asset
 from image_router.gateway.refusals import absent, malformed
 from image_router.storage.keeping import GRACE
 
 MOST: Final = 16
 _BROUGHT: Final = "up"
-_SHIELD: Final = {
-    "x-content-type-options": "nosniff",
-    "content-security-policy": "default-src 'none'; sandbox",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "private, max-age=3600",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +95,7 @@ async def content(visit: Visit) -> Response:
     """GET /dashboard/playground/references/{name}: what was dropped in, for whoever did."""
     found = await given(visit, visit.request.path_params["name"])
     data = await visit.parts.books.assets.blobs.read(found.digest)
-    return Response(data, headers=_SHIELD, media_type=found.media_type)
+    return Response(data, headers=SHIELD, media_type=found.media_type)
 
 
 def _brought(visit: Visit, name: str) -> Given:
