@@ -21,6 +21,7 @@ from typing import Any
 from image_router import facts
 from image_router.bulk.parts import Bulk, BulkParts, new_executor, opened
 from image_router.bulk.planning import Planner, RowProblem
+from image_router.bulk.remote_handle import BatchHandle, submit
 from image_router.bulk.remote_lane import RemoteLane
 from image_router.bulk.remote_parts import LaneParts
 from image_router.bulk.row_requests import RowRequests
@@ -103,6 +104,19 @@ class OpenRuns:
             planned = planner.plan(source.lines, Sums())
             run = await self.steer.start(new, rows_to_make(planned, path.parent, problems=problems))
         return run, tuple(problems)
+
+    async def submit(self, prompt: str, **asked: Any) -> BatchHandle:
+        """One request on the batch lane: at half price, within a day or `within` so many seconds.
+
+        Arguments as bulk.remote_handle.submit takes them. Raises InvalidRequest, RequestError.
+        """
+        return await submit(
+            self.bulk, prompt, **{"scope": self.settings.scope, "profile": self.settings.profile, **asked}
+        )
+
+    def batch(self, batch_id: str) -> BatchHandle:
+        """A batch that was submitted before, by its id."""
+        return BatchHandle(id=batch_id, bulk=self.bulk)
 
     async def make(self, run_id: str, *, terms: Terms | None = None) -> Run:
         """Take part in making runs until this one is over, or stands still for whoever must act."""

@@ -59,9 +59,9 @@ class RemoteJobs:
         wanted = select(remote_jobs).where(_JOBS.run_id == run_id)
         return await self._read(wanted.order_by(_JOBS.made_at, _JOBS.id))
 
-    async def open_ones(self) -> list[RemoteJob]:
-        """All jobs that are not ended, whose turn it is first."""
-        wanted = select(remote_jobs).where(_JOBS.ended_at.is_(None))
+    async def of_run_open(self, run_id: str) -> list[RemoteJob]:
+        """Jobs of a run that are not ended, whose turn it is first."""
+        wanted = select(remote_jobs).where(_JOBS.run_id == run_id, _JOBS.ended_at.is_(None))
         return await self._read(wanted.order_by(_JOBS.look_at, _JOBS.id))
 
     async def named(self, name: str) -> RemoteJob | None:
