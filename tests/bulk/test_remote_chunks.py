@@ -61,6 +61,19 @@ async def test_what_is_promised_too_soon_for_a_batch_is_not_tried_in_one(
     await accounted(bulk, emulator, run)
 
 
+@pytest.mark.parametrize(("allowed", "state"), [(10**9, DONE), (1, RowState.FAILED)])
+async def test_a_late_picture_is_replaced_at_most_at_the_price_that_is_allowed(
+    bulk: Bulk, emulator: Emulator, allowed: int, state: RowState
+) -> None:
+    rows = plain(bulk, 1)
+    run = await begun(bulk, rows, by=now_micros() + 60 * SECOND, replacement=allowed)
+    await run_remote_chunk(lane_of(bulk), bulk.bench, run_id=run.id, number=1)
+    [row] = await bulk.runs.rows(run.id)
+    assert row.state is state
+    assert emulator.bill().total <= allowed
+    await accounted(bulk, emulator, run)
+
+
 async def test_references_come_before_their_variants_and_duplicates_cost_nothing(
     bulk: Bulk, emulator: Emulator
 ) -> None:

@@ -252,7 +252,7 @@ async def test_refused_before_spending(fields: dict[str, Any], error: type[Excep
 
 
 async def test_the_batch_lane_is_quoted() -> None:
-    """The batch lane is decided and quoted at half, though it cannot be run yet."""
+    """The batch lane is decided and quoted at half; nobody waits for it in generate."""
     shop, _, _ = router()
     full, half = await shop.quote("a fox"), await shop.quote("a fox", lane="batch")
     assert 2 * half.total == full.total

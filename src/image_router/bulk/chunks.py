@@ -280,6 +280,8 @@ class _Turn:
                 return copied
         try:
             request = replace(await self._requests(self.run, row), lane=Lane.INTERACTIVE)
+            if row.planned.ask.lane is Lane.BATCH:
+                request = replace(request, max_cost=self.run.terms.replacement)
             result = await router.generate(request, profile=self.run.profile)
         except HoldExpired as lost:
             self._lost = lost

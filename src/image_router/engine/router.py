@@ -358,8 +358,8 @@ class ImageRouter(Decider):
     def _allow_spending(self, request: ImageRequest) -> None:
         if request.lane is Lane.BATCH:
             raise LaneUnavailable(
-                "the batch lane is decided and quoted, but batch jobs cannot be run yet: use the interactive "
-                "lane"
+                "the batch lane answers within a day, and whoever asks here waits: use the interactive lane, "
+                "or hand the request in (open_runs and submit, or `image-router batch submit`)"
             )
         self.check_day()
 
