@@ -11,7 +11,7 @@ The command line works on the same runs; so does every worker of the same databa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from image_router import facts
+from image_router.bulk.exporting import Exported, Exporting
 from image_router.bulk.parts import Bulk, BulkParts, new_executor, opened
 from image_router.bulk.planning import Planner, RowProblem
 from image_router.bulk.remote_handle import BatchHandle, submit
@@ -40,6 +41,7 @@ from image_router.providers.base import Provider
 from image_router.storage.assets import Assets
 from image_router.storage.database import Database
 from image_router.storage.runs import StoredRuns
+from image_router.storage.stores import open_store
 from image_router.wiring import (
     Doors,
     announcer_of,
@@ -131,6 +133,28 @@ class OpenRuns:
             if waits or run.state in (RunState.DONE, RunState.CANCELLED):
                 return run
             await asyncio.sleep(LOOK)
+
+    async def export(
+        self,
+        run_id: str,
+        to: str | Path,
+        *,
+        sheets: bool = True,
+        parquet: bool = True,
+        told: Callable[[Exported], None] = lambda _: None,
+    ) -> Exported:
+        """Write what a run made into a folder, or a bucket by its URL, with manifest and contact sheets.
+
+        Raises InvalidRequest for an unknown run, AssetError, and ConfigError where an extra is missing.
+        """
+        exporting = Exporting(
+            runs=self.bulk.bench.runs,
+            blobs=self.bulk.bench.assets.blobs,
+            to=open_store(to),
+            sheets=sheets,
+            parquet=parquet,
+        )
+        return await exporting.export(await self.steer.get(run_id), told)
 
     def _planner(self, template: str, folder: Path, lane: Lane | str | None) -> Planner:
         known = facts.load_templates(self.settings.home)

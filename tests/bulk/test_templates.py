@@ -1,4 +1,4 @@
-"""The shipped templates: every persona has one, and what a line of it costs is what its pictures are worth."""
+"""The shipped templates: every persona has one, and a line of it costs what its pictures are worth."""
 
 from __future__ import annotations
 

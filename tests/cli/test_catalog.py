@@ -98,3 +98,19 @@ def test_templates_say_what_they_are_for(run: Run) -> None:
     listed = run("catalog", "templates")
     assert all(name in listed.out for name in known)
     assert run("catalog", "templates", "shop").status > 1
+
+
+def test_what_a_run_made_is_exported_with_its_manifest(run: Run, here: Path) -> None:
+    (here / "t.csv").write_text("prompt,subject\na mug,mugs\na red mug,mugs\n")
+    made = run("catalog", "run", "t.csv", "--yes", "--json")
+    assert made.status == 0, made.err
+    name = made.json["id"]
+    told = run("catalog", "export", name, "--to", "out", "--json").json
+    assert (told["rows"], told["pictures"], told["sheets"], told["without"]) == (2, 2, 1, [])
+    lines = [json.loads(line) for line in (here / "out" / "manifest.jsonl").read_text().splitlines()]
+    assert all((here / "out" / line["file"]).exists() for line in lines)
+    spent = sum(Decimal(line["cost_usd"]) for line in lines)
+    assert spent == Decimal(made.json["progress"]["spent"])
+    again = run("catalog", "export", name, "--to", "out")
+    assert again.out.startswith("2 pictures of 2 rows in out")
+    assert run("catalog", "export", "run_nobody", "--to", "out").status > 1

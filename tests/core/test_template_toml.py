@@ -29,7 +29,8 @@ def test_what_all_pictures_have_in_common_stands_once() -> None:
     assert made.missing(()) == ("sku", "name", "shelf")
     front, back = Expander(made)({"sku": "1", "name": "mug", "shelf": "A"}, line=1)
     assert (front.ask.size, back.ask.size) == ("2K", "1K")
-    assert front.ask.fields == back.ask.fields == {"shelf": "A"}
+    assert front.ask.fields == {"shelf": "A", "picture": "front"}
+    assert back.ask.fields == {"shelf": "A", "picture": "back"}
 
 
 PICTURE = '[[pictures]]\nname = "front"\nprompt = "p"\n'
@@ -42,6 +43,7 @@ PICTURE = '[[pictures]]\nname = "front"\nprompt = "p"\n'
         ('[row]\n[[pictures]]\nname = "front"\n', "prompt.*is missing, here and in"),
         ("[row]\n" + PICTURE + 'colour = "red"\n', "colour"),
         ('[row]\nsubject = "{sku"\n' + PICTURE, "expected '}'"),
+        ('[row]\ncarry = ["picture"]\n' + PICTURE, "rename the column"),
         ('[row]\nsize = "3K"\n' + PICTURE, "picture front, size: '3K' is not one of"),
         ("[row]\n" + PICTURE + PICTURE, "two have the same name"),
         ("[row]\n" + PICTURE + PICTURE.replace("front", "x") + "reference = true\n", "stands first"),

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,31 +21,9 @@ from image_router.storage.landing import Note
 from image_router.storage.objects import Folder, ObjectStore, now_micros
 from image_router.storage.stores import open_store
 from image_router.storage.storing_rules import StoringRules
+from s3_server import s3
 
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """Address of a real S3 server, a process of its own on loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            _put_bucket(f"http://127.0.0.1:{port}/pictures")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.kill()
-
-
-def _put_bucket(url: str) -> None:
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(urllib.request.Request(url, method="PUT"), timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise TimeoutError("the S3 server does not answer")
+__all__ = ["s3"]
 
 
 @pytest.fixture(params=["folder", "s3"])

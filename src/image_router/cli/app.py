@@ -19,7 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "edit": ("making:edit", "Change a picture, or continue the conversation that made it."),
     "chain": ("chaining:chain", "One reference of a character, then every variant with that character."),
     "catalog": (
-        "catalog_runs:catalog",
+        "catalog_export:catalog",
         "Tables of products in, pictures out: plan, run, watch, resume, export.",
     ),
     "batch": ("batch:batch", "Plain lists of requests at half price, within a day or by the time you say."),

@@ -13,7 +13,7 @@ from PIL import Image
 
 from image_router.cli.sheet import BILL_COLUMNS, Card, Sheet, amount_of
 from image_router.core.money import show_usd
-from image_router.core.palette import DARK, LIGHT, TITLE
+from image_router.core.palette import TITLE, css_colours
 
 _STYLE: Final = Path(__file__).parents[1] / "data" / "pages" / "contact_sheet.css"
 _THUMBNAIL = (640, 640)
@@ -29,7 +29,7 @@ def page(sheet: Sheet) -> str:
 <meta name="color-scheme" content="light dark">
 <title>{escape(sheet.title)}</title>
 <style>
-{_colours()}
+{css_colours()}
 {_STYLE.read_text(encoding="utf-8")}
 </style>
 </head>
@@ -68,13 +68,6 @@ def page(sheet: Sheet) -> str:
 </body>
 </html>
 """
-
-
-def _colours() -> str:
-    """One custom property for each tier and theme."""
-    light = "".join(f"--{tier}:{colour};" for tier, colour in LIGHT.items())
-    dark = "".join(f"--{tier}:{colour};" for tier, colour in DARK.items())
-    return f":root{{{light}}}\n@media (prefers-color-scheme: dark){{:root{{{dark}}}}}"
 
 
 def _figures(sheet: Sheet) -> str:

@@ -32,3 +32,10 @@ TITLE: Final[dict[Tier, str]] = {
     Tier.IMAGEN_4_STANDARD: "Imagen 4 Standard",
     Tier.IMAGEN_4_FAST: "Imagen 4 Fast",
 }
+
+
+def css_colours() -> str:
+    """One custom property for each tier and theme."""
+    light = "".join(f"--{tier}:{colour};" for tier, colour in LIGHT.items())
+    dark = "".join(f"--{tier}:{colour};" for tier, colour in DARK.items())
+    return f":root{{{light}}}\n@media (prefers-color-scheme: dark){{:root{{{dark}}}}}"

@@ -20,6 +20,8 @@ SEPARATOR: Final = "|"
 """Between the parts of a cell that names several things."""
 EACH: Final = "each"
 """The column that a picture made for each part of a cell finds its part in."""
+PICTURE: Final = "picture"
+"""Among a row's fields: which of its line's pictures it is."""
 ASKED: Final = tuple(one.name for one in fields(RowAsk) if one.name != "fields")
 """What a template may say of a picture's request."""
 
@@ -174,7 +176,7 @@ class Expander:
                         stage=stage,
                         name=name,
                         key=_key(picture, shown, name=name, line=key),
-                        ask=prepared.ask(shown, given=given, stage=stage, carried=carried),
+                        ask=prepared.ask(shown, given=given, stage=stage, fields={**carried, PICTURE: name}),
                     )
                 )
             if picture.reference and drafted:
@@ -224,8 +226,8 @@ class _Prepared:
                     raise ConfigError(f"picture {picture.name}, {name}: {problem}") from None
         return cls(picture, fixed, tuple(varying))
 
-    def ask(self, cells: Cells, *, given: tuple[str, ...], stage: Stage, carried: Cells) -> RowAsk:
-        values: dict[str, Any] = {"fields": carried, "references": given}
+    def ask(self, cells: Cells, *, given: tuple[str, ...], stage: Stage, fields: Cells) -> RowAsk:
+        values: dict[str, Any] = {"fields": fields, "references": given}
         if stage is Stage.SECOND or given:
             values["purpose"] = Purpose.CHARACTER_LOCK
         values.update(self.fixed)

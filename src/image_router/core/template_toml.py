@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from image_router.core.errors import ConfigError
-from image_router.core.template import ASKED, Expander, Pattern, PictureTemplate, Template
+from image_router.core.template import ASKED, PICTURE, Expander, Pattern, PictureTemplate, Template
 from image_router.core.toml_table import Table, TomlFile, flag, many, text
 
 
@@ -55,6 +55,8 @@ def _picture(table: Table, common: Mapping[str, Pattern]) -> PictureTemplate:
 
 
 def _check(template: Template, top: Table) -> None:
+    if PICTURE in template.carry:
+        raise top.error("row.carry", f"{PICTURE!r} is what the manifest calls the picture; rename the column")
     names = [picture.name for picture in template.pictures]
     if len(set(names)) < len(names):
         raise top.error("pictures", f"two have the same name: {', '.join(names)}")
