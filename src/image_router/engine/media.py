@@ -32,8 +32,8 @@ _DECODED = 4_000_000
 _UNDECODED = frozenset({b"\x89PNG", *(b"\xff\xd8\xff%c" % marker for marker in range(256))})
 """How pictures begin that are judged without decoding them."""
 _VERY_MANY = 1 << 40
-_MAPPED = threading.BoundedSemaphore(2)
-"""Pictures that rest in files, each of some megabytes, are in memory no more than two at a time."""
+_MAPPED = threading.Lock()
+"""Pictures that rest in files, each of some megabytes, are in memory one at a time."""
 MAX_REFERENCE_BYTES = 50_000_000
 """One reference file."""
 MAX_INLINE_BYTES = 100_000_000

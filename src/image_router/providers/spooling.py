@@ -28,7 +28,7 @@ from image_router.providers import json_text
 
 SPOOLED_FROM: Final = 3 << 20
 """Bytes of an answer up to which its pictures stay in memory."""
-BLOCK: Final = 384 << 10
+BLOCK: Final = 256 << 10
 """Bytes of an answer that are looked at together."""
 _WANTED: ContextVar[bool] = ContextVar("image_router_spooling", default=False)
 _PICTURE: Final = re.compile(rb'"(?:data|bytesBase64Encoded)"\s*:\s*"')
