@@ -15,12 +15,15 @@ import pytest
 
 from bulk.made_rows import accounted, over, rows_of, started, until
 from gemini_emulator import Emulator
-from image_router.bulk import judging
+from image_router.bulk import chunks, judging
 from image_router.bulk.parts import Bulk, new_executor
 from image_router.bulk.working import Terms, working
-from image_router.core.errors import ConfigError
+from image_router.core.errors import AssetError, ConfigError
 from image_router.core.runs import Pause, RunState
+from image_router.storage.asset_values import Made
+from image_router.storage.assets import Assets
 from image_router.storage.budgets import Budgets
+from image_router.storage.landing import Landed
 
 
 async def test_a_worker_makes_what_waits_and_ends_clean(bulk: Bulk, emulator: Emulator) -> None:
@@ -45,6 +48,30 @@ async def test_a_run_without_money_goes_on_by_itself_when_there_is_some(
         await Budgets(bulk.db).set("acme", who="test", total=100 * planned[0].ceiling)
         run = await over(bulk, run)
     assert run.state is RunState.DONE
+    await accounted(bulk, emulator, run)
+
+
+async def test_what_was_paid_while_the_store_took_nothing_is_stored_later(
+    bulk: Bulk, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run stands still meanwhile, and nothing is made twice."""
+    monkeypatch.setattr(chunks, "STORE_LOOK", 0.1)
+    broken, land = [True], Assets.land
+
+    async def may_land(assets: Assets, made: Made) -> Landed | None:
+        if broken[0]:
+            raise AssetError("the bucket answers 503")
+        return await land(assets, made)
+
+    monkeypatch.setattr(Assets, "land", may_land)
+    run = await started(bulk, rows_of(bulk, subjects=3, variants=1))
+    async with working(bulk):
+        paused = await until(bulk, run, lambda run: run.pause is Pause.STORE)
+        assert "503" in paused.reason
+        broken[0] = False
+        run = await over(bulk, run)
+    assert run.state is RunState.DONE
+    assert len(emulator.requests()) == 6
     await accounted(bulk, emulator, run)
 
 

@@ -69,7 +69,8 @@ class Verdict:
     ledger: int = 0
     unknown: int = 0
     unknown_calls: int = 0
-    twice: int = 0
+    beyond: int = 0
+    """Calls that were charged, beyond one for each picture: those of faults, and those of killed workers."""
     held: int = 0
     sound: bool = False
     equal: bool = False
@@ -91,7 +92,7 @@ class Verdict:
             ("emulator's bill", f"{self.bill:,} nano-dollars"),
             ("ledger before resolving", f"{self.ledger:,}, of it unknown {self.unknown:,}"),
             ("calls of unknown outcome", f"{self.unknown_calls}"),
-            ("pictures charged twice", f"{self.twice}"),
+            ("charged beyond one a picture", f"{self.beyond} calls"),
             ("held at the end", f"{self.held}"),
             ("ledger verify", "passes" if self.sound else "FAILS"),
             ("ledger after resolving", "equals the bill" if self.equal else "DIFFERS from the bill"),
@@ -178,8 +179,7 @@ async def judged(bulk: Bulk, run: Run, verdict: Verdict, emulator: Upstream) -> 
     verdict.unknown, verdict.unknown_calls = sum(each.at_risk for each in unknowns), len(unknowns)
     bill = emulator.bill()
     verdict.bill = sum(entry.amount for entry in bill)
-    pictures = sum(entry.amount > 0 and entry.outcome == "image" for entry in bill)
-    verdict.twice = max(0, pictures - verdict.states[RowState.DONE])
+    verdict.beyond = sum(entry.amount > 0 for entry in bill) - verdict.states[RowState.DONE]
     verdict.sound = (await bulk.bench.ledger.verify()).sound
     found = await books.reconcile(emulator.charges(), complete=True)
     left = await books.adopt(found, who="harness", bill="the emulator's bill")

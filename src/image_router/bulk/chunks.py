@@ -107,7 +107,7 @@ class _Turn:
 
     def __init__(self, bench: Bench, run_id: str, number: int) -> None:
         self._bench, self._run_id, self._number = bench, run_id, number
-        self._stopped: Stopped | None = None
+        self._stopped = False
         self._lost: HoldExpired | None = None
         self._requests = RowRequests(router=bench.router, runs=bench.runs, assets=bench.assets)
         self._wait = 0.0
@@ -129,9 +129,7 @@ class _Turn:
             return
         if error is not None and not isinstance(error, StorageError):
             told = f"chunk {self._chunk.id} broke off: {type(error).__name__}: {error}"
-            self._stopped = Stopped(pause=Pause.ASKED, reason=told)
-        if self._stopped is not None:
-            await self._bench.runs.pause(self._run_id, self._stopped)
+            await self._stand_still(Stopped(pause=Pause.ASKED, reason=told))
         self.run = await self._bench.runs.end_chunk(self._chunk)
 
     async def go(self) -> None:
@@ -163,7 +161,7 @@ class _Turn:
 
     def _halted(self) -> bool:
         going = self.run.state is RunState.RUNNING
-        return not going or self._stopped is not None or self._bench.draining.is_set()
+        return not going or self._stopped or self._bench.draining.is_set()
 
     async def _look_again(self) -> None:
         while True:
@@ -226,18 +224,18 @@ class _Turn:
                     accounts = await held.enter_async_context(self._held(rows))
                 except BudgetExceeded as refusal:
                     if len(rows) == 1:
-                        self._out_of_money(refusal)
+                        await self._out_of_money(refusal)
                         break
                     rows = rows[: len(rows) // 2]
             yield rows, accounts
 
-    def _out_of_money(self, refusal: BudgetExceeded) -> None:
+    async def _out_of_money(self, refusal: BudgetExceeded) -> None:
         """What others hold may come back; what is spent does not."""
         cap, spent, asked = refusal.cap, refusal.spent, refusal.asked
         if None not in (cap, spent, asked) and (spent or 0) + (asked or 0) <= (cap or 0):
             self._wait = LOOK
             return
-        self._take_stop(self._judged(refusal, tries=0))
+        await self._stand_still(self._judged(refusal, tries=0))
 
     @asynccontextmanager
     async def _held(self, rows: Sequence[Row]) -> AsyncIterator[ChunkAccounts]:
@@ -303,7 +301,7 @@ class _Turn:
         bench = self._bench
         while (problem := await kept(bench.assets, result)) is not None:
             look = now_micros() + round(STORE_LOOK * SECOND)
-            self._take_stop(Stopped(pause=Pause.STORE, reason=str(problem), resumes_at=look))
+            await self._stand_still(Stopped(pause=Pause.STORE, reason=str(problem), resumes_at=look))
             if bench.draining.is_set():
                 message = f"paid, and could not be stored before the process ended: {problem}"
                 return RowEnd(state=RowState.FAILED, cause=problem.code, message=message)
@@ -339,7 +337,7 @@ class _Turn:
                 self._wait = max(self._wait, seconds)
                 await self._put_back(number, tries=int(counts))
             case Stopped():
-                self._take_stop(verdict)
+                await self._stand_still(verdict)
                 await self._put_back(number, tries=0)
 
     async def _put_back(self, number: int, *, tries: int) -> None:
@@ -347,9 +345,11 @@ class _Turn:
             lambda tx: runs_rows.free_rows(tx, self._run_id, numbers=[number], tries=tries)
         )
 
-    def _take_stop(self, verdict: Verdict) -> None:
+    async def _stand_still(self, verdict: Verdict) -> None:
+        """Begin nothing more in this turn, and let everybody know at once."""
         if isinstance(verdict, Stopped):
-            self._stopped = self._stopped or verdict
+            self._stopped = True
+            self.run = await self._bench.runs.pause(self._run_id, verdict)
 
 
 def _marked(tx: Transaction, run_id: str, *, numbers: Sequence[int], hold_id: str, request_id: str) -> None:
