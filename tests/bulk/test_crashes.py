@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import postgres_server
 from bulk.made_rows import accounted, over, rows_of, settled_up, started
 from gemini_emulator import Emulator, serve
 from image_router.bulk.executors import FENCED
@@ -132,6 +133,25 @@ async def test_workers_share_a_run_on_postgresql_and_one_is_killed(
             assert dying.wait(30) == -signal.SIGKILL
         assert (await bulk.runs.progress(run.id)).states == {RowState.DONE: 120}
         await settled_up(bulk, emulator, run)
+
+
+@pytest.mark.long
+async def test_a_database_that_is_thrown_down_twice_loses_nothing(
+    settings: Settings, emulator: Emulator
+) -> None:
+    """Workers wait for it, and need no restart."""
+    with postgres_server.restartable() as (url, restart):
+        settings = replace(settings, database=Secret(url))
+        async with opened(bulk_of(settings, sinks=())) as bulk:
+            planned = rows_of(bulk, subjects=60, variants=1)
+            run = await started(bulk, planned, on_ambiguous=OnAmbiguous.ONCE)
+            with worker(settings), worker(settings):
+                for seen in (10, 50):
+                    await requests(emulator, seen)
+                    await asyncio.to_thread(restart)
+                run = await over(bulk, run, within=120.0)
+            assert (await bulk.runs.progress(run.id)).states == {RowState.DONE: 120}
+            await settled_up(bulk, emulator, run)
 
 
 async def requests(emulator: Emulator, count: int) -> None:
