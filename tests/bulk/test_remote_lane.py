@@ -15,11 +15,19 @@ from image_router.core.budget import SECOND
 from image_router.core.errors import ContentRefused, InvalidCredentials, KeyBusy
 from image_router.core.runs import RowState
 from image_router.core.types import Lane, Purpose
+from image_router.facts import load_catalog
 from image_router.storage.asset_queries import Query
 from image_router.storage.budgets import Budgets
 from image_router.storage.remote_jobs_tables import RemoteState
+from image_router.wiring import today
 
 DONE = RowState.DONE
+
+
+def living_with_batch() -> set[str]:
+    """Models of today that have a batch."""
+    catalog, day = load_catalog(None), today()
+    return {name for name, model in catalog.models.items() if model.batch and catalog.state(name, day).serves}
 
 
 async def test_rows_come_back_as_pictures_at_half_price(bulk: Bulk, emulator: Emulator) -> None:
@@ -38,6 +46,20 @@ async def test_rows_come_back_as_pictures_at_half_price(bulk: Bulk, emulator: Em
         )
     interactive = emulator.bill().total - batch
     assert interactive == 2 * batch
+
+
+@pytest.mark.parametrize("model", sorted(living_with_batch()))
+async def test_a_batch_costs_half_of_the_same_rows_made_one_by_one_on_every_model_that_has_batch(
+    bulk: Bulk, emulator: Emulator, model: str
+) -> None:
+    """To the nano-dollar: token rates, not rounded list prices."""
+    run, lane = await begun(bulk, plain(bulk, 2, model=model)), lane_of(bulk)
+    await done(bulk, lane, run)
+    batch = emulator.bill().total
+    for row in await rows_now(bulk, run):
+        await bulk.bench.router.generate(row.planned.ask.prompt, model=model, scope="acme", cache="bypass")
+    assert emulator.bill().total - batch == 2 * batch > 0
+    assert (await bulk.runs.progress(run.id)).spent == batch
 
 
 async def test_the_key_of_a_row_is_free_afterwards_and_hands_out_its_picture(

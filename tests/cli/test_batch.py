@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from image_router.bulk.tables import Line
-from image_router.cli.batch import promised
 from image_router.cli.batch_lines import list_lines
+from image_router.cli.batch_times import promised
 from image_router.core.errors import InvalidRequest
 from image_router.facts import SHIPPED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from image_router.core.budget import SECOND
 from image_router.core.limits import UsageTier
 from image_router.core.packing import NoRoom, ProjectUse
-from image_router.core.runs import Chunk, NewRun, PlannedRow, RowAsk, RunKind, Stage
+from image_router.core.runs import Chunk, NewRun, Pause, PlannedRow, RowAsk, RunKind, Stage
 from image_router.core.types import Lane, Purpose, Tier
 from image_router.storage.database import Database
 from image_router.storage.remote_jobs import (
@@ -18,7 +18,8 @@ from image_router.storage.remote_jobs import (
     set_request,
 )
 from image_router.storage.remote_jobs_tables import RemoteJob, RemoteState, Upload
-from image_router.storage.runs import StoredRuns
+from image_router.storage.runs import Stopped, StoredRuns
+from image_router.storage.runs_line import next_chunks
 from image_router.storage.work_rows import Claimant, Claimed, Work, take
 
 MODEL = "gemini-3-pro-image"
@@ -162,3 +163,29 @@ async def test_a_claim_is_found_by_the_request_it_belongs_to(database: Database)
     assert await database.read(lambda tx: claim_of(tx, "acme", key="row 1", request_id="req_2")) is None
     await database.write(lambda tx: set_request(tx, "run_1", number=1, request_id="req_1"))
     assert (await jobs.numbered("run_1", [1]))[1].request_id == "req_1"
+
+
+async def test_a_chunk_whose_jobs_wait_is_next_when_a_look_is_due(database: Database) -> None:
+    jobs, runs = await stored(database), StoredRuns(database)
+
+    async def next_ones() -> list[int]:
+        return [chunk.number for chunk in await database.read(lambda tx: next_chunks(tx, limit=9))]
+
+    assert await next_ones() == []
+    await runs.begin("run_1")
+    assert await next_ones() == [1]
+    await jobs.intend([(job("bj_1"), [1, 2])])
+    assert await next_ones() == [1]
+    later = await jobs.now() + 60 * SECOND
+    await jobs.change("bj_1", state=RemoteState.OPEN, look_at=later)
+    assert await next_ones() == []
+    await jobs.change("bj_1", look_at=0)
+    assert await next_ones() == [1]
+    await runs.pause("run_1", Stopped(pause=Pause.ASKED, reason="x"))
+    assert await next_ones() == [1]
+    await jobs.change("bj_1", state=RemoteState.INTENT)
+    assert await next_ones() == []
+    await runs.cancel("run_1")
+    assert await next_ones() == [1]
+    await jobs.change("bj_1", state=RemoteState.ENDED, ended_at=1)
+    assert await next_ones() == []

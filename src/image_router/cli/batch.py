@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -20,7 +18,17 @@ from image_router.bulk.run_views import run_line, run_view
 from image_router.bulk.runs import new_run
 from image_router.bulk.tables import open_table
 from image_router.bulk.working import working
-from image_router.cli.batch_lines import COPY, list_lines, list_template
+from image_router.cli.batch_lines import list_lines, list_template
+from image_router.cli.batch_times import promised
+from image_router.cli.batch_views import (
+    as_openai,
+    each_row,
+    file_name,
+    job_line,
+    job_view,
+    picture_of,
+    row_view,
+)
 from image_router.cli.catalog import planner, template_named
 from image_router.cli.failures import INTERRUPTED, OK, PARTIAL
 from image_router.cli.options import (
@@ -34,20 +42,17 @@ from image_router.cli.options import (
 from image_router.cli.spending import Manner, Price, confirm
 from image_router.config import Settings
 from image_router.core.budget import to_micros
-from image_router.core.errors import AssetError, InvalidRequest
-from image_router.core.money import parse_usd, usd_text
+from image_router.core.errors import InvalidRequest
+from image_router.core.money import parse_usd
 from image_router.core.run_plan import Sums
-from image_router.core.runs import OVER, PlannedRow, Row, RowState, Run, RunKind, RunState, RunTerms
+from image_router.core.runs import OVER, PlannedRow, RowState, Run, RunKind, RunState, RunTerms
 from image_router.core.types import Lane
 from image_router.engine.media import save
 from image_router.runs import bulk_of
 from image_router.storage.remote_jobs import RemoteJobs
-from image_router.storage.remote_jobs_tables import AT_PROVIDER, RemoteJob
+from image_router.storage.remote_jobs_tables import AT_PROVIDER
 
 LOOK: Final = 1.0
-_SPAN: Final = re.compile(r"(\d+)\s*(m|h|d)")
-_UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-_PAGE: Final = 200
 Work = Callable[[Bulk], Awaitable[Run]]
 
 
@@ -148,29 +153,6 @@ def _terms(options: dict[str, Any]) -> RunTerms:
     )
 
 
-def promised(by: str | None, within: str | None, *, now: datetime) -> datetime | None:
-    """The moment that was said, of day or of the clock. Raises InvalidRequest for none, and for the past."""
-    if by is not None and within is not None:
-        raise InvalidRequest("--by and --within both say when it must be there; give one of them")
-    if within is not None:
-        found = _SPAN.fullmatch(within.strip())
-        if found is None:
-            raise InvalidRequest(f"--within {within!r} is no span; write it like 90m, 8h or 2d")
-        return now + int(found[1]) * _UNITS[found[2]]
-    if by is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(by if len(by) > 5 else f"{now:%Y-%m-%d}T{by}")
-    except ValueError:
-        raise InvalidRequest(f"--by {by!r} is no time; write it like 06:00 or 2026-12-24T06:00") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
-    if moment <= now and len(by) <= 5:
-        moment += timedelta(days=1)
-    if moment <= now:
-        raise InvalidRequest(f"--by {by} is past")
-    return moment
-
-
 batch_argument = every(click.argument("batch_id", metavar="BATCH"), json_option, home_option)
 
 
@@ -262,63 +244,15 @@ def results(batch_id: str, as_json: bool, output: Path | None, openai: IO[str] |
         if run.ended_at is None:
             async with working(bulk):
                 await _until(bulk, run.id, _handed_over)
-        async for row in _each_row(bulk, run):
-            data = await _picture(bulk, row) if output or openai else None
-            path = save(data, output / _file_name(row), overwrite=True) if output and data else None
-            click.echo(json.dumps(_row_view(row, path), ensure_ascii=False))
+        async for row in each_row(bulk, run):
+            data = await picture_of(bulk, row) if output or openai else None
+            path = save(data, output / file_name(row), overwrite=True) if output and data else None
+            click.echo(json.dumps(row_view(row, path), ensure_ascii=False))
             if openai is not None:
-                openai.write(json.dumps(_as_openai(row, data)) + "\n")
+                openai.write(json.dumps(as_openai(row, data)) + "\n")
         return await bulk.runs.get(run.id)
 
     return _told(settings_from(options), work, as_json=as_json, quiet=True)
-
-
-async def _each_row(bulk: Bulk, run: Run) -> AsyncIterator[Row]:
-    after = 0
-    while page := await bulk.runs.rows(run.id, after=after, limit=_PAGE):
-        for row in page:
-            yield row
-        after = page[-1].planned.number
-
-
-async def _picture(bulk: Bulk, row: Row) -> bytes | None:
-    if row.state is not RowState.DONE or row.asset is None:
-        return None
-    try:
-        return await bulk.bench.assets.blobs.read(row.asset)
-    except AssetError as problem:
-        click.echo(f"{row.planned.key}: {problem}", err=True)
-        return None
-
-
-def _file_name(row: Row) -> str:
-    return f"{row.planned.number:06d}-{re.sub(r'[^A-Za-z0-9._-]+', '-', row.planned.key)[:80]}"
-
-
-def _row_view(row: Row, path: Path | None) -> dict[str, Any]:
-    return {
-        "key": row.planned.key,
-        "line": row.planned.line,
-        "state": row.state,
-        "asset": row.asset,
-        "path": str(path) if path else None,
-        "model": row.model,
-        "cost": usd_text(row.cost),
-        "at_risk": usd_text(row.at_risk),
-        "cause": row.cause or None,
-        "message": row.message or None,
-    }
-
-
-def _as_openai(row: Row, data: bytes | None) -> dict[str, Any]:
-    """One line of OpenAI's Batch output: https://platform.openai.com/docs/guides/batch, read 2026-11-22."""
-    custom = re.sub(rf"{COPY}\d+$", "", row.planned.key)
-    if data is None:
-        error = {"code": row.cause or row.state, "message": row.message or f"the row is {row.state}"}
-        return {"id": row.request_id, "custom_id": custom, "response": None, "error": error}
-    body = {"data": [{"b64_json": base64.b64encode(data).decode()}]}
-    response = {"status_code": 200, "request_id": row.request_id, "body": body}
-    return {"id": row.request_id, "custom_id": custom, "response": response, "error": None}
 
 
 Ready = Callable[[Bulk, Run], Awaitable[bool]]
@@ -363,12 +297,12 @@ def _told(settings: Settings, work: Work, *, as_json: bool, jobs: bool = False, 
             progress = await bulk.runs.progress(run.id)
             out = await RemoteJobs(bulk.db).of_run(run.id) if jobs else []
         if as_json and not quiet:
-            view = run_view(run, progress) | ({"jobs": [_job_view(job) for job in out]} if jobs else {})
+            view = run_view(run, progress) | ({"jobs": [job_view(job) for job in out]} if jobs else {})
             click.echo(json.dumps(view, indent=2, ensure_ascii=False))
         else:
             click.echo(run_line(run, progress), err=quiet)
             for job in out:
-                click.echo(f"  {_job_line(job)}")
+                click.echo(f"  {job_line(job)}")
         missing = progress.states.keys() & {RowState.FAILED, RowState.UNKNOWN}
         return PARTIAL.status if missing and run.state is RunState.DONE else OK.status
 
@@ -377,13 +311,3 @@ def _told(settings: Settings, work: Work, *, as_json: bool, jobs: bool = False, 
     except KeyboardInterrupt:
         click.echo("stopped; nothing is lost: `batch watch` or `batch results` goes on", err=True)
         raise click.exceptions.Exit(INTERRUPTED.status) from None
-
-
-def _job_view(job: RemoteJob) -> dict[str, Any]:
-    names = ("id", "name", "state", "told", "model", "project", "rows", "looks", "reason")
-    return {name: getattr(job, name) for name in names}
-
-
-def _job_line(job: RemoteJob) -> str:
-    words = (job.name or job.id, job.model, f"{job.rows:,} rows", job.state, job.told, job.reason)
-    return ", ".join(str(word) for word in words if word)
