@@ -87,7 +87,7 @@ async def run_chunk(bench: Bench, run_id: str, *, number: int) -> Run:
     """
     while True:
         try:
-            async with _Turn(bench, run_id, number) as turn:
+            async with _Turn(bench, run_id, number=number) as turn:
                 await turn.go()
             return turn.run
         except HoldExpired:
@@ -105,7 +105,7 @@ class _Turn:
 
     run: Run
 
-    def __init__(self, bench: Bench, run_id: str, number: int) -> None:
+    def __init__(self, bench: Bench, run_id: str, *, number: int) -> None:
         self._bench, self._run_id, self._number = bench, run_id, number
         self._stopped = False
         self._lost: HoldExpired | None = None
@@ -254,14 +254,14 @@ class _Turn:
             purpose=head.ask.purpose,
         )
 
-        def noted(key: str, request_id: str, hold_id: str) -> Callable[[Transaction], None]:
+        def _noted(key: str, request_id: str, hold_id: str) -> Callable[[Transaction], None]:
             marked = [numbers[key]] if key in numbers else []
             return lambda tx: _marked(
                 tx, self._run_id, numbers=marked, hold_id=hold_id, request_id=request_id
             )
 
         bench = self._bench
-        async with chunk_held(bench.ledger, asked, announce=bench.announce, noted=noted) as accounts:
+        async with chunk_held(bench.ledger, asked, announce=bench.announce, noted=_noted) as accounts:
             yield accounts
 
     async def _one(self, row: Row, router: ImageRouter, gate: asyncio.Semaphore) -> None:

@@ -115,18 +115,18 @@ class Orchestrator:
         _TAKING_PART.release()
 
     def _register(self, dbos: Any) -> None:
-        async def one_turn(run_id: str, number: int, turn: int) -> str:
+        async def _one_turn(run_id: str, number: int, turn: int) -> str:
             # On the loop that the database, the provider's connections and the router belong to.
             making = asyncio.run_coroutine_threadsafe(self._made(run_id, number, turn), self._loop)
             return await asyncio.wrap_future(making)
 
-        step = dbos.DBOS.step(name=f"{CHUNK}.turn")(one_turn)
+        step = dbos.DBOS.step(name=f"{CHUNK}.turn")(_one_turn)
 
-        async def chunk(run_id: str, number: int, turn: int) -> str:
+        async def _chunk(run_id: str, number: int, turn: int) -> str:
             state: str = await step(run_id, number, turn)
             return state
 
-        dbos.DBOS.workflow(name=CHUNK, max_recovery_attempts=None)(chunk)
+        dbos.DBOS.workflow(name=CHUNK, max_recovery_attempts=None)(_chunk)
 
     async def _made(self, run_id: str, number: int, turn: int) -> str:
         """A turn that ended before its end was written down here is not taken again: the next one is fed."""

@@ -49,7 +49,7 @@ class Chunking:
         group = (Lane.BATCH, row.stage, row.model) if remote else (Lane.INTERACTIVE, Stage.FIRST, "")
         filling = self._filling.get(group)
         most = self.remote_rows if remote else self.rows
-        if filling is None or filling.is_full(row, most, None if remote else self.subjects):
+        if filling is None or filling.is_full(row, rows=most, subjects=None if remote else self.subjects):
             number = len(self._chunks) + 1
             chunk = Chunk(run_id=self.run_id, number=number, lane=group[0], stage=group[1], rows=0)
             self._chunks.append(chunk)
@@ -68,7 +68,7 @@ class _Filling:
     subjects: int = 0
     subject: str | None = None
 
-    def is_full(self, row: PlannedRow, rows: int, subjects: int | None) -> bool:
+    def is_full(self, row: PlannedRow, *, rows: int, subjects: int | None) -> bool:
         another = row.subject != self.subject
         return self.rows >= rows or (another and subjects is not None and self.subjects >= subjects)
 
