@@ -9,16 +9,20 @@ import pytest
 from bulk.made_rows import accounted, rows_of
 from bulk.remote import begun, done, lane_of, plain, rows_now, states_now
 from gemini_emulator import Emulator
+from image_router.bulk import remote_opening
 from image_router.bulk.chunks import run_chunk
 from image_router.bulk.parts import Bulk
+from image_router.bulk.remote_parts import LaneParts, Looked
 from image_router.core.budget import SECOND
 from image_router.core.errors import ContentRefused, InvalidCredentials, KeyBusy
 from image_router.core.runs import RowState
 from image_router.core.types import Lane, Purpose
+from image_router.engine.pool import Member, Pool
 from image_router.facts import load_catalog
+from image_router.providers.rest import RestProvider
 from image_router.storage.asset_queries import Query
 from image_router.storage.budgets import Budgets
-from image_router.storage.remote_jobs_tables import RemoteState
+from image_router.storage.remote_jobs_tables import RemoteJob, RemoteState
 from image_router.wiring import today
 
 DONE = RowState.DONE
@@ -194,6 +198,50 @@ async def test_a_creation_that_never_arrived_is_looked_for_twice_before_it_is_ma
     assert len(emulator.bill().entries) == 4
     await done(bulk, lane, run)
     await accounted(bulk, emulator, run)
+
+
+async def test_a_process_that_stood_still_creates_nothing_that_others_look_for(
+    bulk: Bulk, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped between the note on disk and the creation, woken when others have created the job."""
+    run = await begun(bulk)
+    limits = replace(lane_of(bulk).parts.limits, adopt_wait=0)
+    frozen, other = lane_of(bulk, limits=limits), lane_of(bulk, limits=limits)
+    [job] = await frozen.prepare(run.id, chunk=1)
+    paid = remote_opening._created
+
+    async def woken_late(parts: LaneParts, asked: RemoteJob) -> Looked:
+        monkeypatch.setattr(remote_opening, "_created", paid)
+        states = [(await other.step(job)).state for _ in range(2)]
+        assert states == [RemoteState.ASKED, RemoteState.OPEN]
+        return await paid(parts, asked)
+
+    monkeypatch.setattr(remote_opening, "_created", woken_late)
+    assert (await frozen.step(job)).state is RemoteState.OPEN
+    await done(bulk, frozen, run)
+    assert len(emulator.bill().entries) == 4
+    await accounted(bulk, emulator, run)
+
+
+async def test_jobs_go_to_the_projects_that_have_room(bulk: Bulk, emulator: Emulator) -> None:
+    keys = {f"p{n}": RestProvider(f"key-{n}", base_url=emulator.url, real=False) for n in (1, 2)}
+    pool = Pool([Member(name=f"key {p}", provider=key, project=p) for p, key in keys.items()])
+    plain_limits = lane_of(bulk).parts.limits
+    limits = replace(plain_limits, open_jobs=1, job=replace(plain_limits.job, rows=1))
+    run, lane = await begun(bulk, plain(bulk, 3)), lane_of(bulk, limits=limits, keys=lambda: pool)
+    first, second, third = await lane.prepare(run.id, chunk=1)
+    assert [(await lane.step(job)).state for job in (first, second)] == [RemoteState.OPEN] * 2
+    full = await lane.step(third)
+    assert full.state is RemoteState.INTENT
+    assert "1 of 1 batch jobs are open" in full.reason
+    for job in (first, second):
+        await lane.run(job)
+    await done(bulk, lane, run)
+    assert await states_now(bulk, run) == [DONE] * 3
+    projects = [job.project for job in await lane.parts.jobs.of_run(run.id)]
+    assert set(projects) == {"p1", "p2"}
+    await accounted(bulk, emulator, run)
+    await pool.aclose()
 
 
 async def test_a_creation_refused_for_lack_of_room_is_tried_again_without_being_looked_for(

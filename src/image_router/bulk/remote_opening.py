@@ -79,10 +79,10 @@ async def _uploaded_and_paid(parts: LaneParts, job: RemoteJob) -> Looked:
         job = await _closed(parts, job)
         return Looked(job=job.id, state=job.state, reason=job.reason)
     try:
-        job = await parts.db.write(lambda tx: _paid(tx, job, given=given))
+        paid = await parts.db.write(lambda tx: _paid(tx, job, given=given))
     except BudgetExceeded as refusal:
         return await _shrunk(parts, job, given.lines, refusal=refusal)
-    return await _created(parts, job)
+    return await _created(parts, paid) if paid else await _elsewhere(parts, job)
 
 
 async def _put_off(parts: LaneParts, job: RemoteJob, problem: Unreachable | Declined) -> Looked:
@@ -101,8 +101,13 @@ async def _closed(parts: LaneParts, job: RemoteJob) -> RemoteJob:
     return await parts.jobs.change(job.id, state=RemoteState.ENDED, ended_at=now, rows=0, reason=reason)
 
 
-def _paid(tx: Transaction, job: RemoteJob, *, given: Input) -> RemoteJob:
-    """Hold the money, note every row as sent, say that the job is about to be asked for: all or nothing."""
+def _paid(tx: Transaction, job: RemoteJob, *, given: Input) -> RemoteJob | None:
+    """Hold the money, note every row as sent, say that the job is about to be asked for: all or nothing.
+
+    None: another process, to which this one seemed dead, was first.
+    """
+    if find_job(tx, job.id).state is not RemoteState.INTENT:
+        return None
     hold_id = new_id("hold_", digits=20)
     wanted = _hold_for(job, given.lines)
     steps = [Step(act=lambda book: book.hold(wanted, hold_id), hold_id=hold_id, scope=job.scope)]
@@ -185,8 +190,24 @@ def affordable(lines: Sequence[Line], refusal: BudgetExceeded) -> int:
     return fit
 
 
+async def _elsewhere(parts: LaneParts, job: RemoteJob) -> Looked:
+    """Somebody else went on with it meanwhile."""
+    job = await parts.db.read(lambda tx: find_job(tx, job.id))
+    return Looked(job=job.id, state=job.state, wait=parts.limits.adopt_wait)
+
+
 async def _created(parts: LaneParts, job: RemoteJob) -> Looked:
-    """Create it, now that all is written down."""
+    """Create it, now that all is written down.
+
+    Not by a process that stood still since: others look for the job by now, and what they did not find they
+    create.
+    """
+    wait = parts.limits.adopt_wait
+    now, there = await parts.jobs.now(), await parts.db.read(lambda tx: find_job(tx, job.id))
+    if (there.state, there.asked_at) != (RemoteState.ASKED, job.asked_at):
+        return await _elsewhere(parts, job)
+    if wait and now - (job.asked_at or 0) > wait * MICROS / 2:
+        return await _found_or_created(parts, there)
     try:
         operation = await parts.api(job).create(
             job.model, display_name=job.id, input_file=job.input_file or ""
@@ -256,10 +277,8 @@ async def _again(parts: LaneParts, job: RemoteJob) -> Looked:
         if isinstance(given, Looked):
             return given
         job = replace(job, input_file=given.file, input_until=given.until)
-    job = await parts.jobs.change(
-        job.id, lists=0, asked_at=now, input_file=job.input_file, input_until=job.input_until
-    )
-    return await _created(parts, job)
+    asked = await parts.jobs.ask_again(job)
+    return await _created(parts, asked) if asked else await _elsewhere(parts, job)
 
 
 async def _renewed(parts: LaneParts, job: RemoteJob, run: Run) -> Input | Looked:

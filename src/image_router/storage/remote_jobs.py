@@ -100,6 +100,11 @@ class RemoteJobs:
         """Set columns of a job; the job as it is then."""
         return await self.db.write(lambda tx: change_job(tx, job_id, **values))
 
+    async def ask_again(self, job: RemoteJob) -> RemoteJob | None:
+        """Note that a job is about to be created anew, of the input file it has now. None: somebody else did
+        so first."""
+        return await self.db.write(lambda tx: _ask_again(tx, job))
+
     async def place(
         self,
         job_id: str,
@@ -233,6 +238,23 @@ def _intend(tx: Transaction, planned: Sequence[tuple[RemoteJob, Sequence[int]]])
         tx.connection.execute(insert(remote_jobs).values(values))
         mine = and_(_ROWS.run_id == job.run_id, _ROWS.number.in_(numbers), _ROWS.remote_job.is_(None))
         tx.connection.execute(update(run_rows).where(mine).values(remote_job=job.id))
+
+
+def _ask_again(tx: Transaction, job: RemoteJob) -> RemoteJob | None:
+    same = and_(
+        _JOBS.id == job.id,
+        _JOBS.state == RemoteState.ASKED,
+        _JOBS.asked_at == job.asked_at,
+        _JOBS.lists == job.lists,
+    )
+    values = {
+        "lists": 0,
+        "asked_at": tx.now.wall,
+        "input_file": job.input_file,
+        "input_until": job.input_until,
+    }
+    taken = tx.connection.execute(update(remote_jobs).where(same).values(values)).rowcount
+    return find_job(tx, job.id) if taken else None
 
 
 def _uses(tx: Transaction, projects: Mapping[str, UsageTier | None]) -> list[ProjectUse]:
