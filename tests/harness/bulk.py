@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -46,6 +47,8 @@ FAULTS = {
 }
 """Fault → its share of all calls: a tenth together."""
 PER_SUBJECT = 20
+TTL = "10"
+"""Seconds: machines that measure are busy."""
 
 
 @dataclass
@@ -61,6 +64,8 @@ class Plan:
 class Verdict:
     states: Counter[str] = field(default_factory=Counter)
     kills: int = 0
+    ended: Counter[int] = field(default_factory=Counter)
+    """Exit codes of workers that ended by themselves before the run was over."""
     wall: float = 0.0
     cpu: float = 0.0
     peak: int = 0
@@ -86,6 +91,7 @@ class Verdict:
         lines = [
             ("rows", f"{rows:,} ({told})"),
             ("workers killed", f"{self.kills}"),
+            ("workers that ended", f"{dict(self.ended) or 'none'}"),
             ("wall time", f"{self.wall:.0f} s, {rows / self.wall:.1f} rows a second"),
             ("CPU of workers", f"{1000 * self.cpu / max(1, rows):.1f} ms a row"),
             ("peak memory of a worker", f"{self.peak / 1024:.0f} MiB"),
@@ -111,7 +117,7 @@ class Crew:
         settings = self._settings
         database = settings.database.reveal() if settings.database else ""
         command = [sys.executable, str(WORKER), str(settings.home), str(settings.base_url), database]
-        known = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
+        known = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "TTL": TTL}
         self._workers.append(subprocess.Popen(command, env=known, stderr=subprocess.DEVNULL))
 
     def kill_one(self, dice: random.Random) -> None:
@@ -121,6 +127,16 @@ class Crew:
         self._verdict.kills += 1
         self.hire()
 
+    def replace_ended(self) -> None:
+        """One that was too slow to say that it lives was taken for dead, and has ended."""
+        for worker in list(self._workers):
+            pid, status, used = os.wait4(worker.pid, os.WNOHANG)
+            if pid:
+                self._workers.remove(worker)
+                self._note(worker, status, used)
+                self._verdict.ended[os.waitstatus_to_exitcode(status)] += 1
+                self.hire()
+
     def dismiss(self) -> None:
         for worker in self._workers:
             worker.send_signal(signal.SIGTERM)
@@ -129,6 +145,9 @@ class Crew:
 
     def _count(self, worker: subprocess.Popen[bytes]) -> None:
         _, status, used = os.wait4(worker.pid, 0)
+        self._note(worker, status, used)
+
+    def _note(self, worker: subprocess.Popen[bytes], status: int, used: resource.struct_rusage) -> None:
         worker.returncode = os.waitstatus_to_exitcode(status)
         self._verdict.cpu += used.ru_utime + used.ru_stime
         self._verdict.peak = max(self._verdict.peak, used.ru_maxrss)
@@ -161,6 +180,7 @@ async def made(bulk: Bulk, run: Run, plan: Plan, crew: Crew) -> None:
         crew.hire()
     while (run := await bulk.runs.get(run.id)).state is not RunState.DONE:
         await asyncio.sleep(0.5)
+        crew.replace_ended()
         progress = await bulk.runs.progress(run.id)
         done = sum(count for state, count in progress.states.items() if state in OVER)
         if left and done > plan.rows * (1 - left / (plan.kills + 1)):
