@@ -15,15 +15,16 @@ import pytest
 
 from bulk.made_rows import accounted, over, rows_of, started, until
 from gemini_emulator import Emulator
-from image_router.bulk import chunks, judging
+from image_router.bulk import chunks, judging, orchestrator
 from image_router.bulk.parts import Bulk, new_executor
 from image_router.bulk.working import Terms, working
-from image_router.core.errors import AssetError, ConfigError
-from image_router.core.runs import Pause, RunState
+from image_router.core.errors import AssetError, ConfigError, StorageError, StorageProblem
+from image_router.core.runs import Chunk, Pause, RunState
 from image_router.storage.asset_values import Made
 from image_router.storage.assets import Assets
 from image_router.storage.budgets import Budgets
 from image_router.storage.landing import Landed
+from image_router.storage.runs import StoredRuns
 
 
 async def test_a_worker_makes_what_waits_and_ends_clean(bulk: Bulk, emulator: Emulator) -> None:
@@ -72,6 +73,26 @@ async def test_what_was_paid_while_the_store_took_nothing_is_stored_later(
         run = await over(bulk, run)
     assert run.state is RunState.DONE
     assert len(emulator.requests()) == 6
+    await accounted(bulk, emulator, run)
+
+
+async def test_a_turn_that_was_lost_is_followed_by_another(
+    bulk: Bulk, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its workflow failed before the chunk was begun: the same id would never be made again."""
+    monkeypatch.setattr(orchestrator, "_CHECKS", 0.1)
+    lost, chunk = [True], StoredRuns.chunk
+
+    async def may_fail(runs: StoredRuns, run_id: str, number: int) -> Chunk:
+        if lost.pop() if lost else False:
+            raise StorageError("the database is away", problem=StorageProblem.GONE)
+        return await chunk(runs, run_id, number)
+
+    monkeypatch.setattr(StoredRuns, "chunk", may_fail)
+    run = await started(bulk, rows_of(bulk, subjects=1, variants=0))
+    async with working(bulk):
+        assert (await over(bulk, run)).state is RunState.DONE
+    assert not lost
     await accounted(bulk, emulator, run)
 
 

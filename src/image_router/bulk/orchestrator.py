@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,9 @@ POLL: Final = 0.5
 _AHEAD: Final = 4
 """Chunks in the queue for each that a process makes at a time: enough to be never idle, few enough that an
 urgent run need not wait for them."""
+_CHECKS: Final = 10.0
+"""Seconds between looks for turns that ended without having begun their chunk."""
+_OVER: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _TAKING_PART: Final = threading.Lock()
 """DBOS has one instance in a process."""
 _log = logging.getLogger(__name__)
@@ -54,6 +57,7 @@ class Orchestrator:
     _loop: asyncio.AbstractEventLoop = field(init=False)
     _engine: Engine | None = None
     _fed: set[str] = field(default_factory=set)
+    _checked: float = 0.0
 
     async def start(self) -> None:
         """Take part. Raises ConfigError where the package is missing, or another one runs in this process."""
@@ -72,6 +76,10 @@ class Orchestrator:
         chunks = await self.db.read(lambda tx: next_chunks(tx, limit=self.slots * _AHEAD))
         turns = {self._turn_of(chunk): chunk for chunk in chunks}
         self._fed &= turns.keys()
+        if self._fed and self._loop.time() - self._checked > _CHECKS:
+            self._checked = self._loop.time()
+            for turn in await asyncio.to_thread(self._ended, self._fed):
+                await runs.skip_turn(turns[turn])
         for turn in turns.keys() - self._fed:
             await asyncio.to_thread(self._enqueue, turn, turns[turn])
             self._fed.add(turn)
@@ -177,6 +185,13 @@ class Orchestrator:
         if others:
             dbos.cancel_workflows(others)
         return others
+
+    def _ended(self, turns: Collection[str]) -> list[str]:
+        """Which of these ended without their chunk being begun, as where the database was away just then."""
+        found = _dbos().DBOS.list_workflows(
+            workflow_ids=sorted(turns), status=_OVER, load_input=False, load_output=False
+        )
+        return [each.workflow_id for each in found]
 
     def _under_way(self, executor: str) -> list[Any]:
         found: list[Any] = _dbos().DBOS.list_workflows(

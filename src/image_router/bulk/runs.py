@@ -23,6 +23,7 @@ from image_router.core.runs import (
     RunState,
     RunTerms,
 )
+from image_router.core.scopes import scope_path
 from image_router.core.storing import StoreMode
 from image_router.storage.budgets import Budgets
 from image_router.storage.database import Database
@@ -54,8 +55,9 @@ class Runs:
         """Store a run with its rows, as they come: nothing is made of it before `go`.
 
         The same table again, while its run is not over, is that run. Raises InvalidRequest where the scope
-        keeps no pictures: nothing could be handed out, and no variant could be made of its reference.
+        has no room for one below it, or keeps no pictures: no variant could be made of its reference.
         """
+        scope_path(f"{new.scope}/{new.id}")
         mode = (await self._rules.of(new.scope)).store
         if mode is not StoreMode.ALL:
             raise InvalidRequest(

@@ -144,6 +144,13 @@ class StoredRuns:
         last row the run is over. A run whose references are to be looked at pauses when they are made."""
         return await self.db.write(lambda tx: _end_chunk(tx, chunk))
 
+    async def skip_turn(self, chunk: Chunk) -> None:
+        """The turn that was to begin a waiting chunk is lost: let the next one do it."""
+        same = and_(_is_chunk(chunk.run_id, chunk.number), run_chunks.c.turn == chunk.turn)
+        mine = and_(same, run_chunks.c.state == ChunkState.WAITING)
+        values = {"turn": chunk.turn + 1}
+        await self.db.write(lambda tx: tx.connection.execute(update(run_chunks).where(mine).values(values)))
+
     async def release_chunk(self, run_id: str, number: int) -> None:
         """Let a chunk wait again whose maker is gone."""
         mine = and_(_is_chunk(run_id, number), run_chunks.c.state == ChunkState.RUNNING)
