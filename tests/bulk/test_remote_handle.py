@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
+from pathlib import Path
 
 import pytest
 
 from bulk.remote import lane_of
 from gemini_emulator import Emulator
-from image_router.bulk.parts import Bulk
+from image_router.bulk.parts import Bulk, opened
 from image_router.bulk.remote_handle import BatchHandle, submit
+from image_router.config import Settings
 from image_router.core.errors import InvalidRequest
 from image_router.core.runs import RowState
+from image_router.core.types import Lane
+from image_router.runs import bulk_of
+from image_router.testing import emulated
 
 
 def _quick(bulk: Bulk) -> Bulk:
@@ -50,6 +56,19 @@ async def test_pictures_that_are_late_are_made_at_once(bulk: Bulk, emulator: Emu
     handle = await submit(_quick(bulk), "a red mug", scope="acme", purpose="hero", within=60)
     assert len((await handle.wait()).images) == 1
     assert {entry.lane for entry in emulator.bill().entries} == {"interactive"}
+
+
+async def test_a_model_without_batch_is_served_as_the_policy_says(settings: Settings, tmp_path: Path) -> None:
+    """On a day when Imagen lived, which never had a batch; the default policy takes what comes next."""
+    with emulated(as_of="2026-04-09", pictures="flat") as emulator:
+        april = replace(settings, base_url=emulator.url, as_of=date(2026, 4, 9), offline=True)
+        april = replace(april, emulator_url=emulator.url)
+        async with opened(bulk_of(april, sinks=())) as bulk:
+            handle = await submit(bulk, "a red mug", scope="acme", model="imagen-4.0-fast-generate-001")
+            assert "imagen-4.0-fast-generate-001 has no batch" in handle.note
+            [row] = await bulk.runs.rows(handle.id)
+            assert row.planned.ask.lane is Lane.BATCH
+            assert row.planned.model != "imagen-4.0-fast-generate-001"
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from image_router.bulk.parts import Bulk
 from image_router.bulk.planning import request_of
 from image_router.bulk.runs import new_run
 from image_router.bulk.working import working
+from image_router.core.batch_lane import Served, served
+from image_router.core.decision import Decision
 from image_router.core.errors import InvalidRequest
 from image_router.core.ids import new_id
 from image_router.core.money import parse_usd
@@ -55,7 +57,9 @@ class BatchHandle:
     """A batch of one request. Its id is enough to hold it again, in any process."""
 
     id: str
-    bulk: Bulk
+    bulk: Bulk = field(repr=False)
+    note: str = ""
+    """What is other than asked, where the first choice has no batch."""
 
     async def status(self) -> Progress:
         """How far it is; asks nobody but the database."""
@@ -125,8 +129,9 @@ async def submit(
     terms = _terms(asked, within, now=await bulk.lane.parts.jobs.now())
     ask = _ask(prompt, asked)
     new = new_run(prompt[:60], RunKind.BATCH, scope=scope, profile=profile, terms=terms)
-    run = await bulk.runs.start(new, _rows(bulk, ask, count=count, scope=scope, profile=profile))
-    return BatchHandle(id=run.id, bulk=bulk)
+    found, ask = await _decided(bulk, ask, scope=scope, profile=profile)
+    run = await bulk.runs.start(new, _rows(found.decision, ask, count))
+    return BatchHandle(id=run.id, bulk=bulk, note=found.note)
 
 
 def _terms(asked: dict[str, Any], within: float | None, *, now: int) -> RunTerms:
@@ -151,14 +156,23 @@ def _ask(prompt: str, asked: dict[str, Any]) -> RowAsk:
     return RowAsk(prompt=prompt, lane=Lane.BATCH, references=named, **said)
 
 
-async def _rows(
-    bulk: Bulk, ask: RowAsk, *, count: int, scope: str, profile: str | None
-) -> AsyncIterator[PlannedRow]:
-    router, key = bulk.bench.router, new_id("batch-")
+async def _decided(bulk: Bulk, ask: RowAsk, *, scope: str, profile: str | None) -> tuple[Served, RowAsk]:
+    """The decision, and the request as it will be made where its first choice has no batch."""
+    router = bulk.bench.router
     references = (await router.request("references", references=ask.references)).references
-    request = request_of(ask, references=references, scope=scope)
-    decision = router.decided(request, profile=profile)
-    head = decision.head
+    found = served(
+        request_of(ask, references=references, scope=scope),
+        router.world(profile),
+        decide=lambda one: router.decided(one, profile=profile),
+    )
+    if found.note:
+        said = found.request
+        ask = replace(ask, lane=said.lane, tier=said.tier, model=said.model)
+    return found, ask
+
+
+async def _rows(decision: Decision, ask: RowAsk, count: int) -> AsyncIterator[PlannedRow]:
+    key, head = new_id("batch-"), decision.head
     for number in range(1, count + 1):
         yield PlannedRow(
             number=number,
