@@ -9,13 +9,15 @@ import pytest
 from bulk.made_rows import accounted, over, rows_of
 from bulk.remote import begun, lane_of, plain, states_now
 from gemini_emulator import Emulator
-from image_router.bulk.parts import Bulk
+from image_router.bulk.parts import Bulk, opened
 from image_router.bulk.remote_chunks import run_remote_chunk
 from image_router.bulk.working import working
+from image_router.config import Secret, Settings
 from image_router.core.budget import SECOND
 from image_router.core.errors import BudgetExceeded
-from image_router.core.runs import Pause, RowState, RunState
+from image_router.core.runs import ChunkState, Pause, RowState, RunState
 from image_router.core.types import Lane, Purpose
+from image_router.runs import bulk_of
 from image_router.storage.budgets import Budgets
 from image_router.storage.objects import now_micros
 from image_router.storage.runs_line import next_chunks
@@ -167,3 +169,20 @@ async def test_a_run_cancelled_before_its_job_was_made_holds_no_keys(bulk: Bulk,
         row.planned.ask.prompt, purpose=Purpose.HERO, scope="acme", key=row.planned.key
     )
     assert made.image.cost.total == emulator.bill().total
+
+
+async def test_it_is_all_the_same_on_postgresql(
+    settings: Settings, emulator: Emulator, on_postgresql: str
+) -> None:
+    emulator.faults.script(
+        "batch_rows_fail;rows=0", "drop_after", "batch_rows_missing;rows=0", method="batchGenerateContent"
+    )
+    elsewhere = replace(settings, database=Secret(on_postgresql))
+    async with opened(bulk_of(elsewhere, sinks=())) as bulk:
+        rows = rows_of(bulk, subjects=2, variants=2, lane=Lane.BATCH, purpose=Purpose.HERO)
+        run, lane = await begun(bulk, rows), lane_of(bulk)
+        for number in (1, 2):
+            while (await bulk.bench.runs.chunk(run.id, number)).state is not ChunkState.DONE:
+                await run_remote_chunk(lane, bulk.bench, run_id=run.id, number=number)
+        assert await states_now(bulk, run) == [DONE] * 6
+        await accounted(bulk, emulator, run)

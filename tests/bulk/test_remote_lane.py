@@ -22,7 +22,7 @@ from image_router.facts import load_catalog
 from image_router.providers.rest import RestProvider
 from image_router.storage.asset_queries import Query
 from image_router.storage.budgets import Budgets
-from image_router.storage.remote_jobs_tables import RemoteJob, RemoteState
+from image_router.storage.remote_jobs_tables import RemoteJob, RemoteState, Upload
 from image_router.wiring import today
 
 DONE = RowState.DONE
@@ -359,4 +359,28 @@ async def test_variants_name_their_reference_which_is_uploaded_once(bulk: Bulk, 
         assert [parent.digest for parent in family.parents] == [first.asset]
     uploads = await lane.parts.jobs.uploads("p1", [first.asset or ""], until=0)
     assert set(uploads) == {first.asset}
+    await accounted(bulk, emulator, run)
+
+
+async def test_a_reference_that_the_provider_has_lost_is_uploaded_again(
+    bulk: Bulk, emulator: Emulator
+) -> None:
+    rows = rows_of(bulk, subjects=1, variants=1, lane=Lane.BATCH, purpose=Purpose.HERO)
+    run, lane = await begun(bulk, rows), lane_of(bulk)
+    await done(bulk, lane, run, chunk=1)
+    [first, _] = await rows_now(bulk, run)
+    lost = Upload(
+        project="p1",
+        digest=first.asset or "",
+        name="files/lost",
+        uri=f"{emulator.url}/v1beta/files/lost",
+        media_type="image/jpeg",
+        bytes=1,
+        until=await lane.parts.jobs.now() + 47 * 3600 * SECOND,
+    )
+    await lane.parts.jobs.remember(lost)
+    await done(bulk, lane, run, chunk=2)
+    assert await states_now(bulk, run) == [DONE] * 2
+    [found] = (await lane.parts.jobs.uploads("p1", [first.asset or ""], until=0)).values()
+    assert found.name != "files/lost"
     await accounted(bulk, emulator, run)

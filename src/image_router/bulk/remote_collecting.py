@@ -28,6 +28,7 @@ from image_router.storage.landing import insert_asset
 from image_router.storage.remote_jobs import (
     change_job,
     claim_of,
+    forget_uploads,
     go_interactive,
     job_rows,
     paid_besides,
@@ -149,6 +150,8 @@ def _write(tx: Transaction, job: RemoteJob, found: Sequence[Judged], *, scope: s
             raise done
         if one.landed is not None:
             insert_asset(tx, one.landed)
+        if one.gone:
+            forget_uploads(tx, job.project or "", digests=one.gone)
         _write_row(tx, job, one, scope=scope, first=done.kind is not None)
 
 

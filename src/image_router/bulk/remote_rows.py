@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field, replace
 
 from image_router.bulk.remote_parts import LaneParts
+from image_router.core.causes import Cause
 from image_router.core.decision import Candidate, Decision
 from image_router.core.errors import AssetError, ContentRefused, ProviderError, RequestError
 from image_router.core.failures import error_for
@@ -45,6 +46,8 @@ class Judged:
     record: bytes | None = field(default=None, repr=False)
     """What its key is answered with from now on."""
     refused: bool = False
+    gone: frozenset[str] = frozenset()
+    """Digests of uploaded pictures that the provider no longer has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,12 @@ async def judged(parts: LaneParts, job: RemoteJob, *, run: Run, row: Row, reply:
     attempt = _attempt(parts, job, run, asked=asked, outcome=outcome)
     told = settlement_of(attempt, index=0, size=call.parameters.size, row=row.request_id or "")
     if outcome.kind is not Kind.IMAGE or outcome.image is None:
-        return await _without_picture(
-            parts, run, row, outcome=outcome, told=told, budget=parts.decider.world(run.profile).policy.retry
-        )
+        budget = parts.decider.world(run.profile).policy.retry
+        missed = await _without_picture(parts, run, row, outcome=outcome, told=told, budget=budget)
+        if outcome.cause is not Cause.FILE_GONE:
+            return missed
+        shown = frozenset(reference.digest for reference in call.request.references)
+        return replace(missed, gone=shown, again=row.tries + 1 < budget.capacity_tries)
     image = _image(row, reply, asked=asked, outcome=outcome, attempt=attempt)
     made = Made(image=image, decision=asked.decision, attempt=attempt, hold_id=job.hold_id)
     landed = await parts.assets.land(made)

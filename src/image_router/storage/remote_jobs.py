@@ -225,6 +225,12 @@ def row_now(tx: Transaction, run_id: str, *, number: int) -> Row:
     return row_from(tx.connection.execute(select(run_rows).where(mine)).mappings().one())
 
 
+def forget_uploads(tx: Transaction, project: str, *, digests: Collection[str]) -> None:
+    """The provider says that these pictures are gone: whoever needs them next uploads them anew."""
+    mine = and_(remote_uploads.c.project == project, remote_uploads.c.digest.in_(digests))
+    tx.connection.execute(delete(remote_uploads).where(mine))
+
+
 def _rows(tx: Transaction, wanted: Any) -> list[Row]:
     return [row_from(row) for row in tx.connection.execute(wanted).mappings()]
 
