@@ -96,6 +96,18 @@ async def test_a_turn_that_was_lost_is_followed_by_another(
     await accounted(bulk, emulator, run)
 
 
+async def test_a_chunk_that_nobody_is_at_any_more_is_found(
+    bulk: Bulk, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was begun, and nothing is left of whoever began it."""
+    monkeypatch.setattr(orchestrator, "_CHECKS", 0.1)
+    run = await started(bulk, rows_of(bulk, subjects=1, variants=0))
+    await bulk.bench.runs.begin_chunk(run.id, 1)
+    async with working(bulk):
+        assert (await over(bulk, run)).state is RunState.DONE
+    await accounted(bulk, emulator, run)
+
+
 async def test_an_urgent_run_overtakes(bulk: Bulk, emulator: Emulator) -> None:
     """It is made before the chunks that another run has left."""
     long = await started(bulk, rows_of(bulk, subjects=80, variants=0, name="long"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from image_router.core.errors import ConfigError, StorageError
 from image_router.core.runs import Chunk, ChunkState, Run
 from image_router.storage.database import Database
 from image_router.storage.runs import StoredRuns
-from image_router.storage.runs_line import may_go_on, next_chunks
+from image_router.storage.runs_line import begun_chunks, may_go_on, next_chunks
 
 APP: Final = "image-router"
 QUEUE: Final = "chunks"
@@ -76,13 +76,25 @@ class Orchestrator:
         chunks = await self.db.read(lambda tx: next_chunks(tx, limit=self.slots * _AHEAD))
         turns = {self._turn_of(chunk): chunk for chunk in chunks}
         self._fed &= turns.keys()
-        if self._fed and self._loop.time() - self._checked > _CHECKS:
+        if self._loop.time() - self._checked > _CHECKS:
             self._checked = self._loop.time()
-            for turn in await asyncio.to_thread(self._ended, self._fed):
-                await runs.skip_turn(turns[turn])
+            await self._look_for_lost({turn: turns[turn] for turn in self._fed})
         for turn in turns.keys() - self._fed:
             await asyncio.to_thread(self._enqueue, turn, turns[turn])
             self._fed.add(turn)
+
+    async def _look_for_lost(self, fed: Mapping[str, Chunk]) -> None:
+        """Turns that ended without having begun their chunk, and chunks that were begun and whose turn ended
+        without saying so: nobody would ever come back to them."""
+        runs = StoredRuns(self.db)
+        for turn in await asyncio.to_thread(self._ended, fed):
+            await runs.skip_turn(fed[turn])
+        begun = await self.db.read(begun_chunks)
+        under_way = await asyncio.to_thread(self._all_under_way) if begun else set()
+        for chunk in begun:
+            if chunk.id not in under_way:
+                _log.warning("nobody is at chunk %s, which was begun; it waits again", chunk.id)
+                await runs.release_chunk(chunk.run_id, chunk.number, turn=chunk.turn)
 
     async def settled(self, *, within: float = 5.0) -> bool:
         """Whether every turn that this process ended is written down as ended, waiting so many seconds."""
@@ -187,11 +199,19 @@ class Orchestrator:
         return others
 
     def _ended(self, turns: Collection[str]) -> list[str]:
-        """Which of these ended without their chunk being begun, as where the database was away just then."""
+        if not turns:
+            return []
         found = _dbos().DBOS.list_workflows(
             workflow_ids=sorted(turns), status=_OVER, load_input=False, load_output=False
         )
         return [each.workflow_id for each in found]
+
+    def _all_under_way(self) -> set[str]:
+        """Chunks that some workflow has before it or is at."""
+        found = _dbos().DBOS.list_workflows(
+            name=CHUNK, status=["PENDING", "ENQUEUED", "DELAYED"], load_input=False, load_output=False
+        )
+        return {each.workflow_id.partition(":")[0] for each in found}
 
     def _under_way(self, executor: str) -> list[Any]:
         found: list[Any] = _dbos().DBOS.list_workflows(

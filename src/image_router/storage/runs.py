@@ -151,9 +151,11 @@ class StoredRuns:
         values = {"turn": chunk.turn + 1}
         await self.db.write(lambda tx: tx.connection.execute(update(run_chunks).where(mine).values(values)))
 
-    async def release_chunk(self, run_id: str, number: int) -> None:
-        """Let a chunk wait again whose maker is gone."""
+    async def release_chunk(self, run_id: str, number: int, *, turn: int | None = None) -> None:
+        """Let a chunk wait again whose maker is gone; where a turn is given, unless another has begun."""
         mine = and_(_is_chunk(run_id, number), run_chunks.c.state == ChunkState.RUNNING)
+        if turn is not None:
+            mine = and_(mine, run_chunks.c.turn == turn)
         values = {"state": ChunkState.WAITING}
         await self.db.write(lambda tx: tx.connection.execute(update(run_chunks).where(mine).values(values)))
 

@@ -68,6 +68,12 @@ def _at_provider(tx: Transaction) -> ColumnElement[bool]:
     return and_(exists().where(mine), ~exists().where(mine, jobs.look_at <= tx.now.wall))
 
 
+def begun_chunks(tx: Transaction) -> list[Chunk]:
+    """Chunks that somebody should be at."""
+    wanted = select(run_chunks).where(run_chunks.c.state == ChunkState.RUNNING)
+    return [chunk_from(row) for row in tx.connection.execute(wanted).mappings()]
+
+
 def may_go_on(tx: Transaction) -> list[Run]:
     """Paused runs that are to be looked at again by now; one without money, only where there is some."""
     due = and_(runs.c.state == RunState.PAUSED, runs.c.resumes_at <= tx.now.wall)
@@ -80,10 +86,3 @@ def _has_money(tx: Transaction, run: Run) -> bool:
     open_ = and_(run_rows.c.run_id == run.id, run_rows.c.state.not_in(OVER))
     least = tx.connection.execute(select(func.min(run_rows.c.ceiling)).where(open_)).scalar()
     return all(standing.left >= (least or 0) for standing in strain(tx, run.purse).standings)
-
-
-def is_idle(tx: Transaction, run_id: str) -> bool:
-    """Whether nobody is at any chunk of a run."""
-    busy = or_(run_chunks.c.state == ChunkState.RUNNING)
-    mine = select(run_chunks.c.number).where(run_chunks.c.run_id == run_id, busy).limit(1)
-    return tx.connection.execute(mine).first() is None
