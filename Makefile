@@ -71,8 +71,8 @@ format: $(READY) ## Format the code and mend what ruff can
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-bench: $(READY) ## Measure start-up, deciding, requests and the ledger; docs/benchmarks.md has the targets
-	@for each in startup bench_decide bench_request bench_ledger; do \
+bench: $(READY) ## Measure start-up, deciding, requests, the ledger and planning; docs/benchmarks.md has the targets
+	@for each in startup bench_decide bench_request bench_ledger bench_plan; do \
 	  echo "$$each"; $(BIN)/python bench/$$each.py || exit 1; echo; done
 
 bench-gateway: $(READY) ## Measure the gateway beside LiteLLM, Portkey and nginx, installed into a cache of their own

@@ -7,6 +7,7 @@ commands and the code, never by hand. Days are fixed by the data, so that the ca
 from __future__ import annotations
 
 import re
+import runpy
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
@@ -287,6 +288,12 @@ def _limits_file(name: str) -> TomlFile:
     return TomlFile(str(path), path.read_text(encoding="utf-8"))
 
 
+def scale(name: str) -> str:
+    """A table of bench/scale.py, which is a script and no package."""
+    head, *rows = runpy.run_path(str(ROOT / "bench" / "scale.py"))["TABLES"][name]()
+    return _table(head, rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "failures in error bodies": partial(failures, error_reactions),
     "failures in answers": partial(failures, answer_reactions),
@@ -300,6 +307,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "settings": settings,
     "differences": differences,
+    **{
+        f"scale {name}": partial(scale, name)
+        for name in ("batch limits", "interactive limits", "batch needs", "interactive needs", "figures")
+    },
 }
 
 _PART = re.compile(r"(<!-- generated: (?P<name>[a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
