@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import IO, Any, Final
 
 import click
 
 from image_router.bulk.parts import Bulk, opened
-from image_router.bulk.planning import Planner, RowProblem
+from image_router.bulk.planning import RowProblem
 from image_router.bulk.run_views import run_line, run_view
 from image_router.bulk.runs import new_run
 from image_router.bulk.tables import open_table
 from image_router.bulk.working import working
 from image_router.cli.batch_lines import list_lines, list_template
-from image_router.cli.batch_times import promised
+from image_router.cli.batch_times import promise_of, promise_options
 from image_router.cli.batch_views import (
     as_openai,
     each_row,
@@ -30,6 +28,7 @@ from image_router.cli.batch_views import (
     row_view,
 )
 from image_router.cli.catalog import planner, template_named
+from image_router.cli.catalog_runs import allowed
 from image_router.cli.failures import INTERRUPTED, OK, PARTIAL
 from image_router.cli.options import (
     every,
@@ -39,16 +38,14 @@ from image_router.cli.options import (
     settings_from,
     settings_options,
 )
-from image_router.cli.spending import Manner, Price, confirm
+from image_router.cli.spending import Manner
 from image_router.config import Settings
-from image_router.core.budget import to_micros
-from image_router.core.errors import InvalidRequest
 from image_router.core.money import parse_usd
 from image_router.core.run_plan import Sums
-from image_router.core.runs import OVER, PlannedRow, RowState, Run, RunKind, RunState, RunTerms
+from image_router.core.runs import OVER, RowState, Run, RunKind, RunState, RunTerms
 from image_router.core.types import Lane
 from image_router.engine.media import save
-from image_router.runs import bulk_of
+from image_router.runs import bulk_of, rows_to_make
 from image_router.storage.remote_jobs import RemoteJobs
 from image_router.storage.remote_jobs_tables import AT_PROVIDER
 
@@ -69,11 +66,7 @@ def batch() -> None:
 @batch.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", help="Of the batch, for people. Default: the file's.")
-@click.option("--by", metavar="TIME", help="When all must be there: 06:00, or 2026-12-24T06:00.")
-@click.option("--within", metavar="SPAN", help="The same as a span: 90m, 8h, 2d.")
-@click.option(
-    "--replacement", metavar="DOLLARS", help="The most a picture may cost that is made at once instead."
-)
+@promise_options
 @click.option("--max-cost", metavar="DOLLARS", help="Pause before the whole batch would spend more.")
 @click.option("--yes", is_flag=True, help="Spend without asking, whatever the quote.")
 @click.option("--detach", is_flag=True, help="Leave all of it to workers (`image-router worker`).")
@@ -100,15 +93,18 @@ def submit(file: Path, as_json: bool, detach: bool, wait: bool, **options: Any) 
     settings = settings_from(options)
 
     async def work(bulk: Bulk) -> Run:
-        sums = Sums()
+        sums, problems = Sums(), list[RowProblem]()
         new = new_run(name, RunKind.BATCH, scope=settings.scope, profile=settings.profile, terms=terms)
         template = list_template(template_named("plain", settings))
         async with planner(settings, template, file, lane=Lane.BATCH) as ready:
             with open_table(file) as source:
-                rows = _rows(ready, source.lines, sums, folder=file.parent)
+                planned = ready.plan(list_lines(source.lines), sums)
+                rows = rows_to_make(planned, file.parent, problems=problems)
                 run = await bulk.runs.plan(new, rows)
+        for problem in problems:
+            click.echo(f"left out: {problem}", err=True)
         if run.state is RunState.PLANNED:
-            await _allowed(bulk, run, sums, settings=settings, manner=manner)
+            await allowed(bulk, run, sums=sums, settings=settings, manner=manner)
         run = await bulk.runs.go(run.id)
         if detach:
             return run
@@ -118,39 +114,9 @@ def submit(file: Path, as_json: bool, detach: bool, wait: bool, **options: Any) 
     return _told(settings, work, as_json=as_json)
 
 
-async def _rows(ready: Planner, lines: Any, sums: Sums, *, folder: Path) -> AsyncIterator[PlannedRow]:
-    async for row in ready.plan(list_lines(lines), sums):
-        if isinstance(row, RowProblem):
-            click.echo(f"left out: {row}", err=True)
-            continue
-        sources = tuple(
-            each if "://" in each else str((folder / each).absolute()) for each in row.ask.references
-        )
-        yield replace(row, ask=replace(row.ask, references=sources))
-
-
-async def _allowed(bulk: Bulk, run: Run, sums: Sums, *, settings: Settings, manner: Manner) -> None:
-    """Ask above a price; a batch that nobody wants is forgotten."""
-    wanted = False
-    try:
-        if not sums.rows:
-            raise InvalidRequest("no line of the list can be made; see above why")
-        ceiling = min(sums.ceiling, run.terms.max_cost or sums.ceiling)
-        confirm(Price(expected=sums.quote, ceiling=ceiling), above=settings.confirm_above, manner=manner)
-        wanted = True
-    finally:
-        if not wanted:
-            await bulk.runs.drop(run.id)
-
-
 def _terms(options: dict[str, Any]) -> RunTerms:
-    cap, most = options.pop("max_cost"), options.pop("replacement")
-    by = promised(options.pop("by"), options.pop("within"), now=datetime.now().astimezone())
-    return RunTerms(
-        max_cost=None if cap is None else parse_usd(cap, name="max-cost"),
-        replacement=None if most is None else parse_usd(most, name="replacement"),
-        by=None if by is None else to_micros(by),
-    )
+    cap = options.pop("max_cost")
+    return RunTerms(max_cost=None if cap is None else parse_usd(cap, name="max-cost"), **promise_of(options))
 
 
 batch_argument = every(click.argument("batch_id", metavar="BATCH"), json_option, home_option)

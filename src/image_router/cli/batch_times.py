@@ -1,15 +1,39 @@
-"""By when a batch must be there, as people say it."""
+"""By when rows of the batch lane must be there, as people say it."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
+import click
+
+from image_router.cli.options import every
+from image_router.core.budget import to_micros
 from image_router.core.errors import InvalidRequest
+from image_router.core.money import parse_usd
 
 _SPAN: Final = re.compile(r"(\d+)\s*(m|h|d)")
 _UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+
+promise_options = every(
+    click.option("--by", metavar="TIME", help="When batch rows must be there: 06:00, or 2026-12-24T06:00."),
+    click.option("--within", metavar="SPAN", help="The same as a span: 90m, 8h, 2d."),
+    click.option(
+        "--replacement", metavar="DOLLARS", help="The most a picture may cost that replaces a late one."
+    ),
+)
+
+
+def promise_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the promise out of a command's options: fields of RunTerms."""
+    most = options.pop("replacement")
+    by = promised(options.pop("by"), options.pop("within"), now=datetime.now().astimezone())
+    return {
+        "replacement": None if most is None else parse_usd(most, name="replacement"),
+        "by": None if by is None else to_micros(by),
+    }
 
 
 def promised(by: str | None, within: str | None, *, now: datetime) -> datetime | None:

@@ -19,6 +19,7 @@ from image_router.bulk.run_views import run_line, run_view
 from image_router.bulk.runs import new_run
 from image_router.bulk.tables import open_table
 from image_router.bulk.working import working
+from image_router.cli.batch_times import promise_of, promise_options
 from image_router.cli.catalog import (
     catalog,
     check_columns,
@@ -48,6 +49,7 @@ T = TypeVar("T")
 @plan_options
 @click.option("--name", help="Of the run, for people. Default: the table's.")
 @click.option("--max-cost", metavar="DOLLARS", help="Pause before the whole run would spend more.")
+@promise_options
 @click.option("--yes", is_flag=True, help="Spend without asking, whatever the quote.")
 @click.option("--detach", is_flag=True, help="Leave the work to workers (`image-router worker`).")
 @click.option("--approve-references", is_flag=True, help="Wait with variants until `catalog approve`.")
@@ -88,7 +90,7 @@ def run(table: Path, template: str, lane: str | None, as_json: bool, **options: 
         for problem in problems:
             click.echo(f"left out: {problem}", err=True)
         if planned.state is RunState.PLANNED:
-            await _allowed(bulk, planned, sums, settings=settings, manner=manner)
+            await allowed(bulk, planned, sums=sums, settings=settings, manner=manner)
         going = await bulk.runs.go(planned.id)
         if detach:
             return going
@@ -98,12 +100,12 @@ def run(table: Path, template: str, lane: str | None, as_json: bool, **options: 
     return _told(settings, work, as_json=as_json)
 
 
-async def _allowed(bulk: Bulk, run: Run, sums: Sums, *, settings: Settings, manner: Manner) -> None:
+async def allowed(bulk: Bulk, run: Run, *, sums: Sums, settings: Settings, manner: Manner) -> None:
     """Ask above a price; a run that nobody wants is forgotten."""
     wanted = False
     try:
         if not sums.rows:
-            raise InvalidRequest("the table has no row that can be made; `catalog plan` says why")
+            raise InvalidRequest("no line of it can be made; `catalog plan` says why")
         ceiling = min(sums.ceiling, run.terms.max_cost or sums.ceiling)
         confirm(Price(expected=sums.quote, ceiling=ceiling), above=settings.confirm_above, manner=manner)
         wanted = True
@@ -119,6 +121,7 @@ def _terms(options: dict[str, Any]) -> RunTerms:
         on_ambiguous=OnAmbiguous(options.pop("unclear")),
         approve_references=options.pop("approve_references"),
         priority=options.pop("priority"),
+        **promise_of(options),
     )
 
 
