@@ -87,18 +87,24 @@ class _Turn:
     async def _too_late_for_jobs(self, run: Run) -> None:
         """Rows that no job can be waited for any more go to the other lane at once."""
         rows = await self.lane.parts.jobs.waiting(self.run_id, self.number)
-        if rows and await self._left(run, len(rows)) <= 0:
+        if rows and await self._left(run) <= 0:
             numbers = [row.planned.number for row in rows]
             await self.bench.runs.db.write(lambda tx: go_interactive(tx, self.run_id, numbers=numbers))
 
-    async def _left(self, run: Run, rows: int) -> float:
-        """Seconds for which a job with so many rows can still be waited for; a month where nothing is
-        promised."""
-        by: Micros | None = run.terms.by
-        if by is None:
+    async def _left(self, run: Run) -> float:
+        """Seconds for which jobs can still be waited for; a month where nothing is promised."""
+        due = await self._give_up_at(run)
+        if due is None:
             return 30 * 86_400.0
-        due = give_up_at(by, self.lane.parts.limits.pace, rows=rows)
         return (due - await self.lane.parts.jobs.now()) / MICROS
+
+    async def _give_up_at(self, run: Run) -> Micros | None:
+        """All rows of the run that are open by then would have to be made one by one."""
+        if run.terms.by is None:
+            return None
+        open_ = RowQuery(run_id=self.run_id, states=frozenset(RowState) - OVER)
+        rows = await self.bench.runs.count(open_)
+        return give_up_at(run.terms.by, self.lane.parts.limits.pace, rows=rows)
 
     async def _driven(self, job_id: str) -> bool:
         """Take a job as far as it goes now; whether it has ended."""
@@ -119,7 +125,7 @@ class _Turn:
         if job is None or (not going and job.state not in _AT_PROVIDER):
             return None
         try:
-            if job.given_up_at is None and await self._left(run, job.rows) <= 0:
+            if job.given_up_at is None and await self._left(run) <= 0:
                 reason = "it would not be done by the time that was promised"
                 return await self.lane.give_up(job_id, reason=reason)
             return await self.lane.step(job_id)
@@ -139,11 +145,8 @@ class _Turn:
 
     async def _due(self, looked: Looked, run: Run) -> None:
         """Where the promise ends before the next look is due, look then."""
-        job = await self.lane.parts.jobs.get(looked.job)
-        if job is None or run.terms.by is None or job.given_up_at is not None:
-            return
-        due = give_up_at(run.terms.by, self.lane.parts.limits.pace, rows=job.rows)
-        if due < job.look_at:
+        job, due = await self.lane.parts.jobs.get(looked.job), await self._give_up_at(run)
+        if job is not None and job.given_up_at is None and due is not None and due < job.look_at:
             await self.lane.parts.jobs.change(job.id, look_at=due)
 
     async def _cancelled(self) -> None:
