@@ -50,7 +50,7 @@ ASSUMED: Final = "assumed"
 
 FIGURES: Final[Mapping[str, Figure]] = {
     "interactive ms": Figure(21, "ms of a core for a small picture of a run, interactive", HERE),
-    "batch ms": Figure(16, "ms of a core for a small picture of a run, batch", HERE),
+    "batch ms": Figure(26, "ms of a core for a small picture of a run, batch", HERE),
     "1K ms": Figure(7, "ms of a core that the bytes of a 1K picture add", BENCHMARKS),
     "line ms": Figure(6.1, "ms of a core to read a batch result line of 2 MB and decode its picture", HERE),
     "settlements": Figure(427, "holds and settlements a second on one PostgreSQL", BENCHMARKS),

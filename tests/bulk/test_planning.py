@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+import tracemalloc
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 from datetime import date
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from image_router import facts
 from image_router.aio import ImageRouter
 from image_router.bulk.planning import BLOCK, Planner, RowProblem
-from image_router.bulk.tables import Line
+from image_router.bulk.tables import Line, open_table
 from image_router.config import Settings
 from image_router.core.run_plan import Sums
 from image_router.core.runs import PlannedRow, Stage
@@ -244,3 +246,34 @@ async def test_every_line_is_rows_or_one_problem(tmp_path_factory: Any, lines: l
     by_number = {row.number: row for row in rows}
     assert all(by_number[row.duplicate_of].key == row.key for row in rows if row.duplicate_of)
     assert sum(line.amount for line in sums.lines) == sums.quote == sum(row.quote for row in rows)
+
+
+BENCH: dict[str, Any] = runpy.run_path(str(Path(__file__).parents[2] / "bench" / "bench_plan.py"))
+
+
+async def test_a_hundredth_of_broken_lines_is_told_and_memory_does_not_grow(
+    planner: Planner, tmp_path: Path
+) -> None:
+    """A plan that is three times as long keeps as much: its keys are in a file."""
+    path, most = tmp_path / "t.csv", []
+    for lines in (1_000, 1_000, 3_000):
+        BENCH["write"](path, lines)
+        tracemalloc.start()
+        with open_table(path) as table:
+            found = planner.plan(table.lines)
+            told = [each.line async for each in found if isinstance(each, RowProblem)]
+        most.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert told == list(range(100, lines + 1, 100))
+    assert most[2] < 1.2 * most[1]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("template", ["plain", "ecommerce"])
+async def test_a_million_rows_with_a_hundredth_broken_are_planned(tmp_path: Path, template: str) -> None:
+    path = tmp_path / "table.csv"
+    lines = 1_000_000 // BENCH["pictures"](template)
+    BENCH["write"](path, lines)
+    done = await BENCH["planned"](path, template)
+    assert done.left_out == lines // 100
+    assert done.rows == (lines - done.left_out) * BENCH["pictures"](template)

@@ -9,9 +9,9 @@ keep. Whose request it was, its words and its pictures are not remembered. Pure 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import fields, replace
+from dataclasses import fields
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from image_router.core.briefly import decide_briefly, may_shorten
 from image_router.core.decision import Decision, Snapshot
@@ -24,7 +24,7 @@ from image_router.core.types import ImageRequest
 MOST: Final = 4096
 LONGEST: Final = 2000
 """Characters of the text to render and the system instruction together: they are kept with a decision."""
-_NOBODYS: Final = ImageRequest(prompt="-")
+_KEPT: Final = tuple(field.name for field in fields(Decision) if field.name != "request")
 _UNSEEN: Final = {"prompt", "scope", "key", "deadline", "references", "conversation"}
 _SEEN: Final = attrgetter(*(field.name for field in fields(ImageRequest) if field.name not in _UNSEEN))
 Decide = Callable[[ImageRequest, World, Snapshot], Decision]
@@ -39,7 +39,7 @@ class Decisions:
 
     def __init__(self, fresh: Decide = _fresh, *, most: int = MOST) -> None:
         self._fresh, self._most = fresh, most
-        self._known: dict[Hashable, tuple[World, Decision]] = {}
+        self._known: dict[Hashable, tuple[World, dict[str, Any]]] = {}
 
     def decide(self, request: ImageRequest, world: World, *, snapshot: Snapshot) -> Decision:
         """As decide_briefly. Refusals are never remembered."""
@@ -53,10 +53,11 @@ class Decisions:
         if found is None:
             if len(self._known) >= self._most:
                 self._known.clear()
-            decision = replace(self._fresh(request, world, snapshot), request=_NOBODYS)
+            decision = self._fresh(request, world, snapshot)
+            kept = {name: getattr(decision, name) for name in _KEPT}
             # The world is kept too: its id is only its own for as long as it lives.
-            found = self._known[shape] = (world, decision)
-        return replace(found[1], request=request)
+            found = self._known[shape] = (world, kept)
+        return Decision(request=request, **found[1])
 
 
 def _long(request: ImageRequest) -> bool:

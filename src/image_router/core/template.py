@@ -48,6 +48,8 @@ class Pattern:
     """Text with columns in braces."""
 
     pieces: tuple[_Piece, ...]
+    optional: str | None = None
+    """The column that it is and that may be missing, where it is nothing else."""
 
     @classmethod
     def of(cls, text: str) -> Self:
@@ -56,7 +58,9 @@ class Pattern:
             parsed = list(Formatter().parse(text))
         except ValueError as problem:
             raise ConfigError(f"{text!r}: {problem}; write {{{{ for a brace of its own") from None
-        return cls(tuple(_piece(text, *piece) for piece in parsed))
+        pieces = tuple(_piece(text, *piece) for piece in parsed)
+        alone = len(pieces) == 1 and pieces[0].optional and not pieces[0].literal
+        return cls(pieces, pieces[0].column if alone else None)
 
     @property
     def constant(self) -> str | None:
@@ -232,8 +236,10 @@ class _Prepared:
             values["purpose"] = Purpose.CHARACTER_LOCK
         values.update(self.fixed)
         for name, pattern in self.varying:
-            said = pattern.fill(cells)
-            if said:
+            # Of many optional columns most are not there.
+            if pattern.optional is not None and not cells.get(pattern.optional):
+                continue
+            if said := pattern.fill(cells):
                 value = _value(name, said)
                 values[name] = (*given, *value) if name == "references" else value
         if "prompt" not in values:
