@@ -23,7 +23,7 @@ from image_router.storage.assets import Assets
 from image_router.storage.ledger import Ledger
 from image_router.storage.runs import StoredRuns
 
-TTL = float(os.environ.get("TTL", "3"))
+TTL = float(os.environ.get("TTL", "5"))
 POINTS: dict[str, tuple[Any, str]] = {
     "begun": (StoredRuns, "begin_chunk"),
     "held": (Ledger, "hold"),

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from image_router.core.errors import StorageError
@@ -41,6 +41,8 @@ class Guard:
     take_back: TakeBack
     ttl: float = TTL
     fenced: Callable[[], None] = die
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when work can be taken over; a process that still starts lives as well."""
 
     async def stand(self) -> None:
         """Until cancelled."""
@@ -49,7 +51,8 @@ class Guard:
                 if not await self.executors.beat(self.executor):
                     self.fenced()
                     return
-                await self.take_over()
+                if self.ready.is_set():
+                    await self.take_over()
             except StorageError as problem:
                 _log.warning("signs of life cannot be written: %s", problem)
             await asyncio.sleep(self.ttl / 3)

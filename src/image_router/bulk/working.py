@@ -100,9 +100,12 @@ async def working(bulk: Bulk, terms: Terms | None = None) -> AsyncIterator[Worke
     await executors.enter(mine.id, label=mine.label)
     async with AsyncExitStack() as closing:
         closing.push_async_callback(executors.leave, mine.id)
+        # It beats from the start, which may take longer than others wait, and until all else has stopped.
+        await closing.enter_async_context(_standing(guard))
         await orchestrator.start()
         closing.push_async_callback(orchestrator.stop)
-        await closing.enter_async_context(_standing(guard))
+        closing.callback(guard.ready.clear)
+        guard.ready.set()
         try:
             async with feeding(orchestrator):
                 yield worker

@@ -349,9 +349,12 @@ def _approve(tx: Transaction, run_id: str, rejected: Collection[str]) -> Run:
 
 
 def _close_if_over(tx: Transaction, run_id: str) -> None:
-    """A run is done when none of its rows is open any more; a cancelled one stays cancelled."""
-    open_ = select(run_rows.c.number).where(run_rows.c.run_id == run_id, run_rows.c.state.not_in(OVER))
-    if tx.connection.execute(open_.limit(1)).first() is None:
+    """A run is done when none of its chunks is left: by then what they held is given back. A cancelled one
+    stays cancelled."""
+    left = select(run_chunks.c.number).where(
+        run_chunks.c.run_id == run_id, run_chunks.c.state != ChunkState.DONE
+    )
+    if tx.connection.execute(left.limit(1)).first() is None:
         values = {"state": RunState.DONE, "pause": None, "reason": "", "resumes_at": None}
         going = runs.c.state.in_((RunState.RUNNING, RunState.PAUSED))
         _set(tx, run_id, {**values, "ended_at": tx.now.wall}, where=going)
