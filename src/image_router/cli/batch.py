@@ -75,7 +75,7 @@ def batch() -> None:
 @settings_options
 @json_option
 def submit(file: Path, as_json: bool, detach: bool, wait: bool, **options: Any) -> int:
-    """Hand a list of requests to the provider's Batch API.
+    """Hand a list to the provider's Batch API.
 
     \b
     image-router batch submit prompts.csv --max-cost 20
@@ -125,7 +125,7 @@ batch_argument = every(click.argument("batch_id", metavar="BATCH"), json_option,
 @batch.command()
 @batch_argument
 def status(batch_id: str, as_json: bool, **options: Any) -> int:
-    """How far a batch is, job by job, what it spent, and why it stands still.
+    """How far a batch is, job by job.
 
     \b
     image-router batch status prompts
@@ -136,7 +136,7 @@ def status(batch_id: str, as_json: bool, **options: Any) -> int:
 @batch.command()
 @batch_argument
 def watch(batch_id: str, as_json: bool, **options: Any) -> int:
-    """Stay with a batch until it is over or stands still, and fetch what comes.
+    """Stay with a batch and fetch what comes.
 
     \b
     image-router batch watch prompts
@@ -153,7 +153,7 @@ def watch(batch_id: str, as_json: bool, **options: Any) -> int:
 @batch.command()
 @batch_argument
 def cancel(batch_id: str, as_json: bool, **options: Any) -> int:
-    """End a batch: its jobs are cancelled at the provider, what they made is kept.
+    """Cancel a batch; what it made is kept.
 
     \b
     image-router batch cancel prompts
@@ -198,7 +198,7 @@ def list_batches(limit: int, as_json: bool, **options: Any) -> int:
     "--openai", type=click.File("w", encoding="utf-8"), help="Write OpenAI's Batch output to a file."
 )
 def results(batch_id: str, as_json: bool, output: Path | None, openai: IO[str] | None, **options: Any) -> int:
-    """What came of every row so far, one line of JSON each; what the provider has ready is fetched first.
+    """What came of every row, as lines of JSON.
 
     \b
     image-router batch results prompts --output pictures/
