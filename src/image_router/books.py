@@ -107,7 +107,7 @@ class Books:
 
     async def finished(self, scope: str, keys: Sequence[str]) -> frozenset[str]:
         """Which of these keys of a scope name work that is done."""
-        return await self.db.read(lambda tx: finished_among(tx, scope, keys))
+        return await self.db.read(lambda tx: finished_among(tx, scope=scope, keys=keys))
 
     async def scope(self, name: str | None) -> str | None:
         """The scope, if anybody ever used it or one below it. Raises InvalidRequest: it may be misspelt."""

@@ -96,7 +96,7 @@ def submit(file: Path, as_json: bool, detach: bool, wait: bool, **options: Any) 
         sums, problems = Sums(), list[RowProblem]()
         new = new_run(name, RunKind.BATCH, scope=settings.scope, profile=settings.profile, terms=terms)
         template = list_template(template_named("plain", settings))
-        async with planner(settings, template, file, lane=Lane.BATCH) as ready:
+        async with planner(settings, template, table=file, lane=Lane.BATCH) as ready:
             with open_table(file) as source:
                 planned = ready.plan(list_lines(source.lines), sums)
                 rows = rows_to_make(planned, file.parent, problems=problems)

@@ -96,9 +96,9 @@ def plan(
     with _left_out(problems) as note, _progress(as_json) as progress:
 
         async def work() -> None:
-            async with planner(settings, chosen, table, lane=lane) as ready:
+            async with planner(settings, chosen, table=table, lane=lane) as ready:
                 with open_table(table) as opened:
-                    check_columns(chosen, opened.columns, table)
+                    check_columns(chosen, opened.columns, table=table)
                     async for row in ready.plan(opened.lines, sums):
                         if isinstance(row, RowProblem):
                             note(row)
@@ -158,7 +158,7 @@ def template_named(name: str, settings: Settings) -> Template:
     return facts.load_template(Path(name))
 
 
-def check_columns(template: Template, columns: tuple[str, ...], table: Path) -> None:
+def check_columns(template: Template, columns: tuple[str, ...], *, table: Path) -> None:
     """Refuse a table whose header lacks what every line would need."""
     missing = template.missing(columns) if columns else ()
     if missing:
@@ -171,7 +171,7 @@ def check_columns(template: Template, columns: tuple[str, ...], table: Path) -> 
 
 @asynccontextmanager
 async def planner(
-    settings: Settings, template: Template, table: Path, *, lane: str | None
+    settings: Settings, template: Template, *, table: Path, lane: str | None
 ) -> AsyncIterator[Planner]:
     """A planner that knows what was made before, where there are books."""
     async with ImageRouter(settings) as router:

@@ -82,9 +82,9 @@ def run(table: Path, template: str, lane: str | None, as_json: bool, **options: 
     async def work(bulk: Bulk) -> Run:
         sums, problems = Sums(), list[RowProblem]()
         new = new_run(name, RunKind.CATALOG, scope=settings.scope, profile=settings.profile, terms=terms)
-        async with planner(settings, chosen, table, lane=lane) as ready:
+        async with planner(settings, chosen, table=table, lane=lane) as ready:
             with open_table(table) as source:
-                check_columns(chosen, source.columns, table)
+                check_columns(chosen, source.columns, table=table)
                 rows = rows_to_make(ready.plan(source.lines, sums), table.parent, problems=problems)
                 planned = await bulk.runs.plan(new, rows)
         for problem in problems:

@@ -107,7 +107,7 @@ async def _rows(visit: Visit, source: Any, *, model: Model) -> tuple[list[Row], 
     file = read.word(source, "fileName")
     if file is not None:
         await check_files(visit, (file,))
-        rows = await rows_of(visit, file, model)
+        rows = await rows_of(visit, file, model=model)
     else:
         inline = read.items(read.value(source, "requests"), "requests")
         if not 0 < len(inline) <= MOST_ROWS:

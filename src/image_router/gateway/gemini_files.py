@@ -71,7 +71,7 @@ async def continued(visit: Visit) -> Response:
     answer, reply = await answered(visit, errand, resources=(f"uploads/{upload_id}",))
     name = _made(answer)
     if _ROWS in asked and answer.status == 200 and "upload" in _commands(visit.request):
-        await gemini_rows.taken(visit, upload_id, body, at=_offset(visit.request), file=name)
+        await gemini_rows.taken(visit, upload_id, piece=body, at=_offset(visit.request), file=name)
     if name:
         await reply.bind_for(name, LIFE / 10**6)
         await remember_file(visit.parts.books.db, name, scope=scope)

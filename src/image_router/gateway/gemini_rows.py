@@ -57,7 +57,7 @@ async def begun(visit: Visit, upload: str) -> None:
     await begin_reading(visit.parts.books.db, upload)
 
 
-async def taken(visit: Visit, upload: str, piece: bytes, *, at: int, file: str | None) -> None:
+async def taken(visit: Visit, upload: str, *, piece: bytes, at: int, file: str | None) -> None:
     """The provider took a piece, whose first byte is byte `at`; with the last one it told the file's name."""
     db = visit.parts.books.db
     reading = await reading_of(db, upload=upload)
@@ -68,7 +68,7 @@ async def taken(visit: Visit, upload: str, piece: bytes, *, at: int, file: str |
     await go_on_reading(db, replace(now, file=file), was=reading.taken)
 
 
-async def rows_of(visit: Visit, file: str, model: Model) -> list[Row]:
+async def rows_of(visit: Visit, file: str, *, model: Model) -> list[Row]:
     """The rows of a file of the caller's. Raises Refusal where they were not read, or cannot be held."""
     reading = await reading_of(visit.parts.books.db, file=file)
     if reading is None:

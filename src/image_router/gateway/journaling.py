@@ -91,7 +91,7 @@ class JournalSink:
 @asynccontextmanager
 async def journaling(parts: Parts, duty: Duty) -> AsyncIterator[None]:
     """Keep the journal for as long as the block lasts."""
-    clerk = _Clerk(parts.journal, parts.noted, parts.router.shelf)
+    clerk = _Clerk(parts.journal, parts.noted, shelf=parts.router.shelf)
     working = asyncio.create_task(clerk.work())
     try:
         yield
@@ -101,7 +101,7 @@ async def journaling(parts: Parts, duty: Duty) -> AsyncIterator[None]:
 
 
 class _Clerk:
-    def __init__(self, journal: Journal, sink: JournalSink, shelf: Shelf) -> None:
+    def __init__(self, journal: Journal, sink: JournalSink, *, shelf: Shelf) -> None:
         self._journal, self._sink, self._shelf = journal, sink, shelf
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._told, self._told_at, self._swept = ProcessReport(), 0.0, 0.0

@@ -38,7 +38,7 @@ class Pictured:
     def response(self, view: Mapping[str, Any], *, headers: Mapping[str, str]) -> Response:
         """The document with its pictures."""
         around = orjson.dumps(view).split(_MARK.encode())
-        return _Pieces(around, self._pictures, headers)
+        return _Pieces(around, self._pictures, headers=headers)
 
 
 class _Pieces(Response):
@@ -47,7 +47,7 @@ class _Pieces(Response):
     media_type = JSON
 
     def __init__(
-        self, around: Sequence[bytes], pictures: Sequence[bytes], headers: Mapping[str, str]
+        self, around: Sequence[bytes], pictures: Sequence[bytes], *, headers: Mapping[str, str]
     ) -> None:
         size = sum(map(len, around)) + sum((len(data) + 2) // 3 * 4 for data in pictures)
         super().__init__(headers={**headers, "content-length": str(size)})

@@ -108,7 +108,7 @@ def look(tx: Transaction, work: Work) -> Row | Running | None:
     )
 
 
-def finished_among(tx: Transaction, scope: str, keys: Collection[str]) -> frozenset[str]:
+def finished_among(tx: Transaction, *, scope: str, keys: Collection[str]) -> frozenset[str]:
     """Which of these keys' work is done, and was not refused."""
     wanted = select(works.c.work_key).where(
         works.c.scope == scope, works.c.work_key.in_(keys), works.c.state == WorkState.FINISHED
