@@ -104,7 +104,7 @@ class OpenRuns:
         planner = self._planner(template, path.parent, lane)
         with open_table(path) as source:
             planned = planner.plan(source.lines, Sums())
-            run = await self.steer.start(new, rows_to_make(planned, path.parent, problems=problems))
+            run = await self.steer.start(new, rows_to_make(planned, problems=problems))
         return run, tuple(problems)
 
     async def submit(self, prompt: str, **asked: Any) -> BatchHandle:
@@ -171,16 +171,14 @@ class OpenRuns:
 
 
 async def rows_to_make(
-    planned: AsyncIterator[PlannedRow | RowProblem], folder: Path, *, problems: list[RowProblem]
+    planned: AsyncIterator[PlannedRow | RowProblem], *, problems: list[RowProblem]
 ) -> AsyncIterator[PlannedRow]:
-    """Rows whose references are found from anywhere; lines that are left out are put among the problems."""
+    """The rows alone; lines that are left out are put among the problems."""
     async for row in planned:
         if isinstance(row, RowProblem):
             problems.append(row)
-            continue
-        asked = row.ask.references
-        sources = tuple(each if "://" in each else str((folder / each).absolute()) for each in asked)
-        yield replace(row, ask=replace(row.ask, references=sources)) if sources else row
+        else:
+            yield row
 
 
 def bulk_of(

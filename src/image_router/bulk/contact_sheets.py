@@ -34,7 +34,7 @@ def shown(entry: Entry, data: bytes) -> Shown:
     return Shown(entry, f"data:image/webp;base64,{b64encode(small).decode()}")
 
 
-def page(run: Run, entries: Sequence[Entry], pictures: Sequence[Shown]) -> str:
+def page(run: Run, entries: Sequence[Entry], *, pictures: Sequence[Shown]) -> str:
     """The page of one subject; rows without a picture are told with their reason."""
     subject = escape(entries[0].row.planned.subject)
     cards = "\n".join(_card(picture) for picture in pictures)

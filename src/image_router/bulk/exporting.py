@@ -162,7 +162,7 @@ class _Sheets:
         if len(drawn) < 2:
             return
         name = f"{folder_of(entries[0].row.planned.subject)}/{await self._name(entries[0].row)}"
-        html = page(self._run, entries, drawn)
+        html = page(self._run, entries, pictures=drawn)
         await self._exporting.to.put(name, html.encode("utf-8", "replace"), replace=True)
         self._done.sheets += 1
 

@@ -99,7 +99,7 @@ def submit(file: Path, as_json: bool, detach: bool, wait: bool, **options: Any) 
         async with planner(settings, template, table=file, lane=Lane.BATCH) as ready:
             with open_table(file) as source:
                 planned = ready.plan(list_lines(source.lines), sums)
-                rows = rows_to_make(planned, file.parent, problems=problems)
+                rows = rows_to_make(planned, problems=problems)
                 run = await bulk.runs.plan(new, rows)
         for problem in problems:
             click.echo(f"left out: {problem}", err=True)

@@ -85,7 +85,7 @@ def run(table: Path, template: str, lane: str | None, as_json: bool, **options: 
         async with planner(settings, chosen, table=table, lane=lane) as ready:
             with open_table(table) as source:
                 check_columns(chosen, source.columns, table=table)
-                rows = rows_to_make(ready.plan(source.lines, sums), table.parent, problems=problems)
+                rows = rows_to_make(ready.plan(source.lines, sums), problems=problems)
                 planned = await bulk.runs.plan(new, rows)
         for problem in problems:
             click.echo(f"left out: {problem}", err=True)
