@@ -58,7 +58,6 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "volume": Figure(10e12, "bytes of a database's volume", ASSUMED),
     "kept days": Figure(30, "days that rows and pictures are kept", ASSUMED),
     "picture bytes": Figure(1_600_000, "bytes of a 1K picture", BENCHMARKS),
-    "process MiB": Figure(145, "MiB resident of a worker at small pictures", HERE),
     "slots": Figure(64, "pictures that one worker makes side by side: 4 chunks, 16 of each", "defaults"),
     "seconds": Figure(20, "seconds of one interactive call", ASSUMED),
     "host cores": Figure(8, "cores of a host, 60 % of them used", ASSUMED),

@@ -47,3 +47,11 @@ def test_the_batch_lane_is_half_the_price_and_the_provider_binds_first_on_it() -
     (_, now), (_, night) = SCALE["quoted"](Lane.INTERACTIVE), SCALE["quoted"](Lane.BATCH)
     assert 2 * night == now
     assert SCALE["bounds"](Lane.BATCH)[0].what.startswith("provider")
+
+
+def test_machines_and_bucket_are_the_small_part_of_the_bill() -> None:
+    """As docs/scale.md says of a million pictures a day and more."""
+    for lane in Lane:
+        for pictures in SCALE["LOADS"][1:]:
+            need = SCALE["need"](pictures, lane)
+            assert 100 * (need.machines + need.bucket) < need.provider

@@ -131,6 +131,20 @@ async def test_what_was_made_before_is_priced_at_zero(planner: Planner) -> None:
     assert rows[0].ceiling > 0, "should it have to be made after all, money for it can be held"
 
 
+async def test_a_line_of_very_many_pictures_is_looked_up_in_parts(planner: Planner) -> None:
+    """SQLite takes 32,766 values in one statement."""
+    asked: list[int] = []
+
+    async def finished(keys: Sequence[str]) -> Collection[str]:
+        asked.append(len(keys))
+        return keys[:1]
+
+    many = {"prompt": "a mug", "variants": "|".join(f"view {number}" for number in range(12_000))}
+    rows, _ = await planned(replace(planner, finished=finished), table(many))
+    assert asked == [10_000, 2_001]
+    assert [row.number for row in rows if row.finished] == [1, 10_001]
+
+
 async def test_a_key_that_names_two_things_leaves_out_the_whole_line_once(planner: Planner) -> None:
     shop = replace(planner, template=TEMPLATES["ecommerce"])
     lines = table(

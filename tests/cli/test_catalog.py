@@ -92,6 +92,16 @@ def test_a_template_is_copied_and_changed(run: Run, here: Path) -> None:
     assert {way["lane"] for way in plan["ways"]} == {"batch"}
 
 
+def test_a_template_in_the_home_has_a_name(run: Run, here: Path) -> None:
+    folder = here.parent / "home" / "templates"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text(run("catalog", "templates", "ecommerce").out.replace("{sku}", "{id}"))
+    (here / "t.csv").write_text("id,sku,name\n1,m-1,mug\n")
+    plan = run("catalog", "plan", "t.csv", "--template", "mine", "--json")
+    assert (plan.status, plan.json["to_make"]) == (0, 7)
+    assert "mine" in run("catalog", "templates", "--json").json
+
+
 def test_templates_say_what_they_are_for(run: Run) -> None:
     known = run("catalog", "templates", "--json").json
     assert known["ecommerce"]["columns"] == ["sku", "name"]

@@ -40,6 +40,8 @@ BLOCK: Final = 500
 _PICTURES: Final = 4_096
 """Reference pictures whose facts are remembered."""
 _PRICES: Final = 4_096
+_KEYS: Final = 10_000
+"""Looked up at once among those that are finished."""
 _URL: Final = ("http://", "https://")
 
 
@@ -101,7 +103,7 @@ class Planner:
             for block in _blocks(lines, BLOCK):
                 drafted = [drafting(line) for line in block]
                 keys = [draft.key for each in drafted if isinstance(each, list) for draft in each]
-                known, done = seen.look(keys), await self.finished(keys)
+                known, done = seen.look(keys), await self._finished(keys)
                 for each in drafted:
                     problem = each if isinstance(each, RowProblem) else _contradiction(each, known)
                     if problem is not None:
@@ -114,6 +116,11 @@ class Planner:
                         sums.add(row, draft.price.quote, note=draft.note)
                         yield row
                 seen.note(known)
+
+    async def _finished(self, keys: Sequence[str]) -> set[str]:
+        """Asked in parts: a line may have very many rows, and a statement takes 32,766 values at most."""
+        parts = [keys[start : start + _KEYS] for start in range(0, len(keys), _KEYS)]
+        return {key for part in parts for key in await self.finished(part)}
 
 
 class _Drafting:

@@ -130,13 +130,13 @@ def templates(name: str | None, as_json: bool, **options: Any) -> None:
     known = facts.load_templates(home)
     if name is None and as_json:
         view = {
-            each.name: {"description": each.description, "columns": each.missing(())}
-            for each in known.values()
+            called: {"description": each.description, "columns": each.missing(())}
+            for called, each in known.items()
         }
         click.echo(json.dumps(view, indent=2, ensure_ascii=False))
     elif name is None:
-        for each in known.values():
-            click.echo(click.style(each.name, bold=True))
+        for called, each in known.items():
+            click.echo(click.style(called, bold=True))
             click.echo(
                 click.wrap_text(each.description, width=96, initial_indent="  ", subsequent_indent="  ")
             )
