@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import orjson
@@ -75,6 +76,8 @@ class Surface(Protocol):
 
     name: str
     """Also the label of metrics."""
+    headers: Mapping[str, str]
+    """Of every error's answer."""
 
     def encoded(self, problem: Problem) -> tuple[bytes, str]:
         """The body of an error's answer, and its media type."""
@@ -83,6 +86,8 @@ class Surface(Protocol):
 
 class JsonSurface(ABC):
     """For programs."""
+
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def encoded(self, problem: Problem) -> tuple[bytes, str]:
         return orjson.dumps(self.problem(problem)), JSON
@@ -176,7 +181,7 @@ def problem_of(error: ImageRouterError) -> Problem:
 
 def answered(surface: Surface, problem: Problem) -> Response:
     """The response of a problem, telling clients whether to send it again by themselves."""
-    headers = dict(problem.headers or {})
+    headers = {**surface.headers, **(problem.headers or {})}
     if problem.wait is not None:
         headers["retry-after"] = str(max(1, math.ceil(problem.wait)))
     # openai-python and openai-node repeat 408, 409, 429 and 5xx unless told not to; what may have cost money

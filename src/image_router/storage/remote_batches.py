@@ -67,11 +67,14 @@ async def batch_named(db: Database, name: str) -> RemoteBatch | None:
     return found[0] if found else None
 
 
-async def batches_of(db: Database, scope: str, *, limit: int, skip: int = 0) -> list[RemoteBatch]:
-    """A scope's batches and those of the scopes below it, the newest first."""
-    low, high = within(scope)
-    mine = or_(_columns.scope == scope, and_(_columns.scope >= low, _columns.scope < high))
-    wanted = select(remote_batches).where(mine).order_by(_columns.made_at.desc(), _columns.name)
+async def batches_of(db: Database, scope: str | None, *, limit: int, skip: int = 0) -> list[RemoteBatch]:
+    """A scope's batches and those of the scopes below it, or everybody's; the newest first."""
+    wanted = select(remote_batches).order_by(_columns.made_at.desc(), _columns.name)
+    if scope is not None:
+        low, high = within(scope)
+        wanted = wanted.where(
+            or_(_columns.scope == scope, and_(_columns.scope >= low, _columns.scope < high))
+        )
     return await _read(db, wanted.limit(limit).offset(skip))
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, select
 
-from image_router.storage.asset_tables import cached_images
+from image_router.storage.asset_tables import cached_images, feedback
 from image_router.storage.database import Database, Transaction
 from image_router.storage.jobs_tables import jobs
 from image_router.storage.journal import journal, process_reports
@@ -24,7 +24,7 @@ from image_router.storage.traffic_tables import circuits
 
 class Topic(StrEnum):
     JOBS = "jobs"
-    """Jobs and runs, and how far they are."""
+    """Jobs and runs, how far they are, and what is said of their pictures."""
     SPEND = "spend"
     """The ledger and the caps."""
     CALLS = "calls"
@@ -52,6 +52,7 @@ def _jobs(tx: Transaction) -> list[Any]:
         tx,
         living.where(own.ended_at.is_(None)),
         select(func.max(own.created_at), func.max(own.ended_at)),
+        select(func.count(), func.max(feedback.c.said_at)),
         select(mine.id, mine.state, mine.reason).order_by(mine.created_at.desc()).limit(20),
         rows.where(mine.ended_at.is_(None))
         .group_by(each.run_id, each.state)

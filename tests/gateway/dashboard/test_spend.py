@@ -76,6 +76,35 @@ async def test_an_admin_sets_caps(site, ann: Person) -> None:
     assert "acme" in (await ann.get("/dashboard/spend")).words
 
 
+async def test_a_prepaid_budget_is_topped_up(site, ann: Person) -> None:
+    """Its total rises by what is added; nothing is offered where nothing is prepaid."""
+    assert "Top up" not in (await ann.get("/dashboard/spend")).words
+    async with open_books(home=site.home, offline=True) as books:
+        await books.budgets.set("acme/fair", who="ann", total=5 * USD, prepaid=True, per_request=USD)
+        await books.budgets.set("acme", who="ann", month=USD)
+    page = await ann.get("/dashboard/spend")
+    assert "acme/fair prepaid" in page.words
+    assert "acme/fair : a picture at most $1.00" in page.words
+    path, fields = "/dashboard/spend/top-up", {"form_token": page.token, "topped_scope": "acme/fair"}
+    assert (await ann.post(path, {**fields, "amount": "2.50"})).status == 303
+    assert "of $7.50 left" in (await ann.get("/dashboard/spend")).words
+    for wrong in ({"amount": "-1"}, {"amount": ""}, {"amount": "1", "topped_scope": "acme"}):
+        assert (await ann.post(path, {**fields, **wrong})).status == 400
+    assert "of $7.50 left" in (await ann.get("/dashboard/spend")).words
+
+
+async def test_only_admins_top_up(locked, bob: Person) -> None:
+    """A form of their own making does nothing."""
+    async with open_books(home=locked.home, offline=True) as books:
+        await books.budgets.set("acme", who="ann", total=5 * USD, prepaid=True)
+    await bob.sign_in(await key_for(locked.home))
+    page = await bob.get("/dashboard/spend")
+    assert "Top up" not in page.words
+    fields = {"form_token": page.token, "topped_scope": "acme", "amount": "5"}
+    assert (await bob.post("/dashboard/spend/top-up", fields)).status == 403
+    assert "of $5.00 left" in (await bob.get("/dashboard/spend")).words
+
+
 async def test_a_gauge_says_when_the_guard_acts(site, ann: Person) -> None:
     """From the scope's own line on; below it, where that line is."""
     await _make(ann, "hero")

@@ -112,7 +112,7 @@ async def _references(visit: Visit, said: Mapping[str, Any]) -> tuple[Given, ...
 async def request_of(visit: Visit, ask: PlayAsk, *, tier: Tier | None, sending: bool = False) -> ImageRequest:
     """The request behind the controls, paid by the viewer; `sending` with the bytes of its references."""
     references = [
-        await read(visit, one, ask.role) if sending else one.reference(b"", ask.role)
+        await read(visit, one, role=ask.role) if sending else one.reference(b"", ask.role)
         for one in ask.references
     ]
     request = await visit.router.request(

@@ -81,7 +81,7 @@ async def given(visit: Visit, name: str) -> Given:
     )
 
 
-async def read(visit: Visit, one: Given, role: ReferenceRole) -> Reference:
+async def read(visit: Visit, one: Given, *, role: ReferenceRole) -> Reference:
     """With its bytes. Raises Refusal where they are gone."""
     try:
         data = await visit.parts.books.assets.blobs.read(one.digest)

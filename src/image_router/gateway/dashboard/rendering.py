@@ -61,6 +61,8 @@ _HEADINGS_OF_STATUS: Final[Mapping[int, str]] = {
     429: "Too much for now",
     500: "The gateway failed here",
 }
+_BELOW: Final[Mapping[str, str]] = {"pictures": "gallery", "runs": "operations"}
+"""Paths whose pages belong to one of the navigation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,7 @@ class PagesSurface:
     """Errors that no page of ours could answer: wrong methods, bugs."""
 
     name = "dashboard"
+    headers = HEADERS
 
     def encoded(self, problem: Problem) -> tuple[bytes, str]:
         nobody = {
@@ -149,7 +152,7 @@ def _surroundings(visit: Visit) -> dict[str, Any]:
         "provider": provider_words(visit),
         "looks": looks_only(visit),
         "here": url.path + (f"?{url.query}" if url.query and visit.request.method == "GET" else ""),
-        "here_name": url.path.removeprefix("/dashboard/").partition("/")[0].replace("pictures", "gallery"),
+        "here_name": _BELOW.get(name := url.path.removeprefix("/dashboard/").partition("/")[0], name),
     }
 
 

@@ -33,6 +33,7 @@ class Gauge:
 
     standing: Standing
     guard_percent: int
+    prepaid: bool
 
     @property
     def acts(self) -> bool:
@@ -59,7 +60,7 @@ async def spend(visit: Visit) -> Response:
         **read,
         forecast=month_end(read["report"].total.spent, first=first, last=last),
         days=day_bars(read["report"].days, first=first, last=last),
-        gauges=await _gauges(visit),
+        **await _budgets(visit),
         cache=await visit.parts.books.cache.stats(period.scope),
         changes=await _changes(visit),
         guard=visit.router.world().policy.guard,
@@ -77,16 +78,23 @@ async def _read(visit: Visit, period: Period, by: By) -> dict[str, Any]:
     }
 
 
-async def _gauges(visit: Visit) -> list[Gauge]:
-    """Every cap that is the viewer's concern, each once."""
+async def _budgets(visit: Visit) -> dict[str, Any]:
+    """Every cap that is the viewer's concern, each once; the ones of a picture apart."""
     budgets, policy = visit.parts.books.budgets, visit.router.world().policy
-    return [
-        Gauge(standing=one, guard_percent=budget.guard_percent or policy.guard.at_percent)
-        for budget in await budgets.all()
-        if bound_by(visit, budget.scope)
+    concern = [budget for budget in await budgets.all() if bound_by(visit, budget.scope)]
+    gauges = [
+        Gauge(
+            standing=one,
+            guard_percent=budget.guard_percent or policy.guard.at_percent,
+            prepaid=budget.prepaid,
+        )
+        for budget in concern
         for one in await budgets.standing(budget.scope)
         if one.scope == budget.scope
     ]
+    of_a_picture = [budget for budget in concern if budget.per_request is not None]
+    prepaid = [budget.scope for budget in concern if budget.prepaid]
+    return {"gauges": gauges, "of_a_picture": of_a_picture, "prepaid": prepaid}
 
 
 async def _changes(visit: Visit) -> list[dict[str, Any]]:
@@ -114,6 +122,16 @@ async def set_caps(visit: Visit) -> Response:
     return RedirectResponse(f"{PATH}#budgets-title", 303, headers=HEADERS)
 
 
+async def top_up(visit: Visit) -> Response:
+    """POST /dashboard/spend/top-up: more money for a prepaid budget, by an admin."""
+    fields = await form(visit)
+    if visit.caller.key is not None:
+        allow_admin(visit.caller.key)
+    scope, amount = text(fields, "topped_scope") or "", text(fields, "amount") or ""
+    await visit.parts.books.budgets.top_up(scope, parse_usd(amount, name="amount"), who=who(visit))
+    return RedirectResponse(f"{PATH}#budgets-title", 303, headers=HEADERS)
+
+
 def month_end(spent: Nanos, *, first: date, last: date) -> Nanos | None:
     """What the month comes to at the pace of its days so far; None for a period that is no month begun."""
     whole = monthrange(first.year, first.month)[1]
@@ -125,4 +143,5 @@ def month_end(spent: Nanos, *, first: date, last: date) -> Nanos | None:
 ENTRIES: Final = (
     Entry(method="GET", path=PATH, endpoint=shown(spend), surface=PAGES, public=True),
     Entry(method="POST", path=PATH, endpoint=shown(set_caps), surface=PAGES, public=True),
+    Entry(method="POST", path=f"{PATH}/top-up", endpoint=shown(top_up), surface=PAGES, public=True),
 )

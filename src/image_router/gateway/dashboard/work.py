@@ -11,7 +11,7 @@ import orjson
 
 from image_router.core.budget import SECOND, Micros, from_micros
 from image_router.core.money import Nanos
-from image_router.core.runs import RowState
+from image_router.core.runs import Pause, Progress, RowState, Run, RunState
 from image_router.gateway.app import Visit
 from image_router.storage.jobs_tables import Job, JobQuery, JobState
 from image_router.storage.objects import now_micros
@@ -41,6 +41,8 @@ class Work:
     """In words: when it will be over, or how it stands in line."""
     problem: str = ""
     projected: Nanos | None = None
+    page: str = ""
+    """Of its own."""
 
     @property
     def percent(self) -> int:
@@ -68,31 +70,39 @@ async def jobs(visit: Visit, scope: str | None) -> tuple[list[Work], list[Work]]
 async def runs(visit: Visit, scope: str | None) -> list[Work]:
     """Bulk runs, the newest first."""
     stored = StoredRuns(visit.parts.books.db)
-    shown = []
-    for run in (await stored.listed(scope=scope))[:_RUNS]:
-        far = await stored.progress(run.id)
-        shown.append(
-            Work(
-                id=run.id,
-                name=f"{run.kind} {run.name}",
-                scope=run.scope,
-                state=run.state,
-                of=far.rows,
-                done=far.states.get(RowState.DONE, 0),
-                failed=far.states.get(RowState.FAILED, 0) + far.states.get(RowState.UNKNOWN, 0),
-                cost=far.spent,
-                created_at=run.created_at,
-                left="" if far.seconds_left is None else f"about {duration(far.seconds_left)}",
-                problem=run.reason,
-                projected=far.projected,
-            )
-        )
-    return shown
+    return [await of_run(visit, run) for run in await stored.listed(scope=scope, limit=_RUNS)]
+
+
+async def of_run(visit: Visit, run: Run) -> Work:
+    """One of them, as far as it is."""
+    far = await StoredRuns(visit.parts.books.db).progress(run.id)
+    failed = far.states.get(RowState.FAILED, 0) + far.states.get(RowState.UNKNOWN, 0)
+    return Work(
+        id=run.id,
+        name=f"{run.kind} {run.name}",
+        scope=run.scope,
+        state="waits for approval" if run.pause is Pause.APPROVAL else run.state,
+        of=far.rows,
+        done=far.states.get(RowState.DONE, 0),
+        failed=failed,
+        cost=far.spent,
+        created_at=run.created_at,
+        left=_of_run(run, far),
+        problem="" if run.pause is Pause.APPROVAL else run.reason,
+        projected=far.projected,
+        page=f"/dashboard/runs/{run.id}",
+    )
+
+
+def _of_run(run: Run, far: Progress) -> str:
+    if run.ended_at:
+        return f"{from_micros(run.ended_at):%Y-%m-%d %H:%M} UTC"
+    return f"about {duration(far.seconds_left)}" if far.seconds_left and run.state is RunState.RUNNING else ""
 
 
 async def batches(visit: Visit, scope: str | None) -> list[RemoteBatch]:
     """The provider's batches that clients made through here, the newest first."""
-    return await batches_of(visit.parts.books.db, scope or visit.caller.scope, limit=_RUNS)
+    return await batches_of(visit.parts.books.db, scope, limit=_RUNS)
 
 
 def duration(seconds: float) -> str:

@@ -11,13 +11,13 @@ const files = document.getElementById("files");
 const wrong = document.getElementById("drop-problem");
 
 judging();
-files.removeAttribute("name");
+files?.removeAttribute("name");
 follow(form, (target) => target.querySelector("#expected")?.textContent ?? target.querySelector("#problem-title")?.textContent.trim() ?? "");
 
 /** @param {Iterable<File>} found */
 async function bring(found) {
   const pictures = [...found].filter((file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name));
-  if (!pictures.length) return;
+  if (!files || !pictures.length) return;
   const body = new FormData(form);
   body.set("form_token", form.querySelector("[data-bring]").value);
   for (const file of pictures) body.append("files", file);
@@ -49,7 +49,7 @@ function parsed(html) {
   return box.content;
 }
 
-files.addEventListener("input", (event) => {
+files?.addEventListener("input", (event) => {
   event.stopPropagation();
   bring(files.files);
 });
@@ -58,7 +58,7 @@ form.addEventListener("click", (event) => {
   if (!out) return;
   event.preventDefault();
   out.closest("li").remove();
-  files.focus();
+  (files ?? form).focus();
   changed();
 });
 document.addEventListener("paste", (event) => {
