@@ -26,7 +26,7 @@ from image_router.core.types import Lane, OnAmbiguous, Purpose, Size, Tier
 from image_router.storage.database import Database, Transaction
 from image_router.storage.ledger import Ledger
 from image_router.storage.runs import Stopped, StoredRuns
-from image_router.storage.runs_rows import RowQuery, counted, finish_row, free_rows, mark_sent
+from image_router.storage.runs_rows import RowQuery, counted, finish_counted, finish_row, free_rows, mark_sent
 from storage.ledgers import asked, paid, sending
 
 
@@ -193,6 +193,29 @@ async def test_what_failed_is_tried_again_when_asked(database: Database) -> None
     assert (await runs.get("run_1")).state is RunState.RUNNING
     states = [chunk.state for chunk in await runs.chunks_of("run_1")]
     assert states == [ChunkState.DONE, ChunkState.WAITING]
+
+
+async def test_a_row_that_is_tried_again_counts_each_of_its_calls_once(database: Database) -> None:
+    """It failed and was charged; the next try, on another hold, is charged too."""
+    runs = await stored(database)
+    run = await runs.begin("run_1")
+    ledger, key = Ledger(database), AttemptKey(number=1, request_id="req_1")
+    for cost, state in ((30, RowState.FAILED), (100, RowState.DONE)):
+        hold = await ledger.hold(asked(150, request_id="run_1.1", scope=run.purse))
+
+        def marked(tx: Transaction, hold_id: str = hold.id) -> None:
+            mark_sent(tx, "run_1", numbers=[1], hold_id=hold_id, request_id="req_1")
+
+        def finished(tx: Transaction, state: RowState = state) -> None:
+            finish_counted(tx, "run_1", number=1, end=RowEnd(state=state))
+
+        await ledger.sent(hold, sending(150, key), row=marked)
+        await ledger.settle(hold, paid(cost, key))
+        await database.write(finished)
+        await runs.retry("run_1", {RowState.FAILED}, resend=False)
+    (row,) = await runs.rows_of(RowQuery(run_id="run_1", states={RowState.DONE}))
+    assert row.cost == 130
+    assert (await runs.progress("run_1")).spent == 130
 
 
 async def test_a_cancelled_run_keeps_what_was_sent(database: Database) -> None:

@@ -132,8 +132,12 @@ def counted(tx: Transaction, hold_id: str, *, request_id: str) -> tuple[Nanos, N
 
 
 def again(tx: Transaction, query: RowQuery, *, resend: bool) -> int:
-    """Let rows that are over wait again; how many. `resend`: also those whose call may have been paid."""
-    values = {"state": RowState.WAITING, "cause": "", "message": "", "tries": 0, "ended_at": None}
+    """Let rows that are over wait again; how many. `resend`: also those whose call may have been paid.
+
+    What their last hold counted was added up when they ended, so they know of no hold any more.
+    """
+    values: dict[str, Any] = {"state": RowState.WAITING, "cause": "", "message": "", "tries": 0}
+    values |= {"ended_at": None, "hold_id": None}
     over = and_(_which(query), _ROWS.state.in_(OVER - {RowState.DONE}))
     return tx.connection.execute(update(run_rows).where(over).values(resend=resend, **values)).rowcount
 
