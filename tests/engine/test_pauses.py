@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -36,6 +37,9 @@ class Counting(MemoryTraffic):
 
     changes: int = 0
     looks: int = 0
+    begun: asyncio.Event | None = None
+    coming: asyncio.Event | None = None
+    """What was read is on its way from the one to the other."""
 
     async def change_meters(self, keys: Collection[MeterKey], change: MeterChange[T]) -> T:
         self.changes += 1
@@ -43,7 +47,11 @@ class Counting(MemoryTraffic):
 
     async def meters(self) -> tuple[Meters, Moment]:
         self.looks += 1
-        return await MemoryTraffic.meters(self)
+        read = await MemoryTraffic.meters(self)
+        if self.begun and self.coming:
+            self.begun.set()
+            await self.coming.wait()
+        return read
 
 
 def gateways(count: int) -> tuple[FrozenClock, Counting, list[Traffic]]:
@@ -106,3 +114,17 @@ async def test_a_wish_to_wait_is_heeded_by_others_within_a_second() -> None:
     refused = await admitted(other)
     assert isinstance(refused, Refusal)
     assert refused.wait == 20.0 - FRESH
+
+
+async def test_a_wish_that_comes_during_a_look_is_heeded_by_the_next() -> None:
+    """What was read before the wish was written down, and came after it, is not what is known."""
+    clock, store, (traffic,) = gateways(1)
+    first = await permit(traffic)
+    clock.now += FRESH
+    store.coming, store.begun = asyncio.Event(), asyncio.Event()
+    looking = asyncio.create_task(admitted(traffic))
+    await store.begun.wait()
+    await traffic.report(first, WAIT, spent=0)
+    store.coming.set()
+    assert isinstance(await looking, Permit)
+    assert isinstance(await admitted(traffic), Refusal)

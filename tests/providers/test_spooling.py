@@ -6,8 +6,9 @@ import errno
 import hashlib
 import json
 import os
+import resource
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pybase64
@@ -125,6 +126,29 @@ def full_disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def test_a_full_disk_loses_no_picture() -> None:
     image = only(extracted(answer(encoded(LARGE)).encode(), block=100_000)[1])
     assert image.data == LARGE
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """This process can open nothing more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_picture_whose_file_cannot_be_mapped_is_read_back() -> None:
+    extractor = Extractor()
+    extractor.feed(answer(encoded(LARGE)).encode())
+    reply = parse_reply(200, {}, body=extractor.body())
+    before = len(os.listdir("/proc/self/fd"))
+    with no_more_files():
+        data = only(extractor.restored(reply)).data
+    assert data == LARGE
+    del extractor
+    assert len(os.listdir("/proc/self/fd")) == before - 1
 
 
 def test_pieces_are_those_of_the_bytes() -> None:

@@ -28,6 +28,8 @@ class Pauses:
     def __init__(self, parts: TrafficParts) -> None:
         self._store, self._steady = parts.store, parts.steady
         self._read: _Read | None = None
+        self._wishes = 0
+        """That were written down here."""
         self._reading = asyncio.Lock()
 
     async def look(self) -> tuple[Meters, Moment]:
@@ -38,6 +40,7 @@ class Pauses:
 
     def forget(self) -> None:
         """A wish was written down: the next look shows it."""
+        self._wishes += 1
         self._read = None
 
     def _fresh(self) -> _Read | None:
@@ -49,7 +52,9 @@ class Pauses:
         async with self._reading:
             if (read := self._fresh()) is not None:
                 return read
-            at = self._steady()
+            at, wishes = self._steady(), self._wishes
             meters, moment = await self._store.meters()
-            self._read = _Read(meters, moment, at)
-            return self._read
+            read = _Read(meters, moment, at)
+            # What was read while a wish was written down may lack it.
+            self._read = read if wishes == self._wishes else None
+            return read

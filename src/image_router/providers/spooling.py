@@ -59,7 +59,7 @@ def is_wanted() -> bool:
 class Spooled(mmap.mmap):
     """The bytes of a picture that rest in a file."""
 
-    _descriptor: int
+    _descriptor: int | None = None
 
     @classmethod
     def of(cls, descriptor: int, size: int) -> Self:
@@ -69,11 +69,12 @@ class Spooled(mmap.mmap):
         return made
 
     def __del__(self) -> None:
-        os.close(self._descriptor)
+        if self._descriptor is not None:  # none where the file could not be mapped
+            os.close(self._descriptor)
 
     def piece(self, start: int, end: int) -> bytes:
         """A slice, read from the file."""
-        return os.pread(self._descriptor, max(0, min(end, len(self)) - start), start)
+        return os.pread(cast(int, self._descriptor), max(0, min(end, len(self)) - start), start)
 
     def rest(self) -> None:
         """Let go of what was looked at: it stays in the file."""
