@@ -7,14 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from bulk.made_rows import accounted, rows_of, started
+from bulk.made_rows import accounted, cheaper, rows_of, started
 from gemini_emulator import Emulator
 from image_router.bulk.chunks import run_chunk
 from image_router.bulk.parts import Bulk
-from image_router.core.errors import InvalidRequest
-from image_router.core.runs import Pause, Row, RowState, Run, RunState, Stage
+from image_router.core.errors import InvalidRequest, StorageError, StorageProblem
+from image_router.core.holds import EntryKind
+from image_router.core.runs import Pause, Row, RowEnd, RowState, Run, RunState, Stage
 from image_router.core.types import OnAmbiguous
+from image_router.storage import runs_rows
 from image_router.storage.budgets import Budgets
+from image_router.storage.database import Transaction
 from image_router.storage.runs_rows import RowQuery
 
 
@@ -206,3 +209,43 @@ def _set() -> asyncio.Event:
     event = asyncio.Event()
     event.set()
     return event
+
+
+async def test_an_image_dearer_than_planned_keeps_to_the_cap_per_request(
+    bulk: Bulk, emulator: Emulator
+) -> None:
+    """The hold of the chunk was taken for cheaper images."""
+    planned = list(rows_of(bulk, subjects=1, variants=0))
+    ceiling = planned[0].ceiling
+    await Budgets(bulk.db).set("acme", who="test", per_request=ceiling // 2)
+    run = await started(bulk, cheaper(iter(planned), ceiling // 4))
+    run = await run_chunk(bulk.bench, run.id, number=1)
+    assert (run.state, run.pause) == (RunState.PAUSED, Pause.BUDGET)
+    assert emulator.requests() == []
+    await Budgets(bulk.db).set("acme", who="test", per_request=ceiling)
+    await bulk.runs.resume(run.id)
+    run = await run_chunk(bulk.bench, run.id, number=1)
+    assert run.state is RunState.DONE
+    await accounted(bulk, emulator, run)
+
+
+async def test_a_hold_lasts_until_all_its_calls_are_settled(
+    bulk: Bulk, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database takes no end of the first row while the call of the second is under way."""
+    finish, refusals = runs_rows.finish_counted, [StorageError("locked", problem=StorageProblem.LOCKED)]
+
+    def finish_later(tx: Transaction, run_id: str, *, number: int, end: RowEnd) -> bool:
+        if refusals:
+            raise refusals.pop()
+        return finish(tx, run_id, number=number, end=end)
+
+    monkeypatch.setattr(runs_rows, "finish_counted", finish_later)
+    emulator.faults.add("slow;seconds=2", times=1)
+    run = await started(bulk, rows_of(bulk, subjects=2, variants=0))
+    run = await run_chunk(bulk.bench, run.id, number=1)
+    assert run.state is RunState.DONE
+    entries = await bulk.bench.ledger.recent(limit=100)
+    assert {entry.kind for entry in entries} == {EntryKind.HOLD, EntryKind.SETTLE, EntryKind.RELEASE}
+    assert len(emulator.requests()) == 2
+    await accounted(bulk, emulator, run)

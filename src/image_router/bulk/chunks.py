@@ -212,7 +212,11 @@ class _Turn:
                 )
                 for resend in {row.resend for row in some}
             }
-            await asyncio.gather(*(self._one(row, routers[row.resend], gate) for row in some))
+            making = (self._one(row, routers[row.resend], gate) for row in some)
+            # All of them, whatever goes wrong with one: the hold is theirs until their calls are settled.
+            made = await asyncio.gather(*making, return_exceptions=True)
+        for failed in filter(None, made):
+            raise failed
 
     @asynccontextmanager
     async def _funded(self, rows: Sequence[Row]) -> AsyncIterator[tuple[Sequence[Row], ChunkAccounts | None]]:
@@ -269,7 +273,11 @@ class _Turn:
             if self._halted() or self._lost is not None:
                 return
             verdict = await self._verdict(row, router)
-        await self._take(row, verdict)
+        try:
+            await self._take(row, verdict)
+        except StorageError:
+            self._stopped = True
+            raise
 
     async def _verdict(self, row: Row, router: ImageRouter) -> Verdict | None:
         if row.planned.duplicate_of is not None:

@@ -30,7 +30,9 @@ async def chunk_held(
     announce(Held(request_id=asked.request_id, scope=asked.scope, amount=asked.amount))
     beat = Beat(ledger, hold)
     try:
-        yield ChunkAccounts(ledger=ledger, hold=hold, announce=announce, noted=noted)
+        yield ChunkAccounts(
+            ledger=ledger, hold=hold, per_image=asked.per_image, announce=announce, noted=noted
+        )
     finally:
         await beat.end()
         announce(HoldClosed(request_id=asked.request_id, scope=asked.scope, amount=asked.amount))
@@ -44,6 +46,8 @@ class ChunkAccounts:
 
     ledger: Ledger
     hold: Hold
+    per_image: Nanos
+    """What the caps per request were asked for: the dearest image that was foreseen."""
     announce: Sink
     noted: Noted
     settled: Nanos = 0
@@ -60,6 +64,10 @@ class ChunkAccounts:
     async def holding(
         self, decision: Decision, *, request_id: str, deadline: float, wait: float
     ) -> AsyncIterator[Account]:
+        """Raises BudgetExceeded for an image dearer than foreseen, where a cap per request forbids it."""
+        most = decision.ceiling // decision.request.n
+        if most > self.per_image:
+            await self.ledger.allow_image(self.hold.scope, most)
         key = decision.request.key or ""
         yield _Share(of=self, request_id=request_id, noted=self.noted(key, request_id, self.hold.id))
 

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, TypeVar, cast
 
+from image_router.core import gate
 from image_router.core.book import Book
 from image_router.core.budget import BudgetAlert
 from image_router.core.errors import (
@@ -37,7 +38,7 @@ from image_router.core.pressure import Strain
 from image_router.core.reconcile import Call
 from image_router.core.statement import By, Line, Period, Unknown
 from image_router.storage import statements
-from image_router.storage.budgets import strain
+from image_router.storage.budgets import Budgets, strain
 from image_router.storage.database import Database, Together, Transaction
 from image_router.storage.glances import Glances
 from image_router.storage.steps import Step, closing, expire_some, id_of, renewing, settling, take_together
@@ -125,6 +126,11 @@ class Ledger:
         settled = cast(Settled, await self._surely(Step(act=act, hold_id=hold_id, key=done.attempt, row=row)))
         self._wake()
         return settled
+
+    async def allow_image(self, scope: str, most: Nanos) -> None:
+        """Raises BudgetExceeded where an image may cost more than a cap per request allows; for images of a
+        hold that was taken for cheaper ones."""
+        gate.allow_image(await Budgets(self.db).path(scope), most)
 
     async def grow(self, hold: Hold | str, amount: Nanos) -> Hold:
         """Add to a hold, in the windows in which it was taken. Raises BudgetExceeded, HoldExpired."""
