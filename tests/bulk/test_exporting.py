@@ -24,7 +24,7 @@ from image_router.bulk.manifests import Manifests, line_of
 from image_router.bulk.parts import Bulk
 from image_router.core.errors import AssetError
 from image_router.core.runs import PlannedRow, Run
-from image_router.storage.objects import ObjectStore
+from image_router.storage.objects import Folder, ObjectStore
 from image_router.storage.stores import open_store
 from s3_server import s3
 
@@ -239,3 +239,45 @@ def test_names_fit_every_store_and_differ_where_their_words_do(one: str, other: 
         place = open_store("nowhere")
         assert place._place(f"pictures/{name_of(words)}/front.jpg").parts[1] == "pictures"  # type: ignore[attr-defined]
     assert (name_of(one) == name_of(other)) == (one == other)
+
+
+class Flaky(Folder):
+    """A store that answers with an error now and then."""
+
+    fails = 3
+
+    async def put(self, name: str, data: bytes, *, replace: bool = False) -> bool:
+        self.fails -= 1
+        if self.fails == 0:
+            raise AssetError(f"the store {self.where} cannot be used for {name}: 503 Slow Down")
+        return await super().put(name, data, replace=replace)
+
+
+async def test_an_export_that_broke_off_is_finished_by_the_next(bulk: Bulk, tmp_path: Path) -> None:
+    run, to = await made(bulk), Flaky(tmp_path / "out")
+    with pytest.raises(AssetError, match="503"):
+        await exported(bulk, run, to)
+    done = await exported(bulk, run, to)
+    assert (done.rows, done.pictures) == (6, 6)
+    assert len(await lines(to)) == 6
+    assert len(found(tmp_path, "out/pictures/*/*.jpg")) == 6
+
+
+async def test_a_bucket_is_reached_by_the_platforms_own_variables(
+    bulk: Bulk, s3: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One without TLS too, as on a local network, where AWS_ALLOW_HTTP says so."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "a-secret",
+        "AWS_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    address = f"s3://pictures/{tmp_path.name}"
+    run = await made(bulk, subjects=1)
+    with pytest.raises(AssetError) as caught:
+        await exported(bulk, run, open_store(address))
+    assert "a-secret" not in str(caught.value)
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    assert (await exported(bulk, run, open_store(address))).pictures == 3

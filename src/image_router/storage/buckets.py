@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -34,7 +35,8 @@ class Bucket:
         parts = urlsplit(url)
         self.where = f"{parts.scheme}://{parts.hostname}{parts.path}"
         config = dict(options or {})
-        plain = config.pop("allow_http", "") == "true"
+        # The driver reads its own variables, but for those of the client, since it is told ours.
+        plain = config.pop("allow_http", os.environ.get("AWS_ALLOW_HTTP", "")).lower() == "true"
         client: ClientConfig = {"allow_http": plain, "timeout": _TIMEOUT, "connect_timeout": _CONNECT}
         retries: RetryConfig = {"max_retries": _TRIES, "retry_timeout": _PATIENCE}
         given: Any = config
