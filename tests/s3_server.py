@@ -11,6 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from image_router.storage.objects import ObjectStore
+from image_router.storage.stores import open_store
+
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
@@ -25,6 +28,18 @@ def s3() -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             server.kill()
+
+
+def store_at(address: str, folder: str) -> ObjectStore:
+    """A folder of the server's bucket as a store."""
+    options = {
+        "endpoint": address,
+        "access_key_id": "test",
+        "secret_access_key": "test",
+        "region": "us-east-1",
+        "allow_http": "true",
+    }
+    return open_store(f"s3://pictures/{folder}", options=options)
 
 
 def _put_bucket(url: str) -> None:

@@ -26,7 +26,7 @@ from image_router.core.errors import AssetError
 from image_router.core.runs import PlannedRow, Run
 from image_router.storage.objects import Folder, ObjectStore
 from image_router.storage.stores import open_store
-from s3_server import s3
+from s3_server import s3, store_at
 
 __all__ = ["s3"]
 
@@ -35,14 +35,7 @@ __all__ = ["s3"]
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     if request.param == "folder":
         return open_store(tmp_path / "out")
-    options = {
-        "endpoint": request.getfixturevalue("s3"),
-        "access_key_id": "test",
-        "secret_access_key": "test",
-        "region": "us-east-1",
-        "allow_http": "true",
-    }
-    return open_store(f"s3://pictures/{tmp_path.name}", options=options)
+    return store_at(request.getfixturevalue("s3"), tmp_path.name)
 
 
 def named(rows: Iterator[PlannedRow], *names: str) -> Iterator[PlannedRow]:

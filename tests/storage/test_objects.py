@@ -21,7 +21,7 @@ from image_router.storage.landing import Note
 from image_router.storage.objects import Folder, ObjectStore, now_micros
 from image_router.storage.stores import open_store
 from image_router.storage.storing_rules import StoringRules
-from s3_server import s3
+from s3_server import s3, store_at
 
 __all__ = ["s3"]
 
@@ -31,14 +31,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     """An empty store."""
     if request.param == "folder":
         return open_store(tmp_path / "store")
-    options = {
-        "endpoint": request.getfixturevalue("s3"),
-        "access_key_id": "test",
-        "secret_access_key": "test",
-        "region": "us-east-1",
-        "allow_http": "true",
-    }
-    return open_store(f"s3://pictures/{tmp_path.name}", options=options)
+    return store_at(request.getfixturevalue("s3"), tmp_path.name)
 
 
 async def names(store: ObjectStore, folder: str) -> list[str]:

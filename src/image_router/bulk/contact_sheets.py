@@ -6,17 +6,15 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path, PurePosixPath
-from typing import Final
+from pathlib import PurePosixPath
 
 from image_router.bulk.manifests import Entry
 from image_router.core.money import show_usd
-from image_router.core.palette import TITLE, css_colours
+from image_router.core.palette import TITLE
 from image_router.core.runs import RowState, Run
 from image_router.core.template import PICTURE
+from image_router.engine.sheet_page import head_of
 from image_router.storage.thumbnails import thumbnail_of
-
-_STYLE: Final = Path(__file__).parents[1] / "data" / "pages" / "contact_sheet.css"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +38,7 @@ def page(run: Run, entries: Sequence[Entry], *, pictures: Sequence[Shown]) -> st
     cards = "\n".join(_card(picture) for picture in pictures)
     without = [entry for entry in entries if entry.file is None]
     missing = "\n".join(f'  <p class="lead">{_reason(entry)}</p>' for entry in without)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{subject}</title>
-<style>
-{css_colours()}
-{_STYLE.read_text(encoding="utf-8")}
-</style>
-</head>
+    return f"""{head_of(entries[0].row.planned.subject)}
 <body>
 <header>
   <p class="brand">{escape(run.name)}</p>

@@ -6,33 +6,20 @@ import io
 from base64 import b64encode
 from collections.abc import Iterator
 from html import escape
-from pathlib import Path
-from typing import Final
 
 from PIL import Image
 
 from image_router.cli.sheet import BILL_COLUMNS, Card, Sheet, amount_of
 from image_router.core.money import show_usd
-from image_router.core.palette import TITLE, css_colours
+from image_router.core.palette import TITLE
+from image_router.engine.sheet_page import head_of
 
-_STYLE: Final = Path(__file__).parents[1] / "data" / "pages" / "contact_sheet.css"
 _THUMBNAIL = (640, 640)
 
 
 def page(sheet: Sheet) -> str:
     """The whole page."""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{escape(sheet.title)}</title>
-<style>
-{css_colours()}
-{_STYLE.read_text(encoding="utf-8")}
-</style>
-</head>
+    return f"""{head_of(sheet.title)}
 <body>
 <header>
   <p class="brand">image-router</p>
