@@ -12,6 +12,7 @@ import click
 import pytest
 
 from cli.conftest import Run
+from image_router.bulk.row_requests import NoReference
 from image_router.cli.app import COMMANDS, cli
 from image_router.cli.failures import EXIT_CODE_OF, exit_of, exit_table
 from image_router.config import VARIABLES
@@ -67,7 +68,7 @@ def test_no_arguments_show_the_help(run: Run) -> None:
 def test_every_error_class_has_an_exit_code() -> None:
     """Each error class has its own entry, or shares that of the class above it."""
     own = {kind for kind in error_classes() if kind not in EXIT_CODE_OF}
-    assert own - {BlobFault} == {errors.InvalidRequest, errors.GuardRefused}
+    assert own - {BlobFault, NoReference} == {errors.InvalidRequest, errors.GuardRefused}
     assert exit_of(BlobFault("x", digest="ab", fault=Fault.MISSING)).status == 42
     assert exit_of(errors.InvalidRequest("x")).status == 2
 

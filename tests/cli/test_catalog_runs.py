@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 
 from cli.conftest import Run
+from image_router.cli.batch import batch
+from image_router.cli.catalog_export import catalog
 
 TABLE = "subject,prompt\nred,a red mug\nblue,a blue mug\n"
 
@@ -84,3 +87,12 @@ def test_every_command_says_what_it_does(run: Run) -> None:
     for command in ("run", "status", "watch", "pause", "resume", "cancel", "retry-failed", "approve", "list"):
         assert "image-router catalog" in run("catalog", command, "--help").out
     assert "SIGTERM" in run("worker", "--help").out
+
+
+@pytest.mark.parametrize("group", [catalog, batch])
+def test_whoever_makes_a_run_offline_finds_it_offline(group: click.Group) -> None:
+    """Every command that looks at runs takes --offline, as the one that made them does."""
+    runs = {name: command for name, command in group.commands.items() if name != "templates"}
+    deaf = [name for name, command in runs.items() if "offline" not in {each.name for each in command.params}]
+    assert runs
+    assert deaf == []

@@ -32,7 +32,6 @@ from image_router.cli.catalog_runs import allowed
 from image_router.cli.failures import INTERRUPTED, OK, PARTIAL
 from image_router.cli.options import (
     every,
-    home_option,
     json_option,
     scope_option,
     settings_from,
@@ -119,7 +118,7 @@ def _terms(options: dict[str, Any]) -> RunTerms:
     return RunTerms(max_cost=None if cap is None else parse_usd(cap, name="max-cost"), **promise_of(options))
 
 
-batch_argument = every(click.argument("batch_id", metavar="BATCH"), json_option, home_option)
+batch_argument = every(click.argument("batch_id", metavar="BATCH"), json_option, settings_options)
 
 
 @batch.command()
@@ -170,7 +169,7 @@ def cancel(batch_id: str, as_json: bool, **options: Any) -> int:
 @batch.command("list")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @json_option
-@home_option
+@settings_options
 def list_batches(limit: int, as_json: bool, **options: Any) -> int:
     """The newest batches.
 

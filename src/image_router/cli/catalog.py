@@ -52,8 +52,10 @@ def catalog() -> None:
     """Tables of products in, pictures out: planned with a price, run unattended, resumed after anything.
 
     \b
-    image-router catalog templates
     image-router catalog plan products.csv --template ecommerce
+    image-router catalog run products.csv --template ecommerce --max-cost 40
+    image-router catalog status products
+    image-router catalog export products --to pictures/
     """
 
 
@@ -120,11 +122,13 @@ def plan(
 @json_option
 @home_option
 def templates(name: str | None, as_json: bool, **options: Any) -> None:
-    """The templates there are, or one of them as a file to start your own from.
+    """The templates there are, or one of them as a file.
 
     \b
     image-router catalog templates
     image-router catalog templates ecommerce > mine.toml
+
+    A file is how a template of your own begins.
     """
     home = settings_from(options).home
     known = facts.load_templates(home)

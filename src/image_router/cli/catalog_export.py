@@ -11,7 +11,7 @@ from image_router.bulk.exporting import Exported
 from image_router.cli.catalog_runs import catalog
 from image_router.cli.failures import FINDINGS, OK
 from image_router.cli.ledgers import show_json
-from image_router.cli.options import home_option, json_option, settings_from
+from image_router.cli.options import json_option, settings_from, settings_options
 from image_router.runs import open_runs
 
 __all__ = ["catalog"]
@@ -23,17 +23,17 @@ __all__ = ["catalog"]
 @click.option("--no-sheets", is_flag=True, help="Draw no contact sheets.")
 @click.option("--no-parquet", is_flag=True, help="Write the manifest as JSON lines alone.")
 @json_option
-@home_option
+@settings_options
 def export(run_id: str, to: str, *, no_sheets: bool, no_parquet: bool, as_json: bool, **options: Any) -> int:
-    """Write the pictures of a run under names by subject and picture, with a manifest of every row.
+    """Write the pictures of a run, with a manifest of every row.
 
     \b
     image-router catalog export products --to pictures/
     image-router catalog export products --to s3://shop/autumn
 
-    Pictures are as their models made them, and nothing is written over another picture; again writes what is
-    missing. The manifest says where each row's picture is, what it was made from, what it cost, and why a row
-    has none.
+    Pictures are named by subject and picture, are as their models made them, and nothing is written over
+    another picture; again writes what is missing. The manifest says where each row's picture is, what it was
+    made from, what it cost, and why a row has none.
     """
     settings = settings_from(options)
 

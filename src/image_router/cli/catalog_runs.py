@@ -28,7 +28,7 @@ from image_router.cli.catalog import (
     template_named,
 )
 from image_router.cli.failures import INTERRUPTED, OK, PARTIAL
-from image_router.cli.options import every, home_option, json_option, settings_from
+from image_router.cli.options import every, json_option, settings_from, settings_options
 from image_router.cli.spending import Manner, Price, confirm
 from image_router.config import Settings
 from image_router.core.errors import InvalidRequest
@@ -64,14 +64,15 @@ T = TypeVar("T")
 )
 @json_option
 def run(table: Path, template: str, lane: str | None, as_json: bool, **options: Any) -> int:
-    """Make every picture of a table: planned first, asked about above a price, resumed after anything.
+    """Make every picture of a table, resumed after anything.
 
     \b
     image-router catalog run products.csv --template ecommerce --max-cost 40
     image-router catalog run products.csv --template ecommerce --yes --detach
 
-    The same table again goes on where it was. Ctrl-C, a crash or a closed laptop lose nothing: run it again,
-    or let a worker do it. The run pauses when budget, quota or credentials are out, says why, and goes on.
+    It is planned first, and asks above a price. The same table again goes on where it was: Ctrl-C, a crash
+    or a closed laptop lose nothing. Run it again, or let a worker do it. The run pauses when budget, quota or
+    credentials are out, says why, and goes on.
     """
     terms = _terms(options)
     manner = Manner(yes=options.pop("yes"), preview=False, as_json=as_json)
@@ -125,7 +126,7 @@ def _terms(options: dict[str, Any]) -> RunTerms:
     )
 
 
-run_argument = every(click.argument("run_id", metavar="RUN"), json_option, home_option)
+run_argument = every(click.argument("run_id", metavar="RUN"), json_option, settings_options)
 
 
 @catalog.command()
@@ -142,10 +143,12 @@ def status(run_id: str, as_json: bool, **options: Any) -> int:
 @catalog.command()
 @run_argument
 def watch(run_id: str, as_json: bool, **options: Any) -> int:
-    """Show a run live until it is over or stands still; others make it.
+    """Show a run live until it is over or stands still.
 
     \b
     image-router catalog watch products
+
+    It makes nothing itself: `catalog resume`, or workers, do.
     """
 
     async def work(bulk: Bulk) -> Run:
@@ -187,10 +190,12 @@ def resume(run_id: str, as_json: bool, max_cost: str | None, detach: bool, **opt
 @catalog.command()
 @run_argument
 def cancel(run_id: str, as_json: bool, **options: Any) -> int:
-    """End a run: what was sent is settled and kept, the rest is never sent.
+    """End a run; what was sent is settled and kept.
 
     \b
     image-router catalog cancel products
+
+    The rest is never sent.
     """
     return _told(settings_from(options), lambda bulk: bulk.runs.cancel(run_id), as_json=as_json)
 
@@ -236,7 +241,7 @@ def approve(run_id: str, as_json: bool, reject: tuple[str, ...], detach: bool, *
 @catalog.command("list")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @json_option
-@home_option
+@settings_options
 def list_runs(limit: int, as_json: bool, **options: Any) -> int:
     """The newest runs.
 

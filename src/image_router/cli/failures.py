@@ -43,6 +43,7 @@ EXIT_CODE_OF: Final[Mapping[type[errors.ImageRouterError], Exit]] = MappingProxy
         errors.KeyForbids: Exit(15, "the rules of the router key forbid it"),
         errors.KeyLimited: Exit(16, "a limit of the router key is reached; wait and try again"),
         errors.HoldExpired: Exit(11, "the money held for the work was given up; run it again"),
+        errors.ProcessFull: Exit(17, "more at once than one process holds; ask again when some are done"),
         errors.ProviderError: Exit(20, "the provider did not make the image"),
         errors.RateLimited: Exit(21, "a limit per minute was hit; wait and try again"),
         errors.QuotaExhausted: Exit(22, "the daily limit is used up"),
