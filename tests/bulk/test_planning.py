@@ -22,6 +22,7 @@ from image_router.bulk.tables import Line, open_table
 from image_router.config import Settings
 from image_router.core.run_plan import Sums
 from image_router.core.runs import PlannedRow, Stage
+from image_router.core.template import Pattern, PictureTemplate, Template
 from image_router.core.types import Lane
 from made import png
 
@@ -114,6 +115,15 @@ async def test_variants_of_another_reference_are_no_duplicates(planner: Planner)
     assert [row.stage for row in rows[:2]] == [Stage.FIRST, Stage.SECOND]
 
 
+async def test_pictures_that_wait_for_nothing_are_equal_wherever_they_stand(planner: Planner) -> None:
+    alone = PictureTemplate(name="alone", asked={"prompt": Pattern.of("{one}")})
+    other = PictureTemplate(name="other", asked={"prompt": Pattern.of("{two}")})
+    two = Template(name="two", description="", pictures=(alone, other), subject=Pattern.of("s"))
+    lines = table({"one": "a mug", "two": "a jug"}, {"one": "a cup", "two": "a jug"})
+    rows, _ = await planned(replace(planner, template=two), lines)
+    assert [row.duplicate_of for row in rows] == [None, None, None, 2]
+
+
 async def test_what_was_made_before_is_priced_at_zero(planner: Planner) -> None:
     (first, _), _ = await planned(planner, table({"prompt": "a mug"}, {"prompt": "a jug"}))
     asked: list[Sequence[str]] = []
@@ -162,6 +172,21 @@ async def test_a_key_that_names_two_things_leaves_out_the_whole_line_once(planne
     assert [row.number for row in rows] == list(range(1, len(rows) + 1))
     assert {row.duplicate_of is None for row in rows if row.line == 4} == {False}
     assert sums.lines_left_out == 1
+
+
+async def test_a_key_that_names_two_pictures_of_its_line_is_told(planner: Planner) -> None:
+    scene = PictureTemplate(
+        name="scene",
+        each=Pattern.of("{scenes}"),
+        key=Pattern.of("{sku}/scene"),
+        asked={"prompt": Pattern.of("{each}")},
+    )
+    own = Template(name="own", description="", pictures=(scene,), subject=Pattern.of("{sku}"))
+    lines = table({"sku": "1", "scenes": "a|b"}, {"sku": "2", "scenes": "a|a"})
+    rows, problems = await planned(replace(planner, template=own), lines)
+    assert [problem.line for problem in problems] == [1]
+    assert "names two of its pictures" in problems[0].reason
+    assert [(row.line, row.duplicate_of) for row in rows] == [(2, None), (2, 1)]
 
 
 async def test_a_contradiction_is_found_across_blocks(planner: Planner) -> None:

@@ -39,7 +39,8 @@ def expand(made: Template, /, line: int = 7, **cells: str) -> list[Drafted]:
     [
         ("a mug", {}, "a mug"),
         ("a {colour} mug", {"colour": " red "}, "a red mug"),
-        ("a {colour?} mug", {"colour": ""}, "a  mug"),
+        ("a {colour?} mug", {"colour": ""}, "a mug"),
+        ("a  {colour?}\n\nmug {size?} {handle?} big", {}, "a  \n\nmug big"),
         ("a mug, {colour?}", {}, "a mug,"),
         ("{{braces}} stay", {}, "{braces} stay"),
         ("{the colour}", {"the colour": "blue"}, "blue"),
@@ -156,6 +157,9 @@ def test_a_picture_may_have_a_key_of_its_own() -> None:
     )
     rows = [row for page in "12" for row in expand(made, hero="fox", looks="a fox", page=page, scene="runs")]
     assert [row.key for row in rows] == ["fox/hero", "fox/1/scene", "fox/hero", "fox/2/scene"]
+    pages = template(picture("page", prompt="{scene}", key="{hero}/page-{page}"), subject="{hero}")
+    (second,) = expand(pages, hero="fox", page="2", scene="runs")
+    assert (second.key, second.name, second.ask.fields) == ("fox/page-2", "page-2", {"picture": "page-2"})
 
 
 @pytest.mark.parametrize(

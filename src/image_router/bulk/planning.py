@@ -157,9 +157,9 @@ class _Drafting:
                 said = decision.request
                 changed = replace(ask, lane=said.lane, tier=said.tier, model=said.model)
                 drafted = replace(drafted, ask=changed)
-            digest = _digest(ask, references, parent)
-            if drafted.stage is Stage.FIRST:
-                parent = digest
+            second = drafted.stage is Stage.SECOND
+            digest = _digest(ask, references, parent if second else "")
+            parent = parent if second else digest
             key = drafted.key or f"row-{digest}"
             yield _Draft(line.number, drafted, key, digest, self._price(decision), note)
 
@@ -203,11 +203,17 @@ class _Drafting:
 
 
 def _contradiction(drafts: list[_Draft], known: Mapping[str, _Mark]) -> RowProblem | None:
-    """Whether a line names a key that already names something else."""
+    """Whether a line names a key that already names something else, before it or in itself."""
+    mine: dict[str, str] = {}
     for draft in drafts:
         before = known.get(draft.key)
         if before is not None and before.digest != draft.digest:
             reason = f"key {draft.key!r} already names row {before.number:,}, which asks for something else"
+            return RowProblem(line=draft.line, column=None, reason=reason)
+        if mine.setdefault(draft.key, draft.digest) != draft.digest:
+            reason = (
+                f"key {draft.key!r} names two of its pictures; put what differs, as {{each}}, into the key"
+            )
             return RowProblem(line=draft.line, column=None, reason=reason)
     return None
 

@@ -74,10 +74,18 @@ class Pattern:
         return (piece.column for piece in self.pieces if piece.column and not piece.optional)
 
     def fill(self, cells: Cells) -> str:
-        """Raises BadLine where a column that is needed is missing or empty."""
+        """Without the second of two spaces around a column that is empty.
+
+        Raises BadLine where a column that is needed is missing or empty.
+        """
         if len(self.pieces) == 1:
             return _said(self.pieces[0], cells).strip()
-        return "".join([_said(piece, cells) for piece in self.pieces]).strip()
+        words, empty = "", False
+        for piece in self.pieces:
+            said = _said(piece, cells)
+            words += said[1:] if empty and words.endswith(" ") and said.startswith(" ") else said
+            empty = piece.optional and said == piece.literal
+        return words.strip()
 
 
 def _piece(text: str, literal: str, name: str | None, form: str | None, conversion: str | None) -> _Piece:
@@ -109,7 +117,7 @@ class PictureTemplate:
     each: Pattern | None = None
     """A cell of several parts: one picture for each, {each} in its texts."""
     key: Pattern | None = None
-    """None: the line's key with its own name."""
+    """None: the line's key with its own name. What follows its last slash names the picture."""
     asked: Mapping[str, Pattern] = field(default_factory=dict)
     """By fields of RowAsk."""
 
@@ -173,13 +181,15 @@ class Expander:
             if source:
                 given = (source,)
                 continue
-            for name, shown in _each(picture, cells):
+            for each, shown in _each(picture, cells):
+                own = picture.key.fill(shown) if picture.key else ""
+                name = own.rpartition("/")[2] or each
                 drafted.append(
                     Drafted(
                         subject=subject,
                         stage=stage,
                         name=name,
-                        key=_key(picture, shown, name=name, line=key),
+                        key=own or (f"{key}/{each}" if key and picture.key is None else None),
                         ask=prepared.ask(shown, given=given, stage=stage, fields={**carried, PICTURE: name}),
                     )
                 )
@@ -201,12 +211,6 @@ def _each(picture: PictureTemplate, cells: Cells) -> Iterator[tuple[str, Cells]]
 
 def _parts(cell: str) -> list[str]:
     return [part.strip() for part in cell.split(SEPARATOR) if part.strip()]
-
-
-def _key(picture: PictureTemplate, cells: Cells, *, name: str, line: str) -> str | None:
-    if picture.key is not None:
-        return picture.key.fill(cells) or None
-    return f"{line}/{name}" if line else None
 
 
 @dataclass(frozen=True, slots=True)
