@@ -34,16 +34,18 @@ from image_router.core.budget import to_micros
 from image_router.core.errors import ImageRouterError
 from image_router.core.results import GeneratedImage
 from image_router.core.router_keys import DollarLimit, KeyRules
+from image_router.core.runs import RunTerms
 from image_router.core.types import Tier
 from image_router.gateway.api import gateway
 from image_router.gateway.journaling import JournalSink
 from image_router.gateway.opening import Choices
+from image_router.runs import open_runs
 from image_router.storage.journal import Journal
 
 DAYS = 38
 """So that it reaches into the month before."""
-REQUESTS = 560
-AT_ONCE = 8
+REQUESTS = 440
+AT_ONCE = 16
 _MIX = {"economy": 58, "draft": 12, "hero": 12, "contextual_edit": 7, "character_lock": 6, "final_hero": 3}
 _SCOPES = {"acme/shop": 46, "acme/studio": 22, "globex/app": 20, "lumen/print": 12}
 _SUBJECTS = (
@@ -58,6 +60,12 @@ _PLACES = (
     "on a marble counter, hard shadows",
 )  # fmt: skip
 _WORDS = ("SUMMER SALE", "NEW IN", "OPEN LATE", "50 % OFF")
+_PRODUCTS = (
+    "mug-1,Terracotta mug,terracotta",
+    "bag-4,Leather backpack,brown",
+    "bike-2,City bicycle,red",
+    "pot-7,Potted monstera,green",
+)
 _FAULTS = {
     "overloaded": 0.025,
     "image_safety": 0.015,
@@ -117,7 +125,7 @@ def _ask(at: datetime, dice: random.Random) -> Ask:
     terms: dict[str, Any] = {
         "purpose": purpose,
         "scope": dice.choices(list(_SCOPES), list(_SCOPES.values()))[0],
-        "n": 1 if purpose in ("final_hero", "character_lock") else dice.choice((1, 1, 2, 2, 3)),
+        "n": 1 if purpose in ("final_hero", "character_lock") else dice.choice((1, 1, 1, 2)),
     }
     if purpose == "final_hero":
         terms |= {"text": dice.choice(_WORDS), "size": dice.choice(("1K", "2K"))}
@@ -268,6 +276,16 @@ async def jobs(gate: str, *, wait_for: int) -> None:
                 await _all_over(session, gate)
 
 
+async def catalog(home: Path, url: str) -> None:
+    """A run whose references are made and wait for somebody to look at them."""
+    table = home / "autumn.csv"
+    table.write_text("sku,name,colour\n" + "".join(f"{line}\n" for line in _PRODUCTS))
+    terms = RunTerms(approve_references=True)
+    async with open_runs(home=home, offline=True, emulator_url=url, scope="acme/shop") as runs:
+        run, _ = await runs.start_table(table, template="ecommerce", max_cost="10", terms=terms)
+        await runs.make(run.id)
+
+
 async def _all_over(session: aiohttp.ClientSession, gate: str) -> None:
     for _ in range(300):
         async with session.get(f"{gate}/router/v1/jobs") as reply:
@@ -295,6 +313,7 @@ async def fill(home: Path, *, days: int, requests: int) -> Traffic:
             await keys(books)
         async with served(home, url) as gate:
             await jobs(gate, wait_for=6)
+        await catalog(home, url)
     return traffic
 
 

@@ -34,13 +34,21 @@ class Shot:
     theme: str
     width: int = WIDTH
     height: int = HEIGHT
+    press: str = ""
+    """What is clicked on before."""
+    until: str = "main"
+    """What is there then."""
 
 
+_COMPARED = "/dashboard/playground?mode=compare&prompt=a+lighthouse&nano_banana=on&imagen_4_ultra=on"
 SHOTS = (
     Shot(name="router", path="/dashboard/router?job=final", theme="light"),
     Shot(name="router-dark", path="/dashboard/router?job=final", theme="dark"),
     Shot(name="economics", path="/dashboard/economics", theme="dark"),
     Shot(name="gallery", path="/dashboard/gallery", theme="light"),
+    Shot(name="playground", path=_COMPARED, theme="light", press="[data-make] button", until="[data-over]"),
+    Shot(name="picture", path="/dashboard/gallery?purpose=character_lock", theme="dark", press=".tile a"),
+    Shot(name="run", path="/dashboard/operations", theme="light", press=".works a", until=".approval"),
     Shot(name="spend", path="/dashboard/spend", theme="light"),
     Shot(name="spend-dark", path="/dashboard/spend", theme="dark"),
     Shot(name="operations", path="/dashboard/operations?span=week#speed", theme="dark"),
@@ -86,6 +94,9 @@ async def shoot(browser: Browser, url: str, shot: Shot) -> bytes:
     ) as context:
         page = await context.new_page()
         await page.goto(shot.path, wait_until="load")
+        if shot.press:
+            await page.locator(shot.press).first.click()
+            await page.locator(shot.until).first.wait_for()
         # The stream is never done; what it says first is there by then.
         await page.wait_for_timeout(1500)
         png = await page.screenshot()

@@ -42,7 +42,7 @@ class Ill:
     why: str
     todo: str
     detail: str
-    """The provider's own words."""
+    """The provider's own words, for admins: they were said to whoever called, and may name the project."""
     since: str
     again: str
 
@@ -123,7 +123,7 @@ def _ill(one: Shut, *, now: Micros, admin: bool) -> Ill:
         what=str(seen) or "a key of the pool",
         why=failure.what,
         todo=failure.todo,
-        detail=one.detail,
+        detail=one.detail if admin else "",
         since=_ago(one.opened_at, now),
         again="never by itself"
         if wait is None
