@@ -17,7 +17,7 @@ from image_router.core.types import ImageRequest, Size
 from image_router.engine.media import load_reference
 from image_router.facts import load_catalog
 from image_router.providers import rest
-from image_router.providers.base import Call, ModelsUnavailable
+from image_router.providers.base import Call, Errand, ModelsUnavailable
 from image_router.providers.rest import RestProvider
 from pictures import as_base64, picture
 from raw_server import Behaviour, Line, line, raw, whole
@@ -197,6 +197,18 @@ async def test_key_in_an_error_is_taken_out() -> None:
         reply = await made(server)
     assert reply.error is not None
     assert reply.error.message == "API key not valid: [key]"
+
+
+async def test_key_in_the_error_of_an_errand_is_taken_out() -> None:
+    """What is passed on to somebody else does not hold the key either, and is as long as it says."""
+    body = orjson.dumps({"error": {"code": 400, "message": f"API key not valid: {KEY}"}})
+    async with line(whole(body, "400 Bad Request")) as server:
+        provider = RestProvider(KEY, base_url=f"http://127.0.0.1:{server.port}", real=False)
+        async with provider.errand(Errand(method="GET", path="v1beta/files/one")) as running:
+            passed = b"".join([piece async for piece in running.pieces])
+        await provider.aclose()
+    assert orjson.loads(passed)["error"]["message"] == "API key not valid: [key]"
+    assert running.headers.get("Content-Length") in (None, str(len(passed)))
 
 
 async def test_a_short_key_leaves_the_words_whole() -> None:

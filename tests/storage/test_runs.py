@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
+from image_router.core.budget import SECOND
 from image_router.core.errors import InvalidRequest
 from image_router.core.holds import AttemptKey
 from image_router.core.runs import (
@@ -26,8 +30,19 @@ from image_router.core.types import Lane, OnAmbiguous, Purpose, Size, Tier
 from image_router.storage.database import Database, Transaction
 from image_router.storage.ledger import Ledger
 from image_router.storage.runs import Stopped, StoredRuns
-from image_router.storage.runs_rows import RowQuery, counted, finish_counted, finish_row, free_rows, mark_sent
+from image_router.storage.runs_rows import (
+    RowQuery,
+    counted,
+    finish_counted,
+    finish_row,
+    free_rows,
+    mark_sent,
+    progress_of,
+)
+from image_router.storage.runs_tables import run_rows
 from storage.ledgers import asked, paid, sending
+
+MINUTE = 60 * SECOND
 
 
 def planned(number: int, **said: object) -> PlannedRow:
@@ -155,6 +170,18 @@ async def test_a_run_is_done_with_its_last_row(database: Database) -> None:
     assert (await runs.end_chunk(await runs.chunk("run_1", 2))).state is RunState.DONE
 
 
+async def test_the_pace_of_a_run_that_is_over_stays_what_it_was(database: Database) -> None:
+    """Its pictures a minute are those of its own time, however much later somebody asks."""
+    runs = await stored(database)
+    began = (await runs.begin("run_1")).started_at or 0
+    for number in (1, 2, 3, 4):
+        await runs.finish("run_1", number, end=RowEnd(state=RowState.DONE))
+    over = replace(await runs.get("run_1"), started_at=began - 60 * MINUTE, ended_at=began - 59 * MINUTE)
+    then = update(run_rows).values(ended_at=over.ended_at)
+    await database.write(lambda tx: tx.connection.execute(then).rowcount)
+    assert (await database.read(lambda tx: progress_of(tx, over))).per_minute == 4
+
+
 async def test_the_same_table_started_twice_is_one_run(database: Database) -> None:
     runs = await stored(database)
     await runs.begin("run_1")
@@ -174,11 +201,26 @@ async def test_a_run_that_was_not_stored_to_its_end_is_not_begun(database: Datab
 async def test_a_pause_says_why_and_ends_when_the_run_goes_on(database: Database) -> None:
     runs = await stored(database)
     await runs.begin("run_1")
-    paused = await runs.pause("run_1", Stopped(pause=Pause.BUDGET, reason="$1 is spent", resumes_at=9))
-    assert (paused.state, paused.pause, paused.resumes_at) == (RunState.PAUSED, Pause.BUDGET, 9)
+    paused = await runs.pause("run_1", Stopped(pause=Pause.BUDGET, reason="$1 is spent"))
+    assert (paused.state, paused.pause, paused.resumes_at) == (RunState.PAUSED, Pause.BUDGET, None)
     again = await runs.pause("run_1", Stopped(pause=Pause.ASKED, reason="later"))
     assert again.pause is Pause.BUDGET
     assert (await runs.begin("run_1")).pause is None
+
+
+async def test_a_pause_lasts_by_the_clock_of_the_database(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host whose clock is an hour ahead keeps a run waiting no longer than others do."""
+    fast = time.time_ns() + 3600 * 1_000_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: fast)
+    runs = await stored(database)
+    await runs.begin("run_1")
+    before = await database.read(lambda tx: tx.now.wall)
+    paused = await runs.pause("run_1", Stopped(pause=Pause.STORE, reason="full", resumes_in=9.5))
+    after = await database.read(lambda tx: tx.now.wall)
+    assert paused.resumes_at is not None
+    assert before <= paused.resumes_at - 9_500_000 <= after
 
 
 async def test_what_failed_is_tried_again_when_asked(database: Database) -> None:

@@ -150,8 +150,11 @@ class RestProvider:
                 timeout=aiohttp.ClientTimeout(total=None, sock_read=LOOKUP_TIMEOUT),
                 trace_request_ctx=_Exchange(),
             ) as response:
-                headers, pieces = dict(response.headers), response.content.iter_any()
-                yield Running(status=response.status, headers=headers, pieces=pieces)
+                if response.status >= 400:
+                    yield await self._failed(response)
+                else:
+                    pieces = response.content.iter_any()
+                    yield Running(status=response.status, headers=dict(response.headers), pieces=pieces)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unreachable(f"{type(error).__name__}: {error}") from None
 
@@ -289,9 +292,22 @@ class RestProvider:
                 pieces.append(exchange.extractor.body())
         finally:
             exchange.body = b"".join(pieces)
-        if not ok and len(self._api_key) >= _SHORTEST_SECRET:
-            # Some errors quote the key.
-            exchange.body = exchange.body.replace(self._api_key.encode(), b"[key]")
+        if not ok:
+            exchange.body = self._without_key(exchange.body)
+
+    async def _failed(self, response: aiohttp.ClientResponse) -> Running:
+        """An errand's error without the key in it; what is longer than an error is cut off."""
+        exchange = _Exchange()
+        await self._read(response, exchange)
+        # Without the key the length is another one.
+        headers = {name: text for name, text in response.headers.items() if name.lower() != "content-length"}
+        return Running(status=response.status, headers=headers, pieces=_once(exchange.body))
+
+    def _without_key(self, body: bytes) -> bytes:
+        """Some errors quote the key."""
+        if len(self._api_key) < _SHORTEST_SECRET:
+            return body
+        return body.replace(self._api_key.encode(), b"[key]")
 
     def _pool(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
@@ -326,6 +342,10 @@ async def _extract(exchange: _Exchange, pieces: list[bytes]) -> None:
     block = b"".join(pieces)
     pieces.clear()
     await asyncio.to_thread(exchange.extractor.feed, block)
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 def _sending() -> aiohttp.TraceConfig:

@@ -157,10 +157,11 @@ def progress_of(tx: Transaction, run: Run) -> Progress:
     states = {RowState(state): int(count) for state, count, _, _ in found}
     left = sum(count for state, count in states.items() if state not in OVER)
     quotes = sum(int(quote) for state, _, _, quote in found if RowState(state) not in OVER)
-    since = max(tx.now.wall - SPEED_OVER * SECOND, run.started_at or run.created_at)
+    until = run.ended_at or tx.now.wall
+    since = max(until - SPEED_OVER * SECOND, run.started_at or run.created_at)
     lately = and_(mine, _ROWS.state == RowState.DONE, _ROWS.ended_at >= since)
     made = tx.connection.execute(select(func.count()).where(lately)).scalar_one()
-    per_minute = made * 60 * SECOND / max(SECOND, tx.now.wall - since)
+    per_minute = made * 60 * SECOND / max(SECOND, until - since)
     spent, held = purse_of(tx, run.purse)
     return Progress(
         rows=sum(states.values()),
