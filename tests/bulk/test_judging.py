@@ -35,7 +35,7 @@ from image_router.storage.runs import Stopped
     ],
 )
 def test_what_no_try_can_mend_is_over(error: ImageRouterError, state: RowState) -> None:
-    verdict = judged(error, tries=0, now=0)
+    verdict = judged(error, tries=0)
     assert isinstance(verdict, RowEnd)
     assert (verdict.state, bool(verdict.cause)) == (state, True)
 
@@ -53,22 +53,22 @@ def test_what_no_try_can_mend_is_over(error: ImageRouterError, state: RowState) 
     ],
 )
 def test_what_no_row_can_mend_stops_the_run(error: ImageRouterError, pause: Pause, by_itself: bool) -> None:
-    verdict = judged(error, tries=0, now=5)
+    verdict = judged(error, tries=0)
     assert isinstance(verdict, Stopped)
     assert verdict.pause is pause
-    assert (verdict.resumes_at is not None) is by_itself
+    assert (verdict.resumes_in is not None) is by_itself
 
 
 @pytest.mark.parametrize("error", [ProviderUnavailable("down"), RateLimited("slowly")])
 def test_what_passes_is_tried_later_and_not_for_ever(error: ImageRouterError) -> None:
-    waits = [judged(error, tries=tries, now=0) for tries in range(TRIES - 1)]
+    waits = [judged(error, tries=tries) for tries in range(TRIES - 1)]
     seconds = [each.seconds for each in waits if isinstance(each, Later)]
     assert len(seconds) == len(waits)
     assert seconds == sorted(seconds)
-    assert not isinstance(judged(error, tries=TRIES, now=0), Later)
+    assert not isinstance(judged(error, tries=TRIES), Later)
 
 
 def test_a_key_that_another_is_at_costs_no_try() -> None:
-    verdict = judged(KeyBusy("there"), tries=99, now=0)
+    verdict = judged(KeyBusy("there"), tries=99)
     assert isinstance(verdict, Later)
     assert not verdict.counts

@@ -17,7 +17,6 @@ from typing import Final, Self
 from image_router.bulk.judging import STORE_LOOK, Later, Verdict, judged
 from image_router.bulk.row_requests import NoReference, RowRequests
 from image_router.bulk.safekeeping import kept
-from image_router.core.budget import SECOND
 from image_router.core.decision import Decision
 from image_router.core.errors import (
     BudgetExceeded,
@@ -38,7 +37,6 @@ from image_router.storage import runs_rows
 from image_router.storage.assets import Assets
 from image_router.storage.database import Transaction
 from image_router.storage.ledger import Ledger
-from image_router.storage.objects import now_micros
 from image_router.storage.runs import Stopped, StoredRuns
 from image_router.storage.runs_rows import RowQuery
 
@@ -301,15 +299,15 @@ class _Turn:
         if isinstance(error, BudgetExceeded) and error.scope == self.run.purse:
             reason = f"{error}; raise the run's cap with `resume {self._run_id} --max-cost DOLLARS`"
             return Stopped(pause=Pause.BUDGET, reason=reason)
-        return judged(error, tries=tries, now=now_micros())
+        return judged(error, tries=tries)
 
     async def _kept(self, result: ImageResult) -> RowEnd:
         """The end of a row whose picture is in the store: one that is paid and could not be stored is stored
         as soon as the store takes it, while the run stands still."""
         bench = self._bench
         while (problem := await kept(bench.assets, result)) is not None:
-            look = now_micros() + round(STORE_LOOK * SECOND)
-            await self._stand_still(Stopped(pause=Pause.STORE, reason=str(problem), resumes_at=look))
+            reason = str(problem)
+            await self._stand_still(Stopped(pause=Pause.STORE, reason=reason, resumes_in=STORE_LOOK))
             if bench.draining.is_set():
                 message = f"paid, and could not be stored before the process ended: {problem}"
                 return RowEnd(state=RowState.FAILED, cause=problem.code, message=message)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from image_router.core.budget import SECOND, Micros
 from image_router.core.errors import (
     AllAttemptsFailed,
     AmbiguousOutcome,
@@ -49,25 +48,25 @@ class Later:
 Verdict = RowEnd | Later | Stopped
 
 
-def judged(error: ImageRouterError, *, tries: int, now: Micros) -> Verdict:
+def judged(error: ImageRouterError, *, tries: int) -> Verdict:
     """What becomes of a row whose request raised this, after so many earlier tries."""
     match error:
         case AllAttemptsFailed() if heard := _worst(error):
-            return judged(heard, tries=tries, now=now)
+            return judged(heard, tries=tries)
         case AmbiguousOutcome():
             return _over(error, RowState.UNKNOWN)
         case BudgetExceeded():
-            return Stopped(pause=Pause.BUDGET, reason=str(error), resumes_at=_after(now, BUDGET_LOOK))
+            return Stopped(pause=Pause.BUDGET, reason=str(error), resumes_in=BUDGET_LOOK)
         case QuotaExhausted():
-            look = _after(now, error.retry_after or QUOTA_LOOK)
-            return Stopped(pause=Pause.QUOTA, reason=str(error), resumes_at=look)
+            look = error.retry_after or QUOTA_LOOK
+            return Stopped(pause=Pause.QUOTA, reason=str(error), resumes_in=look)
         case RateLimited() if tries >= TRIES:
-            look = _after(now, error.retry_after or LONGEST)
-            return Stopped(pause=Pause.QUOTA, reason=str(error), resumes_at=look)
+            look = error.retry_after or LONGEST
+            return Stopped(pause=Pause.QUOTA, reason=str(error), resumes_in=look)
         case RateLimited():
             return Later(min(LONGEST, error.retry_after or _backoff(tries)))
         case StorageError():
-            return Stopped(pause=Pause.STORE, reason=str(error), resumes_at=_after(now, STORE_LOOK))
+            return Stopped(pause=Pause.STORE, reason=str(error), resumes_in=STORE_LOOK)
         case KeyBusy():
             return Later(_backoff(tries), counts=False)
     if isinstance(error, _CREDENTIALS):
@@ -89,7 +88,3 @@ def _over(error: ImageRouterError, state: RowState) -> RowEnd:
 
 def _backoff(tries: int) -> float:
     return float(min(LONGEST, 2.0**tries))
-
-
-def _after(now: Micros, seconds: float) -> Micros:
-    return now + round(seconds * SECOND)

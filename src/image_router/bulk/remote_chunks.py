@@ -18,7 +18,6 @@ from image_router.core.errors import ImageRouterError, StorageError, StorageProb
 from image_router.core.promise import give_up_at
 from image_router.core.runs import OVER, Pause, RowState, Run, RunState
 from image_router.storage import runs_rows
-from image_router.storage.objects import now_micros
 from image_router.storage.remote_jobs import go_interactive
 from image_router.storage.remote_jobs_tables import RemoteState
 from image_router.storage.runs import Stopped
@@ -136,7 +135,7 @@ class _Turn:
             return None
 
     async def _stand_still(self, error: ImageRouterError) -> None:
-        verdict = judged(error, tries=0, now=now_micros())
+        verdict = judged(error, tries=0)
         if not isinstance(verdict, Stopped):
             reason = f"{type(error).__name__}: {error}"
             verdict = Stopped(pause=Pause.ASKED, reason=reason)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, select, update
 
-from image_router.core.budget import Micros
+from image_router.core.budget import SECOND
 from image_router.core.errors import InvalidRequest
 from image_router.core.runs import (
     OVER,
@@ -45,7 +45,8 @@ class Stopped:
 
     pause: Pause
     reason: str
-    resumes_at: Micros | None = None
+    resumes_in: float | None = None
+    """Seconds until it goes on by itself, from the moment the database writes this down."""
 
 
 class StoredRuns:
@@ -182,11 +183,12 @@ def find_run(tx: Transaction, run_id: str) -> Run:
 
 
 def pause_run(tx: Transaction, run_id: str, *, stopped: Stopped) -> Run:
+    wait = stopped.resumes_in
     values = {
         "state": RunState.PAUSED,
         "pause": stopped.pause,
         "reason": stopped.reason,
-        "resumes_at": stopped.resumes_at,
+        "resumes_at": None if wait is None else tx.now.wall + round(wait * SECOND),
     }
     _set(tx, run_id, values, where=runs.c.state == RunState.RUNNING)
     return find_run(tx, run_id)
