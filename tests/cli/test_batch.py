@@ -49,6 +49,7 @@ def test_a_list_is_submitted_and_its_results_are_fetched(run: Any, tmp_path: Pat
         {"key": "hen", "prompt": "a hen", "purpose": "hero"},
     )
     submitted = run("batch", "submit", str(file), "--yes")
+    assert "forgets the jobs" in submitted.err
     assert submitted.status == 0, submitted.err
     done = run("batch", "watch", "list", "--json")
     assert done.json["state"] == "done"
@@ -71,6 +72,7 @@ def test_openais_lines_come_back_as_openais_answers(run: Any, tmp_path: Path) ->
         openai_line("odd", prompt="a cat", mask="x"),
     )
     submitted = run("batch", "submit", str(file), "--yes", "--wait")
+    assert "forgets" not in submitted.err
     assert submitted.status == 0, submitted.err
     assert "left out: line 3" in submitted.err
     assert "mask" in submitted.err

@@ -49,6 +49,10 @@ from image_router.storage.remote_jobs import RemoteJobs
 from image_router.storage.remote_jobs_tables import AT_PROVIDER
 
 LOOK: Final = 1.0
+FORGETS: Final = (
+    "note: the emulator ends with this command and forgets the jobs; stay with --wait, or start "
+    "`image-router emulator` and name it with IMAGE_ROUTER_EMULATOR_URL"
+)
 Work = Callable[[Bulk], Awaitable[Run]]
 
 
@@ -108,7 +112,10 @@ def submit(file: Path, as_json: bool, detach: bool, wait: bool, **options: Any) 
         if detach:
             return run
         async with working(bulk):
-            return await _until(bulk, run.id, _over if wait else _handed_over)
+            run = await _until(bulk, run.id, _over if wait else _handed_over)
+        if settings.offline and settings.emulator_url is None and run.state is RunState.RUNNING:
+            click.echo(FORGETS, err=True)
+        return run
 
     return _told(settings, work, as_json=as_json)
 
