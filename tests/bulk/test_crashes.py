@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 import postgres_server
 from bulk.made_rows import accounted, over, rows_of, settled_up, started
+from bulk.workers import requests, worker
 from gemini_emulator import Emulator, serve
 from image_router.bulk.executors import FENCED
 from image_router.bulk.parts import opened
@@ -24,8 +20,6 @@ from image_router.core.runs import RowState
 from image_router.core.types import OnAmbiguous
 from image_router.runs import bulk_of
 
-PROGRAM = Path(__file__).with_name("worker_process.py")
-
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
@@ -33,24 +27,18 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
-@contextmanager
-def worker(settings: Settings, *mine: str) -> Iterator[subprocess.Popen[str]]:
-    """A worker, killed at the end if it still lives."""
-    known = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
-    database = settings.database.reveal() if settings.database else ""
-    command = [sys.executable, str(PROGRAM), str(settings.home), str(settings.base_url), database, *mine]
-    process = subprocess.Popen(command, env=known, text=True)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-async def test_killed_at_every_point_others_go_on(settings: Settings, emulator: Emulator) -> None:
+@pytest.mark.parametrize(
+    "mines",
+    [
+        [("held", 2), ("noted", 5), ("landed", 5)],
+        pytest.param([("begun", 1), ("settled", 5), ("ended", 1)], marks=pytest.mark.long),
+    ],
+)
+async def test_killed_at_every_point_others_go_on(
+    settings: Settings, emulator: Emulator, mines: list[tuple[str, int]]
+) -> None:
     """One worker after the other dies: a chunk begun, money held, a call noted, a picture landed, its cost
     settled, a chunk ended."""
-    mines = [("begun", 1), ("held", 2), ("noted", 5), ("landed", 5), ("settled", 5), ("ended", 1)]
     async with opened(bulk_of(settings, sinks=())) as bulk:
         run = await started(bulk, rows_of(bulk, subjects=24, variants=2), on_ambiguous=OnAmbiguous.ONCE)
         for point, times in mines:
@@ -96,6 +84,7 @@ async def test_a_worker_that_stood_still_is_taken_over_and_ends(
         await settled_up(bulk, emulator, run)
 
 
+@pytest.mark.long
 async def test_a_drained_worker_loses_and_doubts_nothing(settings: Settings, emulator: Emulator) -> None:
     async with opened(bulk_of(settings, sinks=())) as bulk:
         run = await started(bulk, rows_of(bulk, subjects=40, variants=0))
@@ -152,10 +141,3 @@ async def test_a_database_that_is_thrown_down_twice_loses_nothing(
                 run = await over(bulk, run, within=120.0)
             assert (await bulk.runs.progress(run.id)).states == {RowState.DONE: 120}
             await settled_up(bulk, emulator, run)
-
-
-async def requests(emulator: Emulator, count: int) -> None:
-    """Wait until so many came."""
-    async with asyncio.timeout(60):
-        while len(emulator.requests()) < count:  # noqa: ASYNC110 (they come from other processes)
-            await asyncio.sleep(0.02)
