@@ -27,11 +27,11 @@ from image_router.providers.sdk import SdkProvider
 from image_router.testing import ScriptedProvider, emulated
 from image_router.wiring import (
     GOOGLE,
-    pool_of,
     facts_for_one,
     facts_of,
     offline_emulator,
     parts_of,
+    pool_of,
     provider_for,
     today,
 )
