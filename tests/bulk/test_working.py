@@ -128,6 +128,15 @@ async def test_one_process_takes_part_once(bulk: Bulk) -> None:
                 pass
 
 
+async def test_who_ended_clean_may_take_part_again(bulk: Bulk) -> None:
+    """One program may make one run after the other."""
+    for subjects in (1, 2):
+        run = await started(bulk, rows_of(bulk, subjects=subjects, variants=0))
+        async with working(bulk):
+            run = await over(bulk, run)
+        assert run.state is RunState.DONE
+
+
 async def test_workflows_are_stored_as_json(bulk: Bulk, emulator: Emulator) -> None:
     """Not in a format that runs code when it is read."""
     run = await started(bulk, rows_of(bulk, subjects=1, variants=0))

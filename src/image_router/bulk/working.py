@@ -79,7 +79,8 @@ async def working(bulk: Bulk, terms: Terms | None = None) -> AsyncIterator[Worke
     Raises ConfigError where the package dbos is missing, or this process takes part already.
     """
     terms, executors, mine = terms or Terms(), Executors(bulk.db), bulk.executor
-    worker = Worker(bench=replace(bulk.bench, alive=lambda: executors.lives(mine.id)), lane=bulk.lane)
+    bench = replace(bulk.bench, alive=lambda: executors.lives(mine.id), draining=asyncio.Event())
+    worker = Worker(bench=bench, lane=bulk.lane)
     orchestrator = Orchestrator(
         db=bulk.db,
         address=bulk.address,
@@ -97,9 +98,14 @@ async def working(bulk: Bulk, terms: Terms | None = None) -> AsyncIterator[Worke
         ttl=terms.ttl,
         fenced=terms.fenced,
     )
+    finished = False
+
+    async def leave() -> None:
+        await (executors.end(mine.id) if finished else executors.leave(mine.id))
+
     await executors.enter(mine.id, label=mine.label)
     async with AsyncExitStack() as closing:
-        closing.push_async_callback(executors.leave, mine.id)
+        closing.push_async_callback(leave)
         # It beats from the start, which may take longer than others wait, and until all else has stopped.
         await closing.enter_async_context(_standing(guard))
         await orchestrator.start()
@@ -110,7 +116,8 @@ async def working(bulk: Bulk, terms: Terms | None = None) -> AsyncIterator[Worke
             async with feeding(orchestrator):
                 yield worker
         finally:
-            if not (await worker.drain(terms.drain) and await orchestrator.settled()):
+            finished = await worker.drain(terms.drain) and await orchestrator.settled()
+            if not finished:
                 _log.warning("not all pictures were finished in %g s; others go on with them", terms.drain)
 
 

@@ -42,6 +42,11 @@ class Executors:
         values = {"fenced": _FENCED}
         await self._db.write(lambda tx: tx.connection.execute(update(executors).where(mine).values(values)))
 
+    async def end(self, executor_id: str) -> None:
+        """It ends with nothing left to take over, and may enter again."""
+        gone = delete(executors).where(executors.c.id == executor_id, executors.c.fenced == _LIVES)
+        await self._db.write(lambda tx: tx.connection.execute(gone))
+
     async def fence(self, *, silent: float) -> list[str]:
         """Take those for dead that were not heard of for so many seconds; all that are still to be taken over
         from."""
