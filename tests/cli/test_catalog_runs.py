@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -39,6 +40,15 @@ def test_nothing_is_stored_of_a_run_that_nobody_confirms(run: Run, monkeypatch: 
     ran = run("catalog", "run", "mugs.csv")
     assert ran.status == 5
     assert "--yes" in ran.err
+    assert run("catalog", "list", "--json").json == []
+
+
+def test_nothing_is_stored_of_a_run_that_this_installation_cannot_make(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "dbos", None)
+    ran = run("catalog", "run", "mugs.csv", "--yes")
+    assert "pip install 'image-router[bulk]'" in ran.err
     assert run("catalog", "list", "--json").json == []
 
 

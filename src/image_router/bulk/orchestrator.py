@@ -251,6 +251,11 @@ _KEEPALIVES: Final = {
 }
 
 
+def check_installed() -> None:
+    """Raises ConfigError where this installation cannot make runs."""
+    _dbos()
+
+
 def _dbos() -> Any:
     try:
         import dbos

@@ -10,6 +10,7 @@ from typing import IO, Any, Final
 
 import click
 
+from image_router.bulk.orchestrator import check_installed
 from image_router.bulk.parts import Bulk, opened
 from image_router.bulk.planning import RowProblem
 from image_router.bulk.run_views import run_line, run_view
@@ -94,6 +95,8 @@ def submit(file: Path, as_json: bool, detach: bool, wait: bool, **options: Any) 
     manner = Manner(yes=options.pop("yes"), preview=False, as_json=as_json)
     name = options.pop("name") or file.stem
     settings = settings_from(options)
+    if not detach:
+        check_installed()
 
     async def work(bulk: Bulk) -> Run:
         sums, problems = Sums(), list[RowProblem]()

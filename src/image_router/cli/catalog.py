@@ -262,7 +262,8 @@ def _print(sums: Sums, times: Sequence[Estimate], problems: Sequence[RowProblem]
     for note, rows in sums.notes.most_common():
         click.echo(f"note: {rows:,} rows: {note}")
     if sums.lines_left_out:
-        click.echo(f"{sums.lines_left_out:,} lines are left out:", err=True)
+        many = sums.lines_left_out > 1
+        click.echo(f"{sums.lines_left_out:,} {'lines are' if many else 'line is'} left out:", err=True)
         for problem in problems:
             click.echo(f"  {problem}", err=True)
         if sums.lines_left_out > len(problems):

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.live import Live
 
+from image_router.bulk.orchestrator import check_installed
 from image_router.bulk.parts import Bulk, opened
 from image_router.bulk.planning import RowProblem
 from image_router.bulk.run_views import run_line, run_view
@@ -79,6 +80,8 @@ def run(table: Path, template: str, lane: str | None, as_json: bool, **options: 
     name, detach = options.pop("name") or table.stem, options.pop("detach")
     settings = settings_from(options)
     chosen = template_named(template, settings)
+    if not detach:
+        check_installed()
 
     async def work(bulk: Bulk) -> Run:
         sums, problems = Sums(), list[RowProblem]()
