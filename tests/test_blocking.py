@@ -44,6 +44,8 @@ def test_it_is_the_same_api() -> None:
         "relay",
         "check_day",
         "dated",
+        "decided",
+        "under",
         "profile",
         "profiles",
     }

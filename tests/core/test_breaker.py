@@ -98,6 +98,13 @@ def test_is_due_when_its_time_has_passed(later: float, state: BreakerState) -> N
     assert fail(Breaker(), T0).state(T0 + later) is state
 
 
+def test_a_probe_claimed_on_a_clock_set_back_is_not_shut_out_when_the_clock_is_right_again() -> None:
+    breaker = claimed(fail(Breaker(), T0), T0 - 1, lease=600)
+    assert breaker is not None
+    assert breaker.state(T0 + 1) is BreakerState.PROBING
+    assert breaker.state(T0 + 600) is HALF_OPEN
+
+
 def test_remembers_why_it_opened() -> None:
     """Cause, words and model of the call that opened it are kept, for the refusals and the probe."""
     breaker = fail(Breaker(), T0)

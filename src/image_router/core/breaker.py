@@ -189,11 +189,12 @@ def succeeded(breaker: Breaker, now: float) -> Breaker:
 def claimed(breaker: Breaker, now: float, *, lease: float) -> Breaker | None:
     """Take the one probe of a circuit that is due; None when it is not, or another caller has it.
 
-    A claim ends after `lease` seconds, so that a prober that died locks nobody out.
+    A claim ends after `lease` seconds, so that a prober that died locks nobody out; on a clock that was set
+    back to before the opening, the circuit stays due when the clock comes there again.
     """
     if breaker.state(now) is not BreakerState.HALF_OPEN:
         return None
-    return replace(breaker, probe_from=now, probe_until=now + lease)
+    return replace(breaker, until=min(now, breaker.until or now), probe_from=now, probe_until=now + lease)
 
 
 def undecided(breaker: Breaker) -> Breaker:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Integer, RowMapping, Select, Table, Text, delete, insert, select
+from sqlalchemy import BigInteger, Column, RowMapping, Select, Table, Text, delete, insert, select
 
 from image_router.core.breaker import Circuit
 from image_router.core.budget import SECOND, Micros
@@ -30,7 +30,7 @@ _MOST: Final = 20_000
 journal = Table(
     "journal",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
     Column("at", BigInteger, nullable=False),
     Column("request_id", Text, nullable=False),
     Column("scope", Text, nullable=False),

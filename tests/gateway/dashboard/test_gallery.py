@@ -174,4 +174,4 @@ async def test_what_cannot_be_listed_is_told(ann: Person, query: str) -> None:
     """As a page, with the reason."""
     reply = await ann.get(f"/dashboard/gallery?{query}")
     assert reply.status in (400, 404)
-    assert "To the live router" in reply.words
+    assert "Back to Gallery" in reply.words
