@@ -195,6 +195,7 @@ async def test_a_creation_that_never_arrived_is_looked_for_twice_before_it_is_ma
     assert 100 < (await lane.step(job)).wait <= 120
     await lane.parts.jobs.change(job, look_at=0)
     assert (await lane.step(job)).state is RemoteState.OPEN
+    await done(bulk, lane, run)
     assert len(emulator.bill().entries) == 4
     await done(bulk, lane, run)
     await accounted(bulk, emulator, run)
