@@ -88,7 +88,7 @@ async def test_a_job_that_ended_is_of_its_run_and_no_longer_of_its_chunk(databas
     assert [one.id for one in await jobs.of_chunk("run_1", 1)] == ["bj_2"]
     assert [one.id for one in await jobs.of_run("run_1")] == ["bj_1", "bj_2"]
     assert [one.id for one in await jobs.of_run_open("run_1")] == ["bj_2"]
-    assert await jobs.named("batches/1") == changed
+    assert await jobs.get("bj_1") == changed
     assert await jobs.get("nothing") is None
 
 

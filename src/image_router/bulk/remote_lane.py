@@ -58,11 +58,6 @@ class RemoteLane:
             return Looked(job=job.id, state=job.state, wait=left / MICROS, reason=job.reason)
         return await self._step(job)
 
-    async def look_now(self, name: str) -> Looked | None:
-        """Somebody says that a job of this name is over: look before its time. None: it is not ours."""
-        job = await self.parts.jobs.named(name)
-        return None if job is None or job.state is not RemoteState.OPEN else await self._look(job)
-
     async def open(self, job_id: str) -> Looked:
         """Have the job made: uploaded, paid for, created, or adopted under its name."""
         job = await self._job(job_id)

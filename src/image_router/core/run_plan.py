@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from image_router.core.money import Nanos
 from image_router.core.pacing import Daily, Limit, Resource
-from image_router.core.rates import LineKind, Quote
+from image_router.core.rates import CostLine, LineKind, Quote
 from image_router.core.runs import PlannedRow, Stage
 from image_router.core.types import Lane, Tier
 
@@ -31,18 +31,10 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SumLine:
+class SumLine(CostLine):
     """Lines of all quotes that say the same."""
 
     model: str
-    kind: LineKind
-    unit: str
-    rate: Nanos
-    units: int
-
-    @property
-    def amount(self) -> Nanos:
-        return self.units * self.rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

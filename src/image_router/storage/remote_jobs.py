@@ -64,11 +64,6 @@ class RemoteJobs:
         wanted = select(remote_jobs).where(_JOBS.run_id == run_id, _JOBS.ended_at.is_(None))
         return await self._read(wanted.order_by(_JOBS.look_at, _JOBS.id))
 
-    async def named(self, name: str) -> RemoteJob | None:
-        """By the provider's name for it."""
-        found = await self._read(select(remote_jobs).where(_JOBS.name == name))
-        return found[0] if found else None
-
     async def waiting(self, run_id: str, chunk: int) -> list[Row]:
         """Rows of a chunk that wait for a job; those that go on at once are not among them."""
         mine = and_(
