@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from gateway.dashboard.browser import look_at, started, tab_to, violations, watched
+from gateway.dashboard.browser import look_at, tab_to, violations
 from gateway.dashboard.people import key_for
 from image_router.books import open_books
 from image_router.core.money import USD
@@ -37,20 +35,6 @@ PAGES = {
     "profile": "/dashboard/settings/profiles/ecommerce",
 }
 VERDICT = "#verdict-title"
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """One browser for all tests of this file."""
-    async with started() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Browser, site) -> AsyncIterator[Page]:
-    """A page that fails its test for every error on the console, every dialog and every foreign request."""
-    async with watched(browser, site.url) as page:
-        yield page
 
 
 async def test_the_answer_follows_the_controls(page: Page) -> None:

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from gateway.dashboard.browser import look_at, started, violations, watched
+from gateway.dashboard.browser import look_at, violations
 from gateway.dashboard.people import key_for
 from image_router.books import open_books
 from image_router.core.breaker import Circuit
@@ -26,20 +25,6 @@ from image_router.core.money import USD
 from image_router.storage.journal import Journal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """One browser for all tests of this file."""
-    async with started() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Browser, site) -> AsyncIterator[Page]:
-    """A page of the open gateway; what it does wrong fails its test."""
-    async with watched(browser, site.url) as page:
-        yield page
 
 
 async def _trouble(home: Path) -> None:

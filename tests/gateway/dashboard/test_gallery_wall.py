@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -11,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 from sqlalchemy import text
 
-from gateway.dashboard.browser import started, watched
+from gateway.dashboard.browser import watched
 from gateway.dashboard.people import Person
 from image_router.books import open_books
 
@@ -27,13 +26,6 @@ _SHIFTS = """() => new Promise((told) => {
     }).observe({ type: "layout-shift", buffered: true });
     setTimeout(() => told(sum), 50);
 })"""
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """One browser for all tests of this file."""
-    async with started() as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -5,33 +5,17 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
-from gateway.dashboard.browser import look_at, started, tab_to, violations, watched
+from gateway.dashboard.browser import look_at, tab_to, violations
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PATH = "/dashboard/playground"
 MAKE = "[data-make] button"
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """One browser for all tests of this file."""
-    async with started() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Browser, site) -> AsyncIterator[Page]:
-    """A page that fails its test for every error on the console, every dialog and every foreign request."""
-    async with watched(browser, site.url) as page:
-        yield page
 
 
 def _png(colour: tuple[int, int, int] = (200, 90, 60)) -> bytes:

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from gateway.dashboard.browser import look_at, started, watched
+from gateway.dashboard.browser import look_at, watched
 from gateway.dashboard.test_runs import bulk_on
 from image_router.core.runs import RowState
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """One browser for all tests of this file."""
-    async with started() as browser:
-        yield browser
 
 
 async def test_a_reference_is_rejected_and_the_rest_approved(browser: Browser, site, tmp_path) -> None:
